@@ -1,0 +1,1 @@
+"""The editorial database: sites, entries, pages, authors, categories, tags, comments, assets."""

@@ -1,0 +1,1 @@
+"""The journal of publications and the couriers that bring every target up to it."""

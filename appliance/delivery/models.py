@@ -1,0 +1,49 @@
+"""The journal and how far each target has confirmed it."""
+
+from __future__ import annotations
+
+from peewee import AutoField, CompositeKey, DoubleField, IntegerField, TextField
+
+from appliance.db import Table
+
+
+class Publication(Table):
+    """One change of one path, written in the transaction that finishes its job."""
+
+    id = AutoField()
+    path = TextField()
+    #: 'put' or 'delete'.
+    op = TextField()
+    #: Whole seconds, strictly increasing per path; the file's mtime.
+    version = IntegerField()
+    #: BLAKE2b-256, hexadecimal, and bytes; null for a deletion.
+    digest = TextField(null=True)
+    size = IntegerField(null=True)
+    #: The publishing host that holds the bytes.
+    origin = TextField()
+    at = DoubleField()
+
+    class Meta:
+        """The latest publication of a path is looked up by it."""
+
+        indexes = ((("path", "id"), False), (("origin", "id"), False))
+
+
+class Cursor(Table):
+    """How far a target has confirmed the publications of one host of origin, and how the last push went."""
+
+    target = TextField()
+    origin = TextField()
+    #: The id of the newest publication of `origin` that the target is known to show, with all before it.
+    publication = IntegerField(default=0)
+    confirmed_at = DoubleField(null=True)
+    pushed_at = DoubleField(null=True)
+    files = IntegerField(default=0)
+    seconds = DoubleField(default=0)
+    #: The sentence of the last failure; null once a push succeeded.
+    error = TextField(null=True)
+
+    class Meta:
+        """One cursor a target and origin."""
+
+        primary_key = CompositeKey("target", "origin")

@@ -1,0 +1,1 @@
+"""A sample site and two front ends on this machine, to see the whole appliance work."""

@@ -1,0 +1,84 @@
+"""Every error a person may see, as one tree.
+
+Each carries its exit code and is, as text, one sentence: what is wrong, where, and what to do.
+
+    ApplianceError                1
+    ├── ConfigError               3   the settings; holds every fault found, not only the first
+    ├── ContentError              1   a content file or a change to content
+    ├── ThemeError                3   theme.toml or a template that cannot be used
+    ├── PlanError                 1   artifacts that cannot be told apart or would leave the docroot
+    ├── BuildError                1   one artifact could not be built
+    │   └── TemplateFailure       1   its template raised: trying again cannot help
+    ├── LostLease                 1   somebody else owns the job now
+    ├── DocrootError              3   the docroot or its staging folder cannot be used
+    └── DeliveryError             2   a target could not be brought up to the journal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class ApplianceError(Exception):
+    """Base of every error that is shown as a sentence instead of a stack trace."""
+
+    exit_code = 1
+
+
+class ConfigError(ApplianceError):
+    """The settings cannot be used. `faults` holds one sentence for each thing to mend."""
+
+    exit_code = 3
+
+    def __init__(self, faults: Sequence[str], path: Path | None = None) -> None:
+        self.faults = list(faults)
+        self.path = path
+        where = f"{path}: " if path else ""
+        super().__init__("\n".join(where + fault for fault in self.faults))
+
+
+class ContentError(ApplianceError):
+    """A content file cannot be read, or a change to content makes no sense."""
+
+
+class ThemeError(ApplianceError):
+    """A theme cannot be used: its manifest is wrong or a template is missing."""
+
+    exit_code = 3
+
+
+class PlanError(ApplianceError):
+    """The artifacts of a site contradict each other or would leave the docroot."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class BuildError(ApplianceError):
+    """One artifact could not be built. `path` is where it would be, below the docroot."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        self.path = path
+        super().__init__(message)
+
+
+class TemplateFailure(BuildError):  # noqa: N818 - the word people use for it
+    """A template raised. The same template and content would raise again, so nothing is retried."""
+
+
+class LostLease(ApplianceError):  # noqa: N818 - the event, as the design names it
+    """The attempt is no longer the job's current one: whatever it made must not be published."""
+
+
+class DocrootError(ApplianceError):
+    """The docroot, or the staging folder beside it, cannot be used."""
+
+    exit_code = 3
+
+
+class DeliveryError(ApplianceError):
+    """A target could not be brought up to the journal."""
+
+    exit_code = 2

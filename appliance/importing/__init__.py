@@ -1,0 +1,1 @@
+"""Reading other systems' content: Markdown folders as people have them."""

@@ -1,0 +1,77 @@
+"""The job: one row of work.
+
+A state is one of
+
+    pending ──claim──► running ──finish──► done (changed or unchanged)
+       ▲                  │
+       └──retry/release───┼──► failed        no retry is left, or none can help
+                          └──► superseded    it failed while a newer request for the same key waited
+    pending ──delete──► cancelled
+
+Two partial unique indexes hold the fold: at most one job of a (kind, key) is pending and at most one runs.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from peewee import SQL, AutoField, DoubleField, IntegerField, TextField
+
+from appliance.db import Table
+
+State = Literal["pending", "running", "done", "failed", "superseded", "cancelled"]
+STATES: Final = ("pending", "running", "done", "failed", "superseded", "cancelled")
+
+#: What enqueuing did: a new row; the priority of the waiting row raised; folded into it; or one more row that
+#: waits for the running one to end.
+Answer = Literal["added", "raised", "coalesced", "follow-up"]
+ANSWERS: Final = ("added", "raised", "coalesced", "follow-up")
+
+
+class Job(Table):
+    """One row of work. Times are seconds since the epoch on the database's clock."""
+
+    id = AutoField()
+    kind = TextField()
+    #: What the job is about; two requests with one (kind, key) are the same work. For publishing: the artifact's path.
+    key = TextField()
+    #: A name to filter by; for publishing the site's.
+    scope = TextField(default="")
+    priority = IntegerField(default=0)
+    #: Order of claiming, lowest first: created_at less `ageing` seconds for each step of priority.
+    rank = DoubleField()
+    state = TextField(default="pending")
+    #: 'changed' or 'unchanged' once done.
+    outcome = TextField(null=True)
+    run_at = DoubleField()
+    created_at = DoubleField()
+    claimed_at = DoubleField(null=True)
+    finished_at = DoubleField(null=True)
+    worker = TextField(null=True)
+    #: The fence: counts claims, so (id, attempt) names one run.
+    attempt = IntegerField(default=0)
+    #: Runs that failed or were lost; a released run does not count.
+    failures = IntegerField(default=0)
+    lease_until = DoubleField(null=True)
+    #: How many requests were folded into this row, itself included.
+    triggers = IntegerField(default=1)
+    #: Why the job exists: the latest request in words.
+    reason = TextField(default="")
+    #: What enqueuing last did to this row; see `Answer`.
+    answer = TextField(default="added")
+    payload = TextField(null=True)
+    error_class = TextField(null=True)
+    error_message = TextField(null=True)
+    error_trace = TextField(null=True)
+
+    class Meta:
+        """The indexes that hold the fold and the order of claiming."""
+
+        indexes = ()
+
+
+Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_pending", where=SQL("state = 'pending'")))
+Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_running", where=SQL("state = 'running'")))
+Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state = 'failed'")))
+Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
+Job.add_index(Job.index(Job.state, Job.finished_at, name="job_state"))
