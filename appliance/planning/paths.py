@@ -1,0 +1,212 @@
+"""Path patterns: from what a page shows to where it lies below the site's folder.
+
+Two spellings are accepted: the readable `{year}/{month}/{slug}/index.html`, and Movable Type's specifiers,
+`%y/%m/%-f` (their meaning follows its documentation of archive file paths). Guarantees that no path leaves the docroot, whatever
+pattern, slug or category name it is made of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from appliance.errors import ThemeError
+
+INDEX_FILE: Final = "index.html"
+
+_DATES = frozenset({"year", "month", "day"})
+_MOMENTS = frozenset({"hour", "minute", "second"})
+_SUBJECTS = frozenset({"slug", "id", "category", "author", "folder"})
+_BY_PERIOD: Final[Mapping[str, frozenset[str]]] = {
+    "daily": _DATES,
+    "weekly": _DATES,
+    "monthly": _DATES - {"day"},
+    "yearly": frozenset({"year"}),
+}
+#: What a pattern of an archive type may name; `page` besides, in patterns of further pages.
+FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "entry": _DATES | _MOMENTS | _SUBJECTS,
+    "page": _DATES | _MOMENTS | _SUBJECTS,
+    "index": frozenset(),
+    "category": frozenset({"category", "id"}),
+    "author": frozenset({"author", "id"}),
+    "tag": frozenset({"tag", "id"}),
+    **_BY_PERIOD,
+    **{f"category-{period}": fields | {"category"} for period, fields in _BY_PERIOD.items()},
+    **{f"author-{period}": fields | {"author"} for period, fields in _BY_PERIOD.items()},
+}
+
+#: Movable Type's letters: the field each stands for.
+_LETTERS: Final[Mapping[str, str]] = {
+    "a": "author", "b": "slug", "c": "category", "d": "day", "D": "weekday", "e": "id6", "E": "id", "f": "file",
+    "F": "file_stem", "h": "hour", "H": "hour_short", "i": "index", "I": "index_stem", "j": "day_of_year",
+    "m": "month", "M": "month_name", "n": "minute", "s": "second", "x": "extension", "y": "year", "Y": "year_short",
+}  # fmt: skip
+#: What a derived field is made from.
+_NEEDS: Final[Mapping[str, str]] = {
+    "weekday": "day", "id6": "id", "hour_short": "hour", "day_of_year": "day", "month_name": "month",
+    "year_short": "year",
+}  # fmt: skip
+_ALWAYS: Final = frozenset({"file", "file_stem", "index", "index_stem", "extension"})
+
+_TOKEN = re.compile(r"\{(?P<name>[a-z_0-9]+)\}|%(?P<separator>[-_]?)(?P<letter>[A-Za-z])|(?P<stray>[{}%])")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+#: Endings that make an address a file rather than a folder.
+_FILE = re.compile(r"\.(?:x?html?|xml|txt|json|php|aspx?|pdf)$", re.IGNORECASE)
+_SPELLINGS = {"-": str.maketrans("_", "-"), "_": str.maketrans("-", "_"), "": {}}
+_MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a path is made of; what a pattern does not name may be left out.
+
+    `moment` is local to the site. `named` is false for listings, whose file is the index file.
+    """
+
+    moment: datetime | date | None = None
+    id: int = 0
+    slug: str = ""
+    category: str = ""
+    author: str = ""
+    tag: str = ""
+    folder: str = ""
+    page: int = 1
+    named: bool = False
+
+
+def _file_stem(subject: Subject) -> str:
+    return subject.slug if subject.named else "index"
+
+
+_VALUES: Final[Mapping[str, Callable[[Subject], str]]] = {
+    "year": lambda s: f"{s.moment:%Y}",
+    "year_short": lambda s: f"{s.moment:%y}",
+    "month": lambda s: f"{s.moment:%m}",
+    "month_name": lambda s: _MONTHS[s.moment.month] if s.moment else "",
+    "day": lambda s: f"{s.moment:%d}",
+    "day_of_year": lambda s: f"{s.moment:%j}",
+    "weekday": lambda s: _DAYS[s.moment.weekday()] if s.moment else "",
+    "hour": lambda s: f"{s.moment:%H}",
+    "hour_short": lambda s: f"{s.moment:%H}".lstrip("0") or "0",
+    "minute": lambda s: f"{s.moment:%M}",
+    "second": lambda s: f"{s.moment:%S}",
+    "slug": lambda s: s.slug,
+    "id": lambda s: str(s.id),
+    "id6": lambda s: f"{s.id:06d}",
+    "category": lambda s: s.category,
+    "author": lambda s: s.author,
+    "tag": lambda s: s.tag,
+    "folder": lambda s: s.folder,
+    "page": lambda s: str(s.page),
+    "file": lambda s: _file_stem(s) + ".html",
+    "file_stem": _file_stem,
+    "index": lambda _: INDEX_FILE,
+    "index_stem": lambda _: "index",
+    "extension": lambda _: "html",
+}
+
+
+class Pattern:
+    """A compiled path pattern of one archive type."""
+
+    def __init__(self, text: str, archive: str, where: str, *, pages: bool = False) -> None:
+        """Compile `text`.
+
+        Args:
+            text: the pattern.
+            archive: an archive type, or 'index'.
+            where: what to call the pattern in an error: file and key.
+            pages: whether it names further pages of a listing and so must hold `{page}`.
+
+        Raises:
+            ThemeError: it is empty, leaves the docroot, or names what the archive does not have.
+        """
+        self.text = text
+        self._where = where
+        allowed = FIELDS[archive] | ({"page"} if pages else set())
+        if not text or not text.strip("/"):
+            raise ThemeError(f"{where}: the path pattern is empty; write one, such as {{slug}}/index.html")
+        if text.startswith("/"):
+            raise ThemeError(f"{where}: the path pattern “{text}” is absolute; write it below the site, without the first /")
+        if any(segment in {".", ".."} for segment in text.split("/")):
+            raise ThemeError(f"{where}: the path pattern “{text}” would leave the docroot; remove the . and .. in it")
+        self._parts = self._compile(text + (INDEX_FILE if text.endswith("/") else ""), allowed)
+        if pages and "page" not in self.fields:
+            raise ThemeError(f"{where}: the path pattern “{text}” lacks {{page}}, so all pages would be one file; add it")
+
+    def _compile(self, text: str, allowed: set[str] | frozenset[str]) -> list[str | tuple[str, str]]:
+        parts: list[str | tuple[str, str]] = []
+        end = 0
+        for token in _TOKEN.finditer(text):
+            parts.append(text[end : token.start()])
+            name = token["name"] or _LETTERS.get(token["letter"] or "", "")
+            if not name or (token["name"] and name not in allowed) or _NEEDS.get(name, name) not in allowed | _ALWAYS:
+                raise ThemeError(
+                    f"{self._where}: the path pattern “{self.text}” names “{token[0]}”, which is not known here;"
+                    f" use {', '.join('{' + field + '}' for field in sorted(allowed)) or 'no fields'}"
+                )
+            parts.append((name, token["separator"] or ""))
+            end = token.end()
+        parts.append(text[end:])
+        return [part for part in parts if part]
+
+    @property
+    def fields(self) -> set[str]:
+        """The names of the fields it needs."""
+        return {part[0] for part in self._parts if not isinstance(part, str)}
+
+    def path(self, subject: Subject) -> str:
+        """Where `subject` lies, below the site's folder; may still be unsafe, see `fault_of`.
+
+        An empty folder or category leaves no empty segment behind.
+        """
+        made = "".join(
+            part if isinstance(part, str) else _VALUES[part[0]](subject).translate(_SPELLINGS[part[1]])
+            for part in self._parts
+        )
+        return made.replace("//", "/").lstrip("/")
+
+
+def address_path(address: str) -> str:
+    """The file of an explicit address: itself when it names a file, its index file when it names a folder."""
+    trimmed = address.strip("/")
+    if _FILE.search(trimmed):
+        return trimmed
+    return f"{trimmed}/{INDEX_FILE}" if trimmed else INDEX_FILE
+
+
+def sibling(path: str, suffix: str) -> str:
+    """The path of a further page beside the first: `suffix` below the folder of `path`."""
+    folder = path.rpartition("/")[0]
+    return f"{folder}/{suffix}" if folder else suffix
+
+
+def link(path: str) -> str:
+    """A file's address as readers see it: an index file goes by its folder's name."""
+    if path == INDEX_FILE:
+        return ""
+    return path[: -len(INDEX_FILE)] if path.endswith("/" + INDEX_FILE) else path
+
+
+def fault_of(path: str) -> str | None:
+    """Why a path below the docroot cannot be published; None when it can."""
+    if _FORBIDDEN.search(path):
+        return "it contains a control character or a backslash"
+    segments = path.split("/")
+    if "" in segments:
+        return "a part of it is empty"
+    if any(segment in {".", ".."} for segment in segments):
+        return "it would leave the docroot"
+    if any(segment.startswith(".") and segment != ".well-known" for segment in segments):
+        return "a part of it begins with a dot, which web servers hide"
+    try:
+        if any(len(segment.encode()) > 255 for segment in segments):
+            return "a part of it is longer than 255 bytes"
+    except UnicodeEncodeError:
+        return "it is not text"
+    return None
