@@ -1,0 +1,28 @@
+"""The settings: one TOML file, read whole, checked whole, before anything is touched.
+
+Guarantees that a wrong file is refused with every fault at once, each naming file, key and mend. Nothing else
+in the appliance reads settings or the environment. The reference page is made from the descriptions here.
+"""
+
+from appliance.config.file import SYSTEM_FILE, check, find, load
+from appliance.config.sections import (
+    FILE_NAME,
+    Config,
+    DeliverySettings,
+    QueueSettings,
+    SiteSettings,
+    TargetSettings,
+)
+
+__all__ = [
+    "FILE_NAME",
+    "SYSTEM_FILE",
+    "Config",
+    "DeliverySettings",
+    "QueueSettings",
+    "SiteSettings",
+    "TargetSettings",
+    "check",
+    "find",
+    "load",
+]

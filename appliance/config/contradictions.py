@@ -1,0 +1,55 @@
+"""What is wrong between settings that are each sound by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appliance.config.sections import SiteSettings, TargetSettings
+
+
+def contradictions(
+    docroot: Path | None,
+    sites: Sequence[SiteSettings],
+    targets: Sequence[TargetSettings],
+    kept: Mapping[str, Path],
+) -> Iterator[str]:
+    """One sentence for each contradiction; an absent docroot and empty names are passed over.
+
+    `kept` are the places that must not be served, by their key.
+    """
+    yield from _twice("sites", "name", [site.name for site in sites])
+    yield from _twice("sites", "folder", [site.folder.strip("/") for site in sites])
+    yield from _twice("targets", "name", [target.name for target in targets])
+    yield from _twice("targets", "address", [target.address for target in targets])
+    if docroot is None:
+        return
+    for target in targets:
+        if fault := _target_fault(target, docroot):
+            yield f"targets.{target.name}.address: {fault}"
+    for key, place in kept.items():
+        if place.is_relative_to(docroot):
+            yield f"{key}: “{place}” lies in the docroot and would be served; choose another"
+
+
+def _twice(section: str, key: str, values: Sequence[str]) -> Iterator[str]:
+    for value in sorted({value for value in values if values.count(value) > 1}):
+        if value or key == "folder":
+            named = f"“{value}”" if value else "“” (the docroot itself)"
+            yield f"{section}: the {key} {named} is used twice; give each its own"
+
+
+def _target_fault(target: TargetSettings, docroot: Path) -> str | None:
+    path = target.path(docroot)
+    if target.host is None and path == docroot:
+        return f"“{path}” is the docroot itself; a target is another place"
+    if target.host is None and (path.is_relative_to(docroot) or docroot.is_relative_to(path)):
+        return f"“{path}” and docroot “{docroot}” lie one in the other; choose a place apart"
+    if path != docroot and not target.other_path:
+        return (
+            f"path “{path}” differs from docroot “{docroot}”; "
+            "use the same path on every host, or set other_path = true"
+        )
+    return None

@@ -1,0 +1,225 @@
+"""The sections of the settings file and what each key means; the reference page is generated from them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from appliance.config.contradictions import contradictions
+from appliance.config.values import (
+    ADDRESS,
+    AbsolutePath,
+    Address,
+    AnyPath,
+    Docroot,
+    Folder,
+    Name,
+    SiteUrl,
+    Zone,
+    absolute,
+)
+from appliance.errors import ConfigError
+
+#: What the settings file is called.
+FILE_NAME = "appliance.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SiteSettings(_Section):
+    """One site: a title, an address, a folder below the docroot and a theme."""
+
+    name: Name = Field(description="What the site is called in commands and on the queue. It never changes.")
+    title: str = Field(description="The title people read.")
+    url: SiteUrl = Field(description="The address readers use, such as `https://www.example.org/`.")
+    folder: Folder = Field(
+        "", description="Where the site lives below the docroot; empty for the docroot itself."
+    )
+    description: str = Field("", description="A sentence about the site, for feeds and search engines.")
+    theme: str = Field(
+        "default", description="A theme the appliance ships with, or the path of a theme folder."
+    )
+    language: str = Field("en", description="The language of the site, as a BCP 47 tag.")
+    timezone: Zone = Field("UTC", description="The zone in which dates become days, months and paths.")
+    week_starts: Literal["monday", "sunday"] = Field(
+        "monday", description="The first day of a week in weekly archives."
+    )
+    empty_archives: bool = Field(
+        False, description="Publish pages of categories and authors that have no entries."
+    )
+    comment_endpoint: str = Field(
+        "", description="Where the comment form posts to. Empty: comments are shown, no form is."
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values for the theme's own settings, checked against its `theme.toml`.",
+    )
+
+
+class TargetSettings(_Section):
+    """One target: a front end's docroot over ssh and rsync, or a folder on this host."""
+
+    name: Name = Field(description="What the target is called in commands and reports.")
+    address: Address = Field(
+        description=(
+            "`user@host:/absolute/path`, `host:/absolute/path`, an ssh config alias, or `/absolute/path` "
+            "on this host."
+        )
+    )
+    access: Literal["shell", "rrsync", "module"] = Field(
+        "shell",
+        description=(
+            "How the front end's key is confined: `shell` not at all, `rrsync` by a forced rrsync, "
+            "`module` by a forced rsync daemon whose module is named `docroot`."
+        ),
+    )
+    port: int = Field(22, ge=1, le=65535, description="The ssh port.")
+    ssh_options: list[str] = Field(
+        default_factory=list, description="Further `ssh -o` options, such as `ProxyJump=gate`."
+    )
+    rsync_options: list[str] = Field(
+        default_factory=list, description="Further rsync options, such as `--bwlimit=2m`."
+    )
+    other_path: bool = Field(False, description="Allow a path that differs from the docroot's.")
+
+    @property
+    def host(self) -> str | None:
+        """`user@host` or an alias; None for a folder on this host."""
+        match = None if self.address.startswith("/") else ADDRESS.fullmatch(self.address)
+        return match["host"] if match else None
+
+    def path(self, docroot: Path) -> Path:
+        """The folder on the target; an alias without a path means the docroot's own."""
+        if self.address.startswith("/"):
+            return absolute(Path(self.address))
+        match = ADDRESS.fullmatch(self.address)
+        return absolute(Path(match["path"])) if match and match["path"] else docroot
+
+
+class QueueSettings(_Section):
+    """How jobs are claimed and retried."""
+
+    workers: int = Field(2, ge=1, le=256, description="Worker processes on this host.")
+    batch: int = Field(50, ge=1, le=1000, description="Jobs a worker claims at once.")
+    lease: float = Field(
+        30.0, gt=0, description="Seconds a claim lasts unless renewed; renewed after a third of it."
+    )
+    retries: int = Field(
+        5, ge=0, le=100, description="Retries of what may pass by itself before a job counts as failed."
+    )
+    ageing: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds of waiting that weigh as much as one step of priority, so that nothing starves.",
+    )
+
+
+class DeliverySettings(_Section):
+    """How changes travel to the targets."""
+
+    ssh_key: AbsolutePath | None = Field(
+        None, description="The private key couriers use; ssh's own choice when absent."
+    )
+    known_hosts: AbsolutePath | None = Field(
+        None, description="The file with the front ends' pinned host keys; `~/.ssh/known_hosts` when absent."
+    )
+    temp_path: AbsolutePath | None = Field(
+        None,
+        description=(
+            "Where ssh control sockets live; a private folder below the system's temporary folder when "
+            "absent."
+        ),
+    )
+    rsync: str = Field("rsync", description="The rsync program on this host.")
+    rsync_options: list[str] = Field(
+        default_factory=list, description="Further rsync options for every target."
+    )
+    connect_timeout: int = Field(10, ge=1, description="Seconds to wait for a front end to answer.")
+    timeout: int = Field(60, ge=1, description="Seconds without any data after which a transfer is given up.")
+    gather: float = Field(0.005, ge=0, le=1, description="Seconds to gather further changes before a push.")
+    tries: int = Field(
+        4, ge=1, description="Pushes a drain attempts to a target that fails before it counts as lagging."
+    )
+
+
+class Config(_Section):
+    """All settings of one installation on one host."""
+
+    docroot: Docroot = Field(description="The folder whose content every front end serves.")
+    database: str = Field("appliance.db", description="The SQLite file, relative to the settings file.")
+    staging: AbsolutePath | None = Field(
+        None,
+        description=(
+            "Where files are made before they are renamed into the docroot; must be on its file system. A "
+            "hidden folder beside the docroot when absent."
+        ),
+    )
+    assets: AnyPath = Field(
+        Path("assets"), description="Where uploaded files are kept, relative to the settings file."
+    )
+    host: str = Field(
+        "", description="This publishing host's name in the journal; the system's host name when empty."
+    )
+    sites: list[SiteSettings] = Field(min_length=1, description="The sites of the installation.")
+    targets: list[TargetSettings] = Field(default_factory=list, description="The front ends.")
+    queue: QueueSettings = Field(
+        default_factory=lambda: QueueSettings(), description="How jobs are claimed and retried."
+    )
+    delivery: DeliverySettings = Field(
+        default_factory=lambda: DeliverySettings(), description="How changes travel to the targets."
+    )
+    path: AnyPath = Field(
+        Path(FILE_NAME), exclude=True, repr=False, description="The file these settings came from."
+    )
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if found := list(contradictions(self.docroot, self.sites, self.targets, self._kept())):
+            raise ValueError("\n".join(found))
+        return self
+
+    def _kept(self) -> dict[str, Path]:
+        """What must not be served, by its key."""
+        places = {
+            "database": self.database_file,
+            "assets": self.assets_folder,
+            "staging": self.staging_folder,
+        }
+        return {key: Path(os.path.normpath(path)) for key, path in places.items()}
+
+    @property
+    def database_file(self) -> Path:
+        """Absolute path of the SQLite file."""
+        return self.path.parent / self.database
+
+    @property
+    def assets_folder(self) -> Path:
+        """Absolute path of the folder that keeps uploaded files."""
+        return self.path.parent / self.assets
+
+    @property
+    def staging_folder(self) -> Path:
+        """Where files are made before they are renamed into the docroot."""
+        return self.staging or self.docroot.parent / f".{self.docroot.name}.staging"
+
+    @property
+    def host_name(self) -> str:
+        """This publishing host's name in the journal."""
+        return self.host or os.uname().nodename
+
+    def site(self, name: str) -> SiteSettings:
+        """The settings of one site.
+
+        Raises:
+            ConfigError: no site has that name.
+        """
+        for site in self.sites:
+            if site.name == name:
+                return site
+        known = ", ".join(site.name for site in self.sites)
+        raise ConfigError([f"there is no site “{name}”; the sites are {known}"], self.path)

@@ -1,0 +1,109 @@
+"""Kinds of values that settings have, each refused with a sentence that says what to write instead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_URL = re.compile(r"https?://[^/\s?#]+(/[^\s?#]*)?")
+#: Neither user nor host may begin with -, or ssh would take the address for an option.
+ADDRESS = re.compile(r"(?P<host>(?:\w[\w.+-]*@)?(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|\w[\w.-]*))(?::(?P<path>.*))?")
+
+#: Folders that hold other things than one site, and trees of which no part can be a docroot.
+# fmt: off
+_SYSTEM_FOLDERS = frozenset((
+    "/", "/dev", "/dev/shm", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp",  # noqa: S108
+    "/usr", "/usr/local", "/usr/share", "/var", "/var/lib", "/var/log",
+))
+_SYSTEM_TREES = (
+    "/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin", "/sys",
+    "/usr/bin", "/usr/lib", "/usr/sbin",
+)
+# fmt: on
+
+
+def absolute(path: Path) -> Path:
+    """`path`, if it is absolute and plain.
+
+    Raises:
+        ValueError: saying what to write instead.
+    """
+    if not path.is_absolute():
+        raise ValueError(f"“{path}” is relative; write the absolute path, beginning with /")
+    if ".." in path.parts:
+        raise ValueError(f"“{path}” contains ..; write the path without it")
+    if not str(path).isprintable():
+        raise ValueError(
+            f"{str(path)!r} contains a character that cannot be printed; write the path without it"
+        )
+    return Path("/", *path.parts[1:])
+
+
+def _not_a_system_folder(path: Path) -> Path:
+    trees = [tree for tree in _SYSTEM_TREES if path.is_relative_to(tree)]
+    if trees or str(path) in _SYSTEM_FOLDERS:
+        raise ValueError(f"“{path}” is a system folder; name a folder made for the site, such as /srv/www")
+    return path
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"“{value}” is not a name; use up to 63 of a-z, 0-9, - and _, beginning with a-z or 0-9"
+        )
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"“{value}” is not a time zone; use a name such as Europe/Berlin or UTC") from error
+    return value
+
+
+def _site_url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise ValueError(f"“{value}” is not a site address; write it like https://www.example.org/")
+    return value.rstrip("/") + "/"
+
+
+def _folder(value: str) -> str:
+    trimmed = value.strip("/")
+    segments = trimmed.split("/") if trimmed else []
+    wrong = any(s.startswith(".") or "\\" in s or not s for s in segments)
+    if value.startswith("/") or wrong or not value.isprintable():
+        raise ValueError(f"“{value}” is not a folder below the docroot; write it like blog or news/local")
+    return trimmed
+
+
+def _address(value: str) -> str:
+    local = value.startswith("/")
+    match = ADDRESS.fullmatch(value)
+    if not local and not match:
+        raise ValueError(
+            f"“{value}” is no target; write user@host:/srv/www, an alias of ssh's settings or /srv/www"
+        )
+    path = value if local else match["path"] if match else None
+    if path is None:
+        return value
+    if not path.startswith("/"):
+        raise ValueError(f"“{value}” has a relative path; write the absolute one, like user@host:/srv/www")
+    _not_a_system_folder(absolute(Path(path)))
+    return value
+
+
+#: A path as it stands in the file.
+AnyPath = Annotated[Path, Field(strict=False)]
+AbsolutePath = Annotated[AnyPath, AfterValidator(absolute)]
+Docroot = Annotated[AbsolutePath, AfterValidator(_not_a_system_folder)]
+Name = Annotated[str, AfterValidator(_name)]
+Zone = Annotated[str, AfterValidator(_zone)]
+SiteUrl = Annotated[str, AfterValidator(_site_url)]
+Folder = Annotated[str, AfterValidator(_folder)]
+Address = Annotated[str, AfterValidator(_address)]
