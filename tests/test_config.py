@@ -240,6 +240,7 @@ def test_two_targets_are_two_places(tmp_path: Path) -> None:
     twin = '[[targets]]\nname = "twin"\naddress = "publish@front1.example.org:/srv/www"\n'
     (fault,) = refused(tmp_path, GOOD + twin)
     assert fault.startswith("targets: the address “publish@front1.example.org:/srv/www” is used twice")
+    assert len(read(tmp_path, GOOD + twin + "port = 2222\n").targets) == 2
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ def contradictions(
     yield from _twice("sites", "name", [site.name for site in sites])
     yield from _twice("sites", "folder", [site.folder.strip("/") for site in sites])
     yield from _twice("targets", "name", [target.name for target in targets])
-    yield from _twice("targets", "address", [target.address for target in targets])
+    # One address behind two ports or two jump hosts is two places.
+    ways = [(target.address, target.port, *target.ssh_options) for target in targets]
+    yield from _twice("targets", "address", [way[0] for way in ways if ways.count(way) > 1])
     if docroot is None:
         return
     for target in targets:
