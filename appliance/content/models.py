@@ -1,7 +1,7 @@
 """What a site consists of, as rows.
 
-Moments are whole seconds since the epoch, UTC. `day` and `week` are derived from `published_at` in the site's time
-zone whenever an entry is saved (`content.entries`), so that archives can be made with SQL over sets.
+Moments are whole seconds since the epoch, UTC. `day` and `week` are derived from `published_at` in the site's
+time zone whenever an entry is saved (`content.entries`), so that archives can be made with SQL over sets.
 Addresses (`address`, `Alias.path`, `Asset.path`) are below the site's own address, without a leading slash.
 """
 
@@ -43,6 +43,7 @@ class Author(Table):
     """Somebody who writes entries of a site."""
 
     id = AutoField()
+    site_id: int
     site = ForeignKeyField(Site, backref="authors", on_delete="CASCADE")
     name = TextField()
     slug = TextField()
@@ -61,6 +62,8 @@ class Category(Table):
     """A category; they nest. A section of an imported folder is one too."""
 
     id = AutoField()
+    site_id: int
+    parent_id: int | None
     site = ForeignKeyField(Site, backref="categories", on_delete="CASCADE")
     parent = ForeignKeyField("self", null=True, backref="children", on_delete="SET NULL")
     name = TextField()
@@ -73,6 +76,9 @@ class Category(Table):
     description = TextField(default="")
     #: Publish its page even when it has no entries.
     always = BooleanField(default=False)
+    #: The section file that describes it, if it was imported; edited there.
+    source = TextField(null=True)
+    source_path = TextField(null=True)
 
     class Meta:
         """One category a path."""
@@ -84,6 +90,7 @@ class Tag(Table):
     """A tag."""
 
     id = AutoField()
+    site_id: int
     site = ForeignKeyField(Site, backref="tags", on_delete="CASCADE")
     name = TextField()
     slug = TextField()
@@ -97,11 +104,13 @@ class Tag(Table):
 class Entry(Table):
     """An entry or a page. Its Markdown is rendered when it is saved; `html` is kept beside it.
 
-    `html` and `excerpt` may hold late-bound addresses, `appliance:entry/ID` and `appliance:asset/ID`, which building
-    replaces by the addresses of the day; `late_bound` says whether there are any.
+    `html` and `excerpt` may hold late-bound addresses, `appliance:entry/ID`, `appliance:category/ID` and
+    `appliance:asset/ID`, which building replaces by the addresses of the day; `late_bound` says whether there
+    are any.
     """
 
     id = AutoField()
+    site_id: int
     site = ForeignKeyField(Site, backref="entries", on_delete="CASCADE")
     kind = TextField(default="entry")
     status = TextField(default="draft")
@@ -142,10 +151,23 @@ class Entry(Table):
 
 
 _PUBLISHED = SQL("status = 'published'")
-Entry.add_index(Entry.index(Entry.site, Entry.kind, Entry.published_at, Entry.id, name="entry_order", where=_PUBLISHED))
-Entry.add_index(Entry.index(Entry.site, Entry.kind, Entry.day, Entry.published_at, Entry.id, name="entry_day", where=_PUBLISHED))
-Entry.add_index(Entry.index(Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED))
+Entry.add_index(
+    Entry.index(Entry.site, Entry.kind, Entry.published_at, Entry.id, name="entry_order", where=_PUBLISHED)
+)
+Entry.add_index(
+    Entry.index(
+        Entry.site, Entry.kind, Entry.day, Entry.published_at, Entry.id, name="entry_day", where=_PUBLISHED
+    )
+)
+Entry.add_index(
+    Entry.index(
+        Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED
+    )
+)
 Entry.add_index(Entry.index(Entry.site, Entry.slug, name="entry_slug"))
+Entry.add_index(
+    Entry.index(Entry.site, Entry.address, name="entry_address", where=SQL("address IS NOT NULL"))
+)
 
 
 class EntryAuthor(Table):
@@ -191,6 +213,8 @@ class Alias(Table):
     """A former address of an entry, answered with a redirect."""
 
     id = AutoField()
+    site_id: int
+    entry_id: int
     site = ForeignKeyField(Site, backref="aliases", on_delete="CASCADE")
     entry = ForeignKeyField(Entry, backref="aliases", on_delete="CASCADE")
     #: As given, without the leading slash: `2015/05/15/Rust-1.0.html` or `releases/1.88.0`.
@@ -206,6 +230,8 @@ class Comment(Table):
     """A reader's comment; `html` is sanitised when it is saved."""
 
     id = AutoField()
+    entry_id: int
+    parent_id: int | None
     entry = ForeignKeyField(Entry, backref="comments", on_delete="CASCADE")
     parent = ForeignKeyField("self", null=True, backref="replies", on_delete="SET NULL")
     status = TextField(default="pending")
@@ -217,13 +243,19 @@ class Comment(Table):
     created_at = IntegerField()
 
 
-Comment.add_index(Comment.index(Comment.entry, Comment.created_at, name="comment_approved", where=SQL("status = 'approved'")))
+Comment.add_index(
+    Comment.index(
+        Comment.entry, Comment.created_at, name="comment_approved", where=SQL("status = 'approved'")
+    )
+)
 
 
 class Asset(Table):
-    """An uploaded file. Its bytes are kept by digest in the assets folder; `path` is its address on the site."""
+    """An uploaded file. Its bytes are kept by digest in the assets folder; `path` is its address."""
 
     id = AutoField()
+    site_id: int
+    entry_id: int | None
     site = ForeignKeyField(Site, backref="assets", on_delete="CASCADE")
     #: The entry whose bundle it belongs to, if any.
     entry = ForeignKeyField(Entry, null=True, backref="assets", on_delete="SET NULL")
@@ -245,9 +277,10 @@ class Asset(Table):
 
 
 class Change(Table):
-    """One change to content, written in the transaction that makes it; planning reads what is not yet planned."""
+    """One change to content, written in the transaction that makes it; planning reads the unplanned ones."""
 
     id = AutoField()
+    site_id: int
     site = ForeignKeyField(Site, backref="changes", on_delete="CASCADE")
     at = IntegerField()
     #: Who made it: an account, `import`, `schedule`.

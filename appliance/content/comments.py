@@ -1,0 +1,99 @@
+"""Comments: taken, judged, removed; each with the change that publishes its entry again."""
+
+from __future__ import annotations
+
+import re
+
+from appliance import clock, db
+from appliance.content.changes import record
+from appliance.content.markup import comment_html
+from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry
+from appliance.errors import ContentError
+
+#: Characters a comment, and the name above it, may have.
+TEXT_LIMIT = 20_000
+NAME_LIMIT = 120
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}", re.IGNORECASE)
+_SAID = {"approved": "comment approved", "pending": "comment held", "spam": "comment marked as spam"}
+
+
+def add(
+    entry: Entry,
+    author_name: str,
+    text: str,
+    email: str = "",
+    url: str = "",
+    parent: Comment | None = None,
+    status: CommentStatus = "approved",
+    actor: str = "",
+) -> Comment:
+    """Add a comment to `entry`; `text` is plain text or small Markdown, `parent` the comment it answers.
+
+    Raises:
+        ContentError: it has no name or no text, is too long, its address is not of the web, or its parent is
+            a comment on another entry.
+    """
+    name, text, url = " ".join(author_name.split()), text.strip(), url.strip()
+    if fault := _fault(name, text, url, status):
+        raise ContentError(fault)
+    if parent is not None and parent.entry_id != entry.id:
+        raise ContentError(f"comment {parent.id} is on another entry; answer a comment on “{entry.title}”")
+    with db.write():
+        comment = Comment.create(
+            entry=entry,
+            parent=parent,
+            status=status,
+            author_name=name,
+            author_email=email.strip(),
+            author_url=url,
+            text=text,
+            html=comment_html(text),
+            created_at=int(clock.now()),
+        )
+        record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor)
+    return comment
+
+
+def set_status(comment: Comment, status: CommentStatus, actor: str = "") -> bool:
+    """Approve a comment, hold it or mark it as spam; returns whether that was new.
+
+    Raises:
+        ContentError: there is no such status.
+    """
+    if status not in COMMENT_STATUSES:
+        raise ContentError(f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}")
+    with db.write():
+        entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
+        changed = (
+            Comment.update(status=status).where(Comment.id == comment.id, Comment.status != status).execute()
+        )
+        if changed:
+            record(entry.site_id, _SAID[status], "comment", comment.id, entry.id, actor)
+    comment.status = status
+    return bool(changed)
+
+
+def delete(comment: Comment, actor: str = "") -> None:
+    """Remove a comment; answers to it move up to the comment it answered."""
+    with db.write():
+        entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
+        Comment.update(parent=comment.parent_id).where(Comment.parent == comment.id).execute()
+        if Comment.delete().where(Comment.id == comment.id).execute():
+            record(entry.site_id, "comment removed", "comment", comment.id, entry.id, actor)
+
+
+def _fault(name: str, text: str, url: str, status: str) -> str | None:
+    if not name:
+        return "a comment needs a name; give one"
+    if len(name) > NAME_LIMIT:
+        return f"the name has {len(name)} characters; use at most {NAME_LIMIT}"
+    if not text:
+        return "the comment is empty; write something"
+    if len(text) > TEXT_LIMIT:
+        return f"the comment has {len(text)} characters; use at most {TEXT_LIMIT}"
+    if url and not _WEB_ADDRESS.fullmatch(url):
+        return f"“{url[:80]}” is not a web address; write it like https://www.example.org/ or leave it out"
+    if status not in COMMENT_STATUSES:
+        return f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}"
+    return None

@@ -1,0 +1,304 @@
+"""Markdown to the HTML that is kept with an entry, its excerpt and its plain-text summary.
+
+GitHub's flavour by comrak, code by Pygments (CSS classes, no styles). Raw HTML of authors passes through;
+comments are sanitised. What looks like another system's template tag is set aside before Markdown sees it and
+comes back unharmed in code, so that `{{ x }}` in an example is never taken for an instruction.
+"""
+
+from __future__ import annotations
+
+import html as html_text
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import unquote
+
+import comrak
+import nh3
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES
+from pygments.util import ClassNotFound
+
+#: Characters of a summary, of text in an excerpt made of first paragraphs, and of code that is highlighted.
+SUMMARY_LENGTH = 200
+EXCERPT_LENGTH = 200
+HIGHLIGHT_LIMIT = 200_000
+
+_MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
+_TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^\"'<>]|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
+_ADDRESS = re.compile(
+    r"(\s(?:href|src|poster)\s*=\s*)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'=<>`]+))", re.IGNORECASE
+)
+_LATE = re.compile(r"(?:href|src|poster)\s*=\s*[\"']?appliance:(?:entry|asset|category)/\d")
+_CODE_BLOCK = re.compile(r"<pre><code(?: class=\"language-([^\"]*)\")?>([^<]*)</code></pre>")
+_CODE = re.compile(r"<code[ >].*?</code>", re.DOTALL)
+_ANCHOR = re.compile(
+    r"<a href=\"#[^\"]*\" aria-label=\"[^\"]*\"(?: data-heading-content=\"[^\"]*\")? class=\"anchor\"></a>"
+)
+_HEADING_ID = re.compile(
+    r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#([^\s{}\"]+)[^{}]*\}</h\1>", re.DOTALL
+)
+_HEADING = re.compile(r"<h([1-6])\b[^>]*>.*?</h\1>", re.DOTALL)
+_FOOTNOTE = re.compile(r"<sup class=\"footnote-ref\">.*?</sup>", re.DOTALL)
+_ID = re.compile(r"\sid\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
+_TEMPLATE_TAG = re.compile(r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\{\{[<%][^{}]{1,2000}?[>%]\}\}")
+_SET_ASIDE = re.compile(r"qzset(\d+)asideqz")
+_VOID = frozenset(
+    {
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
+        "wbr",
+    }
+)  # fmt: skip
+_ENDS_PARAGRAPH = frozenset(
+    {
+        "p", "div", "ul", "ol", "dl", "table", "pre", "blockquote", "section", "figure", "h1", "h2", "h3",
+        "h4", "h5", "h6", "hr",
+    }
+)  # fmt: skip
+
+
+class Resolver(Protocol):
+    """Finds what an author's references mean."""
+
+    def address(self, reference: str) -> str | None:
+        """The address for a `href` or `src`, such as `appliance:entry/7#part`; None leaves it as it is."""
+
+    def tag(self, text: str) -> str | None:
+        """What a template tag stands for: HTML beginning with `<`, or an address; None leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What is kept with an entry; HTML, except `summary`. `late_bound`: it holds `appliance:` addresses."""
+
+    html: str
+    excerpt: str
+    summary: str
+    late_bound: bool
+
+
+def render(
+    text: str,
+    *,
+    format: str = "markdown",
+    excerpt: str = "",
+    summary: str = "",
+    resolver: Resolver | None = None,
+) -> Rendered:
+    """Render an entry; `excerpt` (Markdown) and `summary` (plain), when empty, are taken from the text."""
+    whole = text_html(text, format=format, resolver=resolver)
+    own = _unnumbered(text_html(excerpt, resolver=resolver))
+    beginning = own or excerpt_of(whole)
+    whole = _MORE.sub("", whole)
+    plain = (
+        plain_text(summary) or plain_text(_HEADING.sub("", beginning)) or plain_text(_HEADING.sub("", whole))
+    )
+    late = bool(_LATE.search(whole) or _LATE.search(beginning))
+    return Rendered(whole, beginning, shorten(plain), late)
+
+
+def text_html(text: str, *, format: str = "markdown", resolver: Resolver | None = None) -> str:
+    """The HTML of a text that is 'markdown' or 'html'; `<!-- more -->` stays in it."""
+    tags: list[str] = []
+    if resolver is not None and ("{{" in text or "{%" in text):
+        text = _TEMPLATE_TAG.sub(lambda match: _set_aside(tags, match[0]), text)
+    html = text if format == "html" else _markdown(text)
+    if tags:
+        html = _CODE.sub(lambda match: _restore(match[0], tags), html)
+    if format != "html":
+        html = _CODE_BLOCK.sub(_highlighted, html)
+    if resolver is not None:
+        html = _TAG.sub(lambda match: _resolved(match[0], tags, resolver), html)
+    return _expanded(html, tags, resolver) if tags and resolver is not None else html
+
+
+def comment_html(text: str) -> str:
+    """The safe HTML of a reader's comment: paragraphs, emphasis, code, quotes, lists, uncredited links."""
+    html = comrak.render_markdown(text, _COMMENT_EXTENSIONS, None, _COMMENT_RENDERING)
+    html = re.sub(r"<(/?)h[1-6]>", r"<\1p>", html)
+    html = re.sub(r"<a href=\"\"[^>]*>(.*?)</a>", r"\1", html)  # what is left of an address that may not be
+    html = re.sub(r"<img [^>]*?alt=\"([^\"]*)\"[^>]*>", r"\1", html)
+    return nh3.clean(
+        html,
+        tags={"p", "br", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"},
+        attributes={"a": {"href", "title"}, "ol": {"start"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="nofollow ugc noopener",
+    ).strip()
+
+
+def plain_text(html: str) -> str:
+    """The text of HTML, white space collapsed."""
+    without = re.sub(r"<(script|style)\b.*?</\1\s*>", " ", html, flags=re.DOTALL | re.IGNORECASE)
+    without = re.sub(r"</?(?:p|div|li|ul|ol|h[1-6]|tr|td|th|br|pre|blockquote)\b[^>]*>", " ", without)
+    return " ".join(html_text.unescape(_TAG.sub("", without)).split())
+
+
+def shorten(text: str, length: int = SUMMARY_LENGTH) -> str:
+    """`text`, cut after the last word that ends within `length` characters and then marked with `…`."""
+    if len(text) <= length:
+        return text
+    cut = text[:length].rsplit(" ", 1)[0] if " " in text[:length] else text[: length - 1]
+    return cut.rstrip(" ,;:–—-") + "…"
+
+
+def excerpt_of(html: str) -> str:
+    """The beginning of an entry: up to `<!-- more -->`, or its first paragraphs; whole elements only."""
+    blocks = list(_blocks(html))
+    more = _MORE.search(html)
+    if more is not None:
+        around = next(((start, end) for start, end, _ in blocks if start < more.start() < end), None)
+        cut = more.start()
+        if around is not None:
+            cut = around[0] if html[: around[0]].strip() else around[1]
+        return _unnumbered(_MORE.sub("", html[:cut]))
+    chosen: list[str] = []
+    for start, end, name in blocks:
+        if name == "p" and plain_text(html[start:end]):
+            chosen.append(html[start:end])
+        elif chosen:
+            break
+        if len(chosen) == 3 or sum(len(plain_text(part)) for part in chosen) >= EXCERPT_LENGTH:
+            break
+    return _unnumbered("\n".join(chosen))
+
+
+def _unnumbered(html: str) -> str:
+    # An excerpt stands beside others: notes are not there to be linked, and an id must be unique on a page.
+    html = _FOOTNOTE.sub("", html)
+    return _TAG.sub(lambda match: _ID.sub("", match[0]), html).strip()
+
+
+def _blocks(html: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, name) of each outermost element."""
+    stack: list[str] = []
+    start = 0
+    for match in _TAG.finditer(html):
+        closing, name = match[1], (match[2] or "").lower()
+        if not name or (stack and stack[-1] in ("script", "style") and not (closing and name == stack[-1])):
+            continue
+        if not closing and stack and stack[-1] == "p" and name in _ENDS_PARAGRAPH:
+            stack.pop()
+            if not stack:
+                yield start, match.start(), "p"
+        if closing and name in stack:
+            outermost = stack[0]
+            del stack[len(stack) - 1 - stack[::-1].index(name) :]
+            if not stack:
+                yield start, match.end(), outermost
+        elif not closing and (name in _VOID or match[3].endswith("/")):
+            if not stack:
+                yield match.start(), match.end(), name
+        elif not closing:
+            start = start if stack else match.start()
+            stack.append(name)
+    if stack:
+        yield start, len(html), stack[0]
+
+
+def _markdown(text: str) -> str:
+    html = comrak.render_markdown(text, _EXTENSIONS, None, _RENDERING)
+    html = _ANCHOR.sub("", html)
+    return _HEADING_ID.sub(r'<h\1 id="\3">\2</h\1>', html) if "{#" in html else html
+
+
+def _set_aside(tags: list[str], tag: str) -> str:
+    tags.append(tag)
+    return f"qzset{len(tags) - 1}asideqz"
+
+
+def _restore(html: str, tags: list[str]) -> str:
+    return _SET_ASIDE.sub(lambda match: html_text.escape(tags[int(match[1])]), html)
+
+
+def _resolved(tag: str, tags: list[str], resolver: Resolver) -> str:
+    def one(match: re.Match[str]) -> str:
+        given = html_text.unescape(match[2] or match[3] or match[4] or "")
+        reference = _SET_ASIDE.sub(lambda aside: _tag_address(tags[int(aside[1])], resolver), given)
+        found = resolver.address(_readable(reference)) if reference else None
+        if found is None and reference == given:
+            return match[0]
+        return f'{match[1]}"{html_text.escape(reference if found is None else found)}"'
+
+    return _ADDRESS.sub(one, tag) if "=" in tag and not tag.startswith("<!--") else tag
+
+
+def _readable(reference: str) -> str:
+    # comrak escapes the braces of {filename}; a resolver sees references as their author wrote them
+    return unquote(reference) if "%" in reference and "://" not in reference else reference
+
+
+def _tag_address(tag: str, resolver: Resolver) -> str:
+    found = resolver.tag(tag)
+    return tag if found is None or found.startswith("<") else found
+
+
+def _expanded(html: str, tags: list[str], resolver: Resolver) -> str:
+    def one(match: re.Match[str]) -> str:
+        number = match["alone"] or match["among"]
+        found = resolver.tag(tags[int(number)])
+        if found is not None and found.startswith("<"):
+            return found
+        text = html_text.escape(tags[int(number)])
+        return f"<p>{text}</p>" if match["alone"] else text
+
+    return re.sub(r"<p>qzset(?P<alone>\d+)asideqz</p>|qzset(?P<among>\d+)asideqz", one, html)
+
+
+def _highlighted(match: re.Match[str]) -> str:
+    language = re.split(r"[,\s:{}]", html_text.unescape(match[1] or "").lstrip("{."), maxsplit=1)[0].lower()
+    code = match[2]
+    lexer = _lexer(language) if language and len(code) <= HIGHLIGHT_LIMIT else None
+    if lexer is not None:
+        code = "".join(_spans(lexer, html_text.unescape(code)))
+    label = f' class="language-{html_text.escape(language)}"' if language else ""
+    return f'<div class="highlight"><pre tabindex="0"><code{label}>{code}</code></pre></div>'
+
+
+@lru_cache(maxsize=256)
+def _lexer(language: str) -> Lexer | None:
+    try:
+        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return None
+
+
+def _spans(lexer: Lexer, code: str) -> Iterator[str]:
+    """Code as HTML spans; neighbours of one class share a span."""
+    held, held_class = "", ""
+    for kind, value in lexer.get_tokens(code):
+        while kind not in STANDARD_TYPES and kind.parent is not None:
+            kind = kind.parent
+        css = STANDARD_TYPES[kind] if value.strip() or not held else held_class
+        if css != held_class and held:
+            yield _span(held, held_class)
+            held = ""
+        held, held_class = held + value, css
+    if held:
+        yield _span(held, held_class)
+
+
+def _span(text: str, css: str) -> str:
+    escaped = html_text.escape(text, quote=False)
+    return f'<span class="{css}">{escaped}</span>' if css and css != "w" else escaped
+
+
+def _extensions(*names: str) -> comrak.ExtensionOptions:
+    options = comrak.ExtensionOptions()
+    for name in names:
+        setattr(options, name, True)
+    return options
+
+
+_EXTENSIONS = _extensions("table", "strikethrough", "tasklist", "autolink", "alerts", "footnotes")
+_EXTENSIONS.header_id_prefix = ""
+_RENDERING = comrak.RenderOptions()
+_RENDERING.unsafe_ = True
+_RENDERING.tasklist_classes = True
+_COMMENT_EXTENSIONS = _extensions("strikethrough", "autolink")
+_COMMENT_RENDERING = comrak.RenderOptions()
+_COMMENT_RENDERING.escape = True
+_COMMENT_RENDERING.hardbreaks = True
