@@ -24,7 +24,7 @@ def contradictions(
     yield from _twice("sites", "folder", [site.folder.strip("/") for site in sites])
     yield from _twice("targets", "name", [target.name for target in targets])
     # One address behind two ports or two jump hosts is two places.
-    ways = [(target.address, target.port, *target.ssh_options) for target in targets]
+    ways = [(target.address, (target.port, target.ssh_options)) for target in targets]
     yield from _twice("targets", "address", [way[0] for way in ways if ways.count(way) > 1])
     if docroot is None:
         return

@@ -1,0 +1,132 @@
+"""Tasks for those who work on the appliance itself: its checks, its lock file, its reference pages.
+
+Each needs a checkout; an installed appliance says so instead of failing obscurely.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from appliance import clock
+from appliance.tasks import reference
+
+ROOT = Path(__file__).parents[2]
+LOCK = "requirements.lock"
+
+_LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
+
+#: The checks that run nothing of ours, by name: arguments for this Python.
+LINTERS: dict[str, Sequence[str]] = {
+    "ruff check": ("-m", "ruff", "check", "--quiet", "."),
+    "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
+    "mypy": ("-m", "mypy", "--no-error-summary"),
+    "lint-imports": ("-c", _LINT_IMPORTS),
+}
+
+
+@task(help={"args": "Further arguments for pytest, in one string; those after -- are passed on as well."})
+def test(context: Context, args: str = "") -> None:
+    """Check everything: style, types, imports, and the tests."""
+    arguments = [*shlex.split(args), *shlex.split(context.remainder)]
+    _in_a_checkout("test")
+    failed = _lint()
+    print("pytest: running", flush=True)
+    if _run(("-m", "pytest", *arguments)).returncode:
+        failed.append("pytest")
+    _close(failed)
+
+
+@task
+def lint(_context: Context) -> None:
+    """Check style, types and imports, without running tests."""
+    _in_a_checkout("lint")
+    _close(_lint())
+
+
+@task(help={"upgrade": "Take the newest releases that pyproject.toml allows, not those already locked."})
+def lock(_context: Context, upgrade: bool = False) -> None:
+    """Write requirements.lock anew from pyproject.toml, for every supported Python."""
+    _in_a_checkout("lock")
+    with tempfile.TemporaryDirectory() as folder:
+        _run(("-m", "pip", "install", "--quiet", "--target", folder, "uv"), check=True)
+        options = ["--universal", "--generate-hashes", "--python-version=3.11", "--group=dev", "--no-header"]
+        options += ["--upgrade"] if upgrade else []
+        fresh = Path(folder, "fresh.lock")
+        if (ROOT / LOCK).exists():
+            fresh.write_text((ROOT / LOCK).read_text("utf-8"), "utf-8")
+        command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", *options, f"--output-file={fresh}"]
+        subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
+        text = _without_comments(fresh.read_text("utf-8"))
+    (ROOT / LOCK).write_text(text, "utf-8")
+    print(f"{LOCK}: {len(re.findall(r'^[a-z0-9]', text, re.MULTILINE))} packages")
+
+
+@task
+def docs(_context: Context) -> None:
+    """Write the reference of settings and tasks anew from the code."""
+    _in_a_checkout("docs")
+    # In a process of its own: the parser of this one has used up the help of every task.
+    _run(("-c", "from appliance.tasks import house; house.write_reference()"), check=True)
+
+
+def write_reference() -> None:
+    """Write those pages of docs/reference that differ from what the code says."""
+    from appliance.tasks import namespace  # imports this module
+
+    for file, text in reference.pages(namespace).items():
+        path = ROOT / "docs" / "reference" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            print(f"docs/reference/{file}: written")
+
+
+def _lint() -> list[str]:
+    """Run each linter, tell its outcome and, if it failed, what it said; the names of those that failed."""
+    failed = []
+    for name, arguments in LINTERS.items():
+        began = clock.monotonic()
+        result = _run(arguments, quiet=True)
+        seconds = f"{clock.monotonic() - began:.1f} s"
+        print(f"{name}: {'failed' if result.returncode else 'passed'} ({seconds})", flush=True)
+        if result.returncode:
+            print(result.stdout.strip(), flush=True)
+            failed.append(name)
+    return failed
+
+
+def _run(
+    arguments: Sequence[str], *, quiet: bool = False, check: bool = False
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        check=check,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+
+
+def _close(failed: Sequence[str]) -> None:
+    if failed:
+        raise Exit(f"failed: {', '.join(failed)}", 1)
+
+
+def _in_a_checkout(name: str) -> None:
+    if not (ROOT / "pyproject.toml").is_file():
+        raise Exit(f"{name} works on the appliance's source; run it as ./inv {name} in a checkout", 3)
+
+
+def _without_comments(text: str) -> str:
+    """The lock without its comments: who asked for a package is one machine's way of writing it."""
+    return re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE)

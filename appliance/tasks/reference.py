@@ -1,0 +1,190 @@
+"""The reference pages, made from the code: settings from their descriptions, tasks from their signatures.
+
+A test compares them with the files in docs/reference, so that neither can say what the other does not.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from invoke import Argument, Collection, Task
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from appliance.config import FILE_NAME, SYSTEM_FILE, Config
+
+_MADE = "<!-- Made by `./inv docs`; change the code instead. -->"
+
+#: A whole settings file; a test reads it, so it stays right.
+EXAMPLE = """\
+docroot = "/srv/www"
+
+[[sites]]
+name = "blog"
+title = "Notes from the workshop"
+url = "https://www.example.org/"
+timezone = "Europe/Berlin"
+
+[[targets]]
+name = "front1"
+address = "publish@front1.example.org:/srv/www"
+access = "rrsync"
+
+[[targets]]
+name = "front2"
+address = "publish@front2.example.org:/srv/www"
+access = "rrsync"
+
+[queue]
+workers = 4
+"""
+
+
+def pages(namespace: Collection) -> dict[str, str]:
+    """The text of each reference page, by its file name in docs/reference."""
+    return {"settings.md": settings_page(), "tasks.md": tasks_page(namespace)}
+
+
+def settings_page() -> str:
+    """Every key of the settings file, with type, default and meaning."""
+    parts = [
+        f"{_MADE}\n\n# Settings",
+        "Settings are one TOML file: the one that the environment variable `APPLIANCE_CONFIG` names, else "
+        f"`{FILE_NAME}` in the working folder, else `{SYSTEM_FILE}`. The file is checked as a whole before "
+        "anything is touched: an unknown key, a wrong type, a relative path where an absolute one is needed, "
+        "and names used twice are all told at once, and nothing is done.",
+        f"## An example\n\n```toml\n{EXAMPLE}```",
+        *(_section(header, model) for header, model in _sections()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    yield "", Config
+    for name, field in Config.model_fields.items():
+        if model := _model_of(field.annotation):
+            yield (f"[[{name}]]" if typing.get_origin(field.annotation) is list else f"[{name}]"), model
+
+
+def _section(header: str, model: type[BaseModel]) -> str:
+    title = f"`{header}`" if header else "At the top of the file"
+    rows = [
+        f"| `{name}` | {_type(field.annotation)}{_limits(field)} | {_default(field)} | {field.description} |"
+        for name, field in model.model_fields.items()
+        if not field.exclude and (header or not _model_of(field.annotation))
+    ]
+    table = "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows])
+    return f"## {title}\n\n{inspect.getdoc(model)}\n\n{table}"
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if inspect.isclass(candidate) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _type(annotation: Any) -> str:
+    """How a person calls a type."""
+    arguments = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return ", ".join(f"`{_toml(value)}`" for value in arguments)
+    if origin is list:
+        return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return "table"
+    if type(None) in arguments:
+        return _type(next(argument for argument in arguments if argument is not type(None)))
+    if origin is typing.Annotated:
+        return _type(arguments[0])
+    return {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}[
+        annotation
+    ]
+
+
+def _limits(field: FieldInfo) -> str:
+    low = next((f"from {m.ge}" for m in field.metadata if hasattr(m, "ge")), "")
+    above = next((f"more than {m.gt}" for m in field.metadata if hasattr(m, "gt")), "")
+    high = next((f"to {m.le}" for m in field.metadata if hasattr(m, "le")), "")
+    words = " ".join(filter(None, (low or above, high)))
+    return f", {words}" if words else ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return "none" if default is None or default is PydanticUndefined else f"`{_toml(default)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        return "[]" if isinstance(value, list) else "{}"
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def tasks_page(namespace: Collection) -> str:
+    """Every task with its arguments and what it does, by name."""
+    parts = [
+        f"{_MADE}\n\n# Tasks",
+        "In a checkout a task runs as `./inv TASK`, which makes the environment first, or as `invoke TASK` "
+        "in that environment; an installed appliance runs `appliance TASK`. `--help TASK` says the same.",
+        *(_task(name, task) for name, task in sorted(tasks(namespace))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def tasks(namespace: Collection, prefix: str = "") -> Iterator[tuple[str, Task[Any]]]:
+    """Every task by the name it has on the command line, collections' with their dots."""
+    for name, task in namespace.tasks.items():
+        yield prefix + namespace.transform(name), task
+    for name, collection in namespace.collections.items():
+        yield from tasks(collection, f"{prefix}{namespace.transform(name)}.")
+
+
+def arguments_of(task: Task[Any]) -> list[Argument]:
+    """The arguments of a task with their help, which invoke hands out only once."""
+    untouched = copy.copy(task)
+    untouched.help = dict(task.help)
+    return untouched.get_arguments()
+
+
+def _task(name: str, task: Task[Any]) -> str:
+    arguments = arguments_of(task)
+    usage = " ".join([name, *(f"{_name(a).upper()}" for a in arguments if a.positional)])
+    usage += " [options]" if any(not a.positional for a in arguments) else ""
+    parts = [f"## `{usage}`", inspect.getdoc(task) or ""]
+    if arguments:
+        rows = [f"| {_flags(a)} | {_argument_default(a)} | {a.help or ''} |" for a in arguments]
+        parts.append("\n".join(["| argument | default | meaning |", "|---|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def _name(argument: Argument) -> str:
+    return max(argument.names, key=len).replace("_", "-")
+
+
+def _flags(argument: Argument) -> str:
+    if argument.positional:
+        return f"`{_name(argument).upper()}`"
+    words = sorted(argument.names, key=len)
+    flags = [f"-{word}" if len(word) == 1 else f"--{word.replace('_', '-')}" for word in words]
+    if argument.kind is bool and argument.default:
+        flags = [f"--no-{_name(argument)}"]
+    value = "" if argument.kind is bool else f"={argument.kind.__name__.upper()}"
+    return ", ".join(f"`{flag}{value if flag.startswith('--') else ''}`" for flag in flags)
+
+
+def _argument_default(argument: Argument) -> str:
+    if argument.positional or argument.kind is bool or argument.default in (None, "", [], ()):
+        return ""
+    return f"`{argument.default}`"

@@ -1,0 +1,3 @@
+from appliance.tasks import namespace
+
+__all__ = ["namespace"]

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from appliance import config
+from appliance.tasks import namespace, reference
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
+
+#: What holds on one machine only: where this checkout lies, and where its packages came from.
+LOCAL = re.compile(rf"{re.escape(str(ROOT))}/|--(?:extra-)?index-url|--find-links|--trusted-host|/simple/")
+
+
+@pytest.mark.parametrize("name", ["settings.md", "tasks.md"])
+def test_the_reference_is_that_of_the_code(name: str) -> None:
+    written = (ROOT / "docs" / "reference" / name).read_text("utf-8")
+    assert written == reference.pages(namespace)[name], "out of date; run: ./inv docs"
+
+
+def test_the_example_of_settings_can_be_used() -> None:
+    settings = config.check(tomllib.loads(reference.EXAMPLE), Path("/etc/appliance/appliance.toml"))
+    assert [target.name for target in settings.targets] == ["front1", "front2"]
+
+
+def test_every_key_is_in_the_reference() -> None:
+    page = reference.settings_page()
+    for section in ((), ("sites",), ("targets",), ("queue",), ("delivery",)):
+        for key in config.faults.known_keys(config.Config, section):
+            assert f"`{key}`" in page or f"`[{key}]`" in page or f"`[[{key}]]`" in page
+
+
+def test_every_task_and_argument_says_what_it_is() -> None:
+    for name, task in reference.tasks(namespace):
+        assert task.__doc__, f"{name} has no docstring"
+        for argument in reference.arguments_of(task):
+            assert argument.help, f"{name}: {argument.name} has no help"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: Path) -> list[str]:
+    text = re.sub(r"^(```|~~~).*?^\1", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    found = re.findall(
+        r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|^\[[^\]]+\]:\s*(\S+)|(?:src|href)=\"([^\"]+)\"", text, re.M
+    )
+    return [str(Markup("".join(parts)).unescape()) for parts in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        found = (page.parent / path).resolve() if path else page
+        inside = found.is_relative_to(ROOT) and found.exists()
+        if not inside or (anchor and found.suffix == ".md" and anchor not in anchors(found)):
+            broken.append(link)
+    assert not broken
+
+
+def test_nothing_speaks_of_one_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this folder is not a git checkout, so what belongs to it is not known")
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        file = ROOT / name
+        if file == Path(__file__) or not file.is_file():
+            continue
+        text = file.read_bytes().decode("utf-8", "replace")
+        found += [f"{name}: {match[0]}" for match in LOCAL.finditer(text)]
+    assert not found
