@@ -12,6 +12,7 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     ├── LostLease                 1   somebody else owns the job now
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     └── DeliveryError             2   a target could not be brought up to the journal
+        └── TargetBusy            2   somebody else is writing to it: not a failure, try again
 """
 
 from __future__ import annotations
@@ -82,3 +83,7 @@ class DeliveryError(ApplianceError):
     """A target could not be brought up to the journal."""
 
     exit_code = 2
+
+
+class TargetBusy(DeliveryError):  # noqa: N818 - a state of the target, not a failure
+    """The front end lets in one writer at a time, and another one is at work."""

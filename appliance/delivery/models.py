@@ -34,11 +34,15 @@ class Cursor(Table):
 
     target = TextField()
     origin = TextField()
+    #: Where the target was when this was confirmed: a target that moved has confirmed nothing.
+    address = TextField(default="")
     #: The id of the newest publication of `origin` that the target is known to show, with all before it.
     publication = IntegerField(default=0)
     confirmed_at = DoubleField(null=True)
     pushed_at = DoubleField(null=True)
+    #: Files sent and removed by the last push, the bytes it sent and how long it took.
     files = IntegerField(default=0)
+    bytes = IntegerField(default=0)
     seconds = DoubleField(default=0)
     #: The sentence of the last failure; null once a push succeeded.
     error = TextField(null=True)

@@ -1,0 +1,70 @@
+"""A target as a value: everything a courier has to know to write to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.config import Config, DeliverySettings, TargetSettings
+
+#: The module a front end's forced rsync daemon offers.
+MODULE = "docroot"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where publications go: a front end's docroot over ssh and rsync, or a folder on this host."""
+
+    settings: TargetSettings
+    #: The docroot on this host, from which files are taken.
+    docroot: Path
+    delivery: DeliverySettings
+
+    @property
+    def name(self) -> str:
+        """What the target is called in commands and reports."""
+        return self.settings.name
+
+    @property
+    def address(self) -> str:
+        """Where it is, as the settings say; with the port when that is not ssh's own."""
+        port = f" port {self.settings.port}" if self.settings.port != 22 else ""
+        return self.settings.address + port
+
+    @property
+    def host(self) -> str | None:
+        """`user@host` or an ssh alias, as ssh wants it; None for a folder on this host."""
+        host = self.settings.host
+        return host.replace("[", "").replace("]", "") if host else None
+
+    @property
+    def folder(self) -> Path:
+        """The folder on the target."""
+        return self.settings.path(self.docroot)
+
+    @property
+    def destination(self) -> str:
+        """What rsync takes as the place to write to."""
+        if not self.settings.host:
+            return f"{self.folder}/"
+        match self.settings.access:
+            case "module":
+                return f"{self.settings.host}::{MODULE}/"
+            case "rrsync":
+                # The forced rrsync stands in its folder already and refuses absolute paths.
+                return f"{self.settings.host}:."
+            case _:
+                return f"{self.settings.host}:{self.folder}/"
+
+    @property
+    def is_confined(self) -> bool:
+        """Whether the front end decides which folder is written."""
+        return self.settings.host is not None and self.settings.access != "shell"
+
+    def __str__(self) -> str:
+        return f"target {self.name} ({self.address})"
+
+
+def targets(config: Config) -> list[Target]:
+    """Every target of the settings, in their order."""
+    return [Target(settings, config.docroot, config.delivery) for settings in config.targets]

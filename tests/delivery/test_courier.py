@@ -1,0 +1,526 @@
+"""Couriers with real sshd and rsync: what a target shows in the end, and what is never done on the way."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from appliance.config import TargetSettings
+from appliance.delivery import courier, cursors, journal, rsync, ssh
+from appliance.delivery.courier import Couriers
+from appliance.delivery.journal import Delete, Put
+from appliance.demo.frontend import FrontEnd, free_port
+
+from .conftest import ORIGIN, Publisher, tree
+
+FrontEnds = Callable[..., list[FrontEnd]]
+
+
+def test_puts_edits_and_deletions_reach_both_front_ends(publisher: Publisher, front_ends: FrontEnds) -> None:
+    first, second = front_ends()
+    with Couriers(publisher.targets) as couriers:
+        publisher.put("index.html", "one")
+        publisher.put("2026/11/hello/index.html", "hello")
+        publisher.put("2026/12/bye/index.html", "bye")
+        assert [(s.level, s.error) for s in couriers.settle()] == [(True, None)] * 2
+        assert tree(first.docroot) == tree(second.docroot) == tree(publisher.docroot)
+        publisher.put("index.html", "two, and longer")
+        publisher.delete("2026/12/bye/index.html")
+        states = couriers.settle()
+        assert tree(first.docroot) == tree(second.docroot) == tree(publisher.docroot)
+        assert "2026/12" not in tree(first.docroot)
+    assert [(s.files, s.waiting, s.lag, s.error) for s in states] == [(4, 0, 0.0, None)] * 2
+
+
+def test_an_edit_of_the_same_size_in_the_same_second_arrives(
+    publisher: Publisher, front_ends: FrontEnds
+) -> None:
+    (front,) = front_ends(1)
+    with Couriers(publisher.targets) as couriers:
+        publisher.put("a.html", "one", version=1_800_000_000)
+        couriers.settle()
+        publisher.put("a.html", "two", version=1_800_000_000)
+        couriers.settle()
+    assert (front.docroot / "a.html").read_text() == "two"
+
+
+def test_an_older_version_never_replaces_a_newer_one(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a.html", "old", version=1_800_000_000)
+    target.folder.mkdir()
+    (target.folder / "a.html").write_text("newer")
+    os.utime(target.folder / "a.html", (1_800_000_001, 1_800_000_001))
+    with Couriers([target]) as couriers:
+        couriers.settle()
+    assert (target.folder / "a.html").read_text() == "newer"
+
+
+@pytest.mark.parametrize("place", ["local", "ssh"])
+def test_files_and_folders_swap_places(publisher: Publisher, front_ends: FrontEnds, place: str) -> None:
+    target = publisher.local("copy") if place == "local" else None
+    if target is None:
+        front_ends(1)
+        (target,) = publisher.targets
+    folder = target.folder
+    with Couriers([target]) as couriers:
+        publisher.put("was-file", "file")
+        publisher.put("was-folder/a/index.html", "deep")
+        publisher.put("was-folder/index.html", "shallow")
+        couriers.settle()
+        publisher.delete("was-file")
+        publisher.put("was-file/index.html", "now a folder")
+        publisher.delete("was-folder/a/index.html")
+        publisher.delete("was-folder/index.html")
+        publisher.put("was-folder", "now a file")
+        assert couriers.settle()[0].error is None
+    assert tree(folder) == tree(publisher.docroot)
+
+
+NAMES = [
+    "with space.html",
+    " leading and trailing ",
+    "new\nline.html",
+    "-rf",
+    "--delete",
+    "#hash",
+    ";semicolon",
+    "ünïcödé/日本語/🦀.html",
+    "é" * 127 + "x",
+    "quote'\"`$(touch x)\\.html",
+    "star*?[a].html",
+    "colon:host::module",
+    ".well-known/x",
+    "tab\t",
+    "-/-",
+    "#/#",
+]
+
+
+@pytest.mark.parametrize("place", ["local", "ssh"])
+def test_names_of_every_kind_travel_both_ways(
+    publisher: Publisher, front_ends: FrontEnds, place: str
+) -> None:
+    target = publisher.local("copy") if place == "local" else None
+    if target is None:
+        front_ends(1)
+        (target,) = publisher.targets
+    with Couriers([target]) as couriers:
+        for name in NAMES:
+            publisher.put(name, name)
+        assert couriers.settle()[0].error is None
+        assert tree(target.folder) == tree(publisher.docroot)
+        assert len(tree(target.folder)) >= len(NAMES)
+        for name in NAMES:
+            publisher.delete(name)
+        assert couriers.settle()[0].error is None
+    assert tree(target.folder) == {}
+
+
+def test_a_stranger_with_another_host_key_is_refused(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    wrong = (publisher.folder / "key.pub").read_text().split()[1]
+    pinned = publisher.folder / "known hosts"
+    pinned.write_text(f"[127.0.0.1]:{front.ssh_port} ssh-ed25519 {wrong}\n")
+    publisher.put("index.html", "secret")
+    with Couriers(publisher.targets) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert not state.level
+    assert state.error and "not the pinned one" in state.error
+    assert wrong in pinned.read_text() and pinned.read_text().count("\n") == 1
+    assert tree(front.docroot) == {}
+
+
+def test_an_unknown_host_is_not_learned(publisher: Publisher, front_ends: FrontEnds) -> None:
+    front_ends(1)
+    pinned = publisher.folder / "known hosts"
+    pinned.write_text("")
+    publisher.put("index.html", "secret")
+    with Couriers(publisher.targets) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert state.error and "not the pinned one" in state.error
+    assert pinned.read_text() == ""
+
+
+def test_a_key_that_is_refused_is_said(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    (front.folder / "authorized_keys").write_text("")
+    publisher.put("index.html", "x")
+    with Couriers(publisher.targets) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert state.error and "refuses the key" in state.error
+
+
+def test_a_front_end_that_is_down_delays_no_other_and_catches_up(
+    publisher: Publisher, front_ends: FrontEnds
+) -> None:
+    first, second = front_ends()
+    hanging = socket.create_server(("127.0.0.1", 0))  # accepts, and says nothing
+    silent = TargetSettings(
+        name="silent",
+        address="127.0.0.1:/srv/www",
+        port=hanging.getsockname()[1],
+        other_path=True,
+    )
+    first.stop()
+    publisher.put("index.html", "x")
+    with Couriers([publisher.target(silent), *publisher.targets]) as couriers:
+        until(lambda: (second.docroot / "index.html").exists(), 1.5)
+        states = couriers.settle(tries=1)
+        assert [s.level for s in states] == [False, False, True]
+        assert states[0].error and "does not answer" in states[0].error
+        assert states[1].error and "nothing listens there" in states[1].error
+        assert states[1].waiting == 1 and states[1].lag > 0
+        first.start_sshd()
+        until(lambda: (first.docroot / "index.html").exists(), 5)
+    hanging.close()
+
+
+def until(condition: Callable[[], bool], seconds: float) -> None:
+    """For what another process does: nothing here could be waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_cursor_stays_after_a_failure_and_a_new_courier_goes_on(
+    publisher: Publisher, front_ends: FrontEnds
+) -> None:
+    (front,) = front_ends(1)
+    (target,) = publisher.targets
+    publisher.put("a.html", "a")
+    with Couriers([target]) as couriers:
+        couriers.settle()
+    confirmed = cursors.read(target, ORIGIN)
+    assert confirmed == journal.newest(ORIGIN) > 0
+    front.stop()
+    publisher.put("b.html", "b")
+    with Couriers([target]) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert cursors.read(target, ORIGIN) == confirmed
+    assert not state.level and state.waiting == 1 and state.error
+    front.start_sshd()
+    with Couriers([target]) as couriers:
+        (state,) = couriers.settle()
+    assert state.level and state.error is None and state.confirmed == journal.newest(ORIGIN)
+    assert tree(front.docroot) == tree(publisher.docroot)
+
+
+def test_what_a_broken_push_left_is_cleared(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    holding = target.folder / "blog" / ".~tmp~"
+    holding.mkdir(parents=True)
+    (holding / "a.html").write_text("half of")
+    (holding / "gone.html").write_text("half of")
+    publisher.put("blog/a.html", "all of it")
+    cursors.failed(target, ORIGIN, "it broke")
+    with Couriers([target]) as couriers:
+        couriers.settle()
+    assert tree(target.folder) == tree(publisher.docroot)
+
+
+def test_superseded_rows_are_not_sent(publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    target = publisher.local("copy")
+    lines: list[str] = []
+    for number in range(5):
+        publisher.put("a.html", f"version {number}")
+    publisher.put("b.html", "b")
+    with Couriers([target], lines.append) as couriers:
+        couriers.settle()
+    assert len(lines) == 1
+    assert (
+        lines[0].startswith("copy: 2 sent (")
+        and "of 2 (a.html, b.html)" in lines[0]
+        and lines[0].endswith("ok")
+    )
+    assert (target.folder / "a.html").read_text() == "version 4"
+
+
+def test_a_change_that_is_there_already_sends_nothing(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    lines: list[str] = []
+    row = publisher.put("a.html", "a")
+    with Couriers([target], lines.append) as couriers:
+        couriers.settle()
+        publisher.journal(row)
+        couriers.settle()
+        couriers.settle()
+    assert [line.split(" (")[0] for line in lines] == ["copy: 1 sent", "copy: 0 sent"]
+
+
+def test_a_put_whose_file_is_gone_holds_up_nothing_and_deletes_nothing(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a.html", "a")
+    with Couriers([target]) as couriers:
+        couriers.settle()
+        (publisher.docroot / "a.html").unlink()
+        publisher.journal(Put("a.html", 1, "", 0))
+        publisher.put("b.html", "b")
+        (state,) = couriers.settle()
+    assert state.level and state.error is None
+    assert set(tree(target.folder)) == {"a.html", "b.html"}
+
+
+def test_a_file_that_goes_between_list_and_run_holds_up_nothing(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = publisher.local("copy")
+    real, looks = rsync.select, []
+
+    def select_and_lose(changes: list[journal.Change], docroot: Path) -> object:
+        lists = real(changes, docroot)
+        looks.append(lists.puts)
+        (docroot / "a.html").unlink(missing_ok=True)
+        return lists
+
+    monkeypatch.setattr(rsync, "select", select_and_lose)
+    publisher.put("a.html", "a")
+    publisher.put("b.html", "b")
+    with Couriers([target]) as couriers:
+        (state,) = couriers.settle()
+    assert looks == [["a.html", "b.html"], ["b.html"]]
+    assert state.level and set(tree(target.folder)) == {"b.html"}
+
+
+def test_a_deletion_of_a_file_that_is_there_is_not_sent(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a.html", "a")
+    with Couriers([target]) as couriers:
+        couriers.settle()
+        publisher.journal(Delete("a.html", publisher.version))
+        (state,) = couriers.settle()
+    assert state.level and set(tree(target.folder)) == {"a.html"}
+
+
+def test_a_folder_with_files_of_others_stays(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a/b/c.html", "c")
+    with Couriers([target]) as couriers:
+        couriers.settle()
+        (target.folder / "a" / "robots.txt").write_text("theirs")
+        publisher.delete("a/b/c.html")
+        (state,) = couriers.settle()
+    assert state.error is None and set(tree(target.folder)) == {"a", "a/robots.txt"}
+
+
+def test_no_link_is_followed_or_sent(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    outside = publisher.folder / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    (publisher.docroot / "link").symlink_to(outside)
+    (publisher.docroot / "file").symlink_to(outside / "secret")
+    os.mkfifo(publisher.docroot / "fifo")
+    publisher.journal(*(Put(path, 1, "", 0) for path in ("link/secret", "file", "fifo", "../outside/secret")))
+    publisher.journal(Delete("../outside/secret", 1), Delete("link/nothing", 1))
+    publisher.put("a.html", "a")
+    (target.folder / "sub").parent.mkdir()
+    (target.folder / "sub").symlink_to(outside)
+    publisher.put("sub/index.html", "not outside")
+    with Couriers([target]) as couriers:
+        (state,) = couriers.settle()
+    assert state.error is None
+    assert set(tree(target.folder)) == {"a.html", "sub", "sub/index.html"}
+    assert set(tree(outside)) == {"secret"}
+
+
+def test_a_docroot_that_is_missing_confirms_nothing(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a.html", "a")
+    publisher.docroot.rename(publisher.folder / "elsewhere")
+    with Couriers([target]) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert state.error and "is not a folder" in state.error
+    assert cursors.read(target, ORIGIN) == 0
+
+
+def test_many_files_travel_in_one_push(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    rows = [publisher.write(f"{n % 10}/{n}/index.html", f"page {n}") for n in range(1200)]
+    publisher.journal(*rows)
+    lines: list[str] = []
+    with Couriers(publisher.targets, lines.append) as couriers:
+        couriers.settle()
+    assert len(lines) == 1 and lines[0].startswith("front0: 1200 sent")
+    assert tree(front.docroot) == tree(publisher.docroot)
+
+
+def test_a_long_journal_goes_in_stretches(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "STRETCH", 4)
+    target = publisher.local("copy")
+    publisher.journal(*(publisher.write(f"{n}.html", "x") for n in range(10)))
+    lines: list[str] = []
+    with Couriers([target], lines.append) as couriers:
+        couriers.settle()
+    assert [line.split()[1] for line in lines] == ["4", "4", "2"]
+    assert cursors.read(target, ORIGIN) == journal.newest(ORIGIN)
+
+
+def test_a_courier_that_is_stopped_ends_its_rsync(publisher: Publisher) -> None:
+    began, script = publisher.folder / "began", publisher.folder / "slow-rsync"
+    script.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec rsync --version\necho $$ > {began}.new; mv {began}.new {began}\nsleep 60\n'
+    )
+    script.chmod(0o755)
+    target = publisher.local("copy")
+    target = publisher.target(target.settings, rsync=str(script))
+    publisher.put("a.html", "a")
+    started = time.monotonic()
+    with Couriers([target]):
+        until(began.exists, 5)
+    assert time.monotonic() - started < 5
+    assert not Path(f"/proc/{began.read_text().strip()}").exists()
+    assert cursors.state(target).error is None and cursors.read(target, ORIGIN) == 0
+
+
+def test_run_pushes_when_it_is_woken_and_ends_when_told(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    stop, published = threading.Event(), threading.Event()
+
+    class Woken:
+        def wait(self, timeout: float) -> bool:
+            woken = published.wait(timeout)
+            published.clear()
+            return woken
+
+    class Settings:
+        docroot, delivery, targets = publisher.docroot, publisher.delivery, [front.settings()]
+
+    def serve() -> None:
+        courier.run(Settings(), stop, Woken())  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        for text in ("one", "two"):
+            publisher.put("a.html", text)
+            published.set()
+            until(lambda text=text: tree(front.docroot).get("a.html", ("",))[0] == text, 5)  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_target_that_moved_begins_anew(publisher: Publisher) -> None:
+    publisher.put("a.html", "a")
+    with Couriers([publisher.local("one")]) as couriers:
+        couriers.settle()
+    moved = TargetSettings(name="one", address=str(publisher.folder / "two"), other_path=True)
+    with Couriers([publisher.target(moved)]) as couriers:
+        couriers.settle()
+    assert tree(publisher.folder / "two") == tree(publisher.docroot)
+
+
+@pytest.mark.parametrize("access", ["shell", "rrsync"])
+def test_other_ways_to_confine_a_key(publisher: Publisher, front_ends: FrontEnds, access: str) -> None:
+    forced = {
+        "shell": 'sh -c "$SSH_ORIGINAL_COMMAND"',
+        "rrsync": f"rrsync -wo '{publisher.folder}/front 0/docroot'",
+    }[access]
+    (front,) = front_ends(1, forced=forced)
+    target = publisher.target(front.settings().model_copy(update={"access": access}))
+    with Couriers([target]) as couriers:
+        publisher.put("a b/c.html", "c")
+        publisher.put("d.html", "d")
+        (state,) = couriers.settle(tries=1)
+        assert state.error is None
+        publisher.delete("a b/c.html")
+        (state,) = couriers.settle(tries=1)
+        assert state.error is None
+    assert tree(front.docroot) == tree(publisher.docroot)
+
+
+def test_a_front_end_with_another_writer_is_busy(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(
+        1, forced="echo Another instance of rrsync is already accessing this directory. >&2; exit 1"
+    )
+    publisher.put("a.html", "a")
+    with Couriers(publisher.targets) as couriers:
+        (state,) = couriers.settle(tries=1)
+    assert state.error and "another writer is at work" in state.error
+
+
+class TestTheKey:
+    """What the publishing host's key can do on a front end, beside what it is for: nothing."""
+
+    @pytest.fixture
+    def front(self, publisher: Publisher, front_ends: FrontEnds) -> FrontEnd:
+        (front,) = front_ends(1)
+        (front.docroot / "page.html").write_text("page")
+        return front
+
+    def ssh(self, publisher: Publisher, *words: str) -> subprocess.CompletedProcess[bytes]:
+        (target,) = publisher.targets
+        settings = publisher.folder / "ssh settings"
+        settings.write_text(ssh.configuration(target, publisher.folder / "none"))
+        command = ["ssh", "-F", str(settings), target.host or "", *words]
+        return subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+
+    def rsync(self, publisher: Publisher, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        (target,) = publisher.targets
+        settings = publisher.folder / "ssh settings"
+        settings.write_text(ssh.configuration(target, publisher.folder / "none"))
+        command = ["rsync", "-e", f"ssh -F '{settings}'", *arguments]
+        return subprocess.run(command, capture_output=True, timeout=20, check=False)
+
+    def test_gives_no_shell(self, publisher: Publisher, front: FrontEnd) -> None:
+        done = self.ssh(publisher, "touch", str(front.folder / "touched"))
+        assert done.stdout.startswith(b"@RSYNCD")
+        assert not (front.folder / "touched").exists()
+
+    def test_pulls_nothing(self, publisher: Publisher, front: FrontEnd) -> None:
+        away = publisher.folder / "pulled"
+        assert self.rsync(publisher, f"{publisher.targets[0].host}::docroot/page.html", str(away)).returncode
+        assert self.rsync(
+            publisher, f"{publisher.targets[0].host}:{front.docroot}/page.html", str(away)
+        ).returncode
+        assert not away.exists()
+
+    def test_writes_nothing_outside(self, publisher: Publisher, front: FrontEnd) -> None:
+        host, source = publisher.targets[0].host, publisher.folder / "planted"
+        source.write_text("planted")
+        self.rsync(publisher, str(source), f"{host}::docroot/../planted")
+        self.rsync(publisher, str(source), f"{host}:{front.folder}/planted")
+        self.rsync(publisher, str(source), f"{host}::other/planted")
+        assert not list(front.folder.rglob("planted")) or (front.docroot / "planted").exists()
+        assert not (front.folder / "planted").exists()
+
+    def test_plants_no_link(self, publisher: Publisher, front: FrontEnd) -> None:
+        link = publisher.folder / "link"
+        link.symlink_to("/etc")
+        assert self.rsync(publisher, "-l", str(link), f"{publisher.targets[0].host}::docroot/").returncode
+        assert not (front.docroot / "link").is_symlink()
+
+    def test_forwards_nothing(self, publisher: Publisher, front: FrontEnd) -> None:
+        done = self.ssh(publisher, "-o", "ClearAllForwardings=no", "-W", f"127.0.0.1:{front.ssh_port}")
+        assert done.returncode and b"SSH-2.0" not in done.stdout
+
+
+def test_pauses_grow_and_differ() -> None:
+    assert 0.25 <= courier.pause(1) <= 0.5
+    assert all(30 <= courier.pause(99) <= 60 for _ in range(20))
+    assert len({courier.pause(9) for _ in range(20)}) > 1
+
+
+def test_a_free_port_is_one_nobody_has() -> None:
+    with socket.create_server(("127.0.0.1", free_port())):
+        pass
+
+
+def test_threads_leave_no_connection_open(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    publisher.put("a.html", "a")
+    counts = []
+    for _ in range(3):
+        with Couriers([target]) as couriers:
+            couriers.settle()
+        counts.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert counts[0] == counts[1] == counts[2]
