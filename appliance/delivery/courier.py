@@ -7,6 +7,7 @@ with it: threads and their database connections, rsync and ssh processes, the pr
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -59,6 +60,8 @@ class Courier:
         self.failures = 0
         self._channel = channel
         self._rsync = Rsync(target, channel)
+        #: A push before this one may have broken off, a predecessor's that was killed included.
+        self._unsure = True
         self._stop = stop
         self._report = report
         self._nudged = threading.Event()
@@ -107,6 +110,7 @@ class Courier:
         for origin in journal.origins():
             while not self._stop.is_set() and self._step(origin):
                 pass
+        self._unsure = False
 
     def _step(self, origin: str) -> bool:
         """Push one stretch; whether there was one."""
@@ -116,9 +120,8 @@ class Courier:
             return False
         push = Push()
         if stretch.changes:
-            sweep = cursors.has_failed(self.target, origin)
             try:
-                push = self._rsync.push(stretch.changes, sweep=sweep)
+                push = self._rsync.push(stretch.changes, sweep=self._unsure)
             except (ApplianceError, OSError) as error:
                 if not self._stop.is_set():
                     self._failed(origin, error, len(stretch.changes))
@@ -135,6 +138,7 @@ class Courier:
         return True
 
     def _failed(self, origin: str, error: Exception, changes: int) -> None:
+        self._unsure = True
         self._report(f"{self.target.name}: {changes} changes: failed: {error}")
         cursors.failed(self.target, origin, str(error))
         if self._channel and not isinstance(error, TargetBusy):
@@ -162,6 +166,9 @@ class Courier:
             self._stop.wait(pause(self.failures))
             return
         self._note(failures=0, served=asked)
+        if self._channel:
+            with contextlib.suppress(ApplianceError, OSError):  # the push that needs it will say
+                self._channel.warm()
         if self._nudged.wait(IDLE):
             self._stop.wait(self.target.delivery.gather)
 
@@ -205,6 +212,12 @@ class Couriers:
         """Say that the journal may have grown."""
         for courier in self._couriers:
             courier.nudge()
+
+    def abandon(self) -> None:
+        """Stop pushing now; what is not confirmed is sent another time. Safe in a signal handler."""
+        self._stop.set()
+        for courier in self._couriers:
+            courier.end()
 
     def settle(self, tries: int | None = None) -> list[TargetState]:
         """Wait until every target is level or has failed `tries` pushes in a row (None: delivery.tries)."""

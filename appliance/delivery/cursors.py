@@ -46,12 +46,6 @@ def read(target: Target, origin: str) -> int:
     return 0 if row is None else int(row.publication)
 
 
-def has_failed(target: Target, origin: str) -> bool:
-    """Whether the last push of `origin`'s publications to `target` failed."""
-    row = _row(target, origin)
-    return row is not None and row.error is not None
-
-
 def confirm(
     target: Target, origin: str, publication: int, *, files: int = 0, bytes: int = 0, seconds: float = 0.0
 ) -> None:

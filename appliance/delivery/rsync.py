@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -211,14 +212,16 @@ def version(program: str) -> tuple[int, ...]:
     try:
         command = [program, "--version"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-        word = said.stdout.split("version", 1)[1].split()[0]
-        return tuple(int("".join(filter(str.isdigit, part)) or 0) for part in word.lstrip("v").split(".")[:3])
+        found = re.match(r"rsync +version v?(\d+)\.(\d+)\.(\d+)", said.stdout)
+        if not found:
+            raise ValueError("it names no version of rsync")
+        return tuple(map(int, found.groups()))
     except FileNotFoundError as error:
         raise DeliveryError(
             f"rsync is not on this host (“{program}” was not found); install it (apt-get install rsync) or "
             "correct delivery.rsync"
         ) from error
-    except (OSError, subprocess.SubprocessError, IndexError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise DeliveryError(f"“{program} --version” failed ({error}); correct delivery.rsync") from error
 
 

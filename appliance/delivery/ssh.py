@@ -19,7 +19,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
+from typing import IO
 
 from appliance.config import DeliverySettings
 from appliance.delivery.targets import Target
@@ -64,7 +66,9 @@ class Channel:
         self._target = target
         self._settings = folder / f"c{number}"
         self._socket = folder / f"m{number}"
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
         self._settings.write_text(configuration(target, self._socket), "utf-8")
 
     @property
@@ -83,6 +87,18 @@ class Channel:
             return
         # A file and not a pipe: the connection stays in the background and would hold a pipe open.
         with tempfile.TemporaryFile() as errors:
+            process = self._connect(errors)
+            code = process.wait()
+            with self._lock:
+                self._process = None
+            if code:
+                errors.seek(0)
+                raise DeliveryError(sentence(errors.read().decode(errors="replace"), self._target))
+
+    def _connect(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise DeliveryError(f"{self._target}: the push was stopped")
             self._process = subprocess.Popen(
                 [*self._ssh(), "-o", "ControlMaster=yes", "-f", "-N", "--", self._host],
                 stdin=subprocess.DEVNULL,
@@ -90,17 +106,15 @@ class Channel:
                 stderr=errors,
                 start_new_session=True,
             )
-            code = self._process.wait()
-            self._process = None
-            if code:
-                errors.seek(0)
-                raise DeliveryError(sentence(errors.read().decode(errors="replace"), self._target))
+            return self._process
 
     def stop(self) -> None:
-        """End a connection attempt that is under way, from another thread."""
-        if process := self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+        """End a connection attempt that is under way, from another thread, and allow no other."""
+        with self._lock:
+            self._stopped = True
+            if self._process and self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """Close the shared connection and wait until its process is gone."""
@@ -192,7 +206,7 @@ def sentence(stderr: str, target: Target) -> str:
 _SIGNS = (
     (
         r"host key verification failed|host identification has changed|no .* host key is known",
-        "its host key is not the pinned one; compare it at the front end, then put it into the known hosts file",
+        "its host key is not the pinned one; compare it there, then put it into the known hosts file",
     ),
     (
         r"permission denied",

@@ -94,9 +94,7 @@ class FrontEnd:
         self.prepare()
         self.start_sshd()
         if http:
-            self._serve(
-                "nginx", ["-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)], self.http_port
-            )
+            self._serve("nginx", ["-e", "stderr", "-p", str(self.folder), "-c", "nginx.conf"], self.http_port)
 
     def start_sshd(self) -> None:
         """Start sshd alone, as after `stop`."""
@@ -245,7 +243,7 @@ def _rsyncd(folder: Path, docroot: Path) -> str:
 
 
 def _sshd(folder: Path, port: int) -> str:
-    # PAM needs root, and nothing here needs PAM; the folder may lie where others may write (such as /tmp).
+    # StrictModes: the folder may lie where others may write, such as below /tmp.
     return (
         f"Port {port}\n"
         f"ListenAddress {HOST}\n"
@@ -253,7 +251,7 @@ def _sshd(folder: Path, port: int) -> str:
         f'AuthorizedKeysFile "{folder}/authorized_keys"\n'
         f'PidFile "{folder}/sshd.pid"\n'
         "StrictModes no\n"
-        "UsePAM no\n"
+        f"UsePAM {'yes' if _is_locked() else 'no'}\n"
         "AuthenticationMethods publickey\n"
         "PasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\n"
@@ -265,10 +263,23 @@ def _sshd(folder: Path, port: int) -> str:
         "PermitUserRC no\n"
         "PrintMotd no\n"
         "UseDNS no\n"
+        # bash reads ~/.bashrc for a command of sshd's unless it believes to run below another shell; what
+        # people keep there would be run for every push.
+        "SetEnv SHLVL=2\n"
         "MaxSessions 50\n"
         "MaxStartups 100\n"
         "LogLevel ERROR\n"
     )
+
+
+def _is_locked() -> bool:
+    """Whether this user's account is locked: without PAM, which needs root, sshd then lets no key in."""
+    name = pwd.getpwuid(os.getuid()).pw_name
+    try:
+        lines = Path("/etc/shadow").read_text("utf-8").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{name}:!") for line in lines)
 
 
 def _nginx(folder: Path, docroot: Path, port: int) -> str:

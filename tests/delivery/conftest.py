@@ -1,4 +1,4 @@
-"""Real front ends, and a publishing host without a builder: the tests write docroot and journal themselves."""
+"""Real front ends, and a publishing host without a builder: tests write docroot and journal themselves."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def tree(folder: Path) -> dict[str, tuple[str, int] | None]:
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            found[name] = ("-> " + os.readlink(path), 0)
+            found[name] = (f"-> {path.readlink()}", 0)
         else:
             found[name] = None if path.is_dir() else (path.read_text(), int(path.stat().st_mtime))
     return found

@@ -1,0 +1,69 @@
+"""The front end that tests and the demo use serves its docroot, and ends with all it started."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from appliance.demo import frontend
+from appliance.demo.frontend import FrontEnd, descendants
+from appliance.errors import DeliveryError
+
+
+def fetch(url: str) -> tuple[int, str, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_it_serves_what_its_docroot_has_and_nothing_hidden(tmp_path: Path) -> None:
+    before = set(descendants(os.getpid()))
+    with FrontEnd(tmp_path / "a front", tmp_path / "key") as front:
+        docroot = front.docroot
+        (docroot / "index.html").write_text("<p>grüß dich")
+        (docroot / "feed.atom").write_text("<feed/>")
+        (docroot / "404.html").write_text("not here")
+        (docroot / "blog").mkdir()
+        (docroot / "blog" / "index.html").write_text("blog")
+        (docroot / ".~tmp~").mkdir()
+        (docroot / ".~tmp~" / "index.html").write_text("half of it")
+        (docroot / "link").symlink_to("/etc/passwd")
+        assert fetch(front.url) == (200, "text/html; charset=utf-8", "<p>grüß dich")
+        assert fetch(front.url + "feed.atom")[1] == "application/atom+xml; charset=utf-8"
+        assert fetch(front.url + "blog") == (200, "text/html; charset=utf-8", "blog")
+        assert fetch(front.url + "nothing") == (404, "text/html; charset=utf-8", "not here")
+        assert fetch(front.url + ".~tmp~/index.html")[0] == 404
+        assert fetch(front.url + "link")[0] in (403, 404)
+        assert fetch(front.url + "404.html")[0] == 404
+        assert set(descendants(os.getpid())) > before
+    assert set(descendants(os.getpid())) == before
+
+
+def test_a_folder_used_before_keeps_its_keys(tmp_path: Path) -> None:
+    keys = []
+    for _ in range(2):
+        front = FrontEnd(tmp_path / "front", tmp_path / "key")
+        front.start(http=False)
+        front.stop()
+        keys.append((front.known_host.split()[1:], (tmp_path / "key").read_bytes()))
+    assert keys[0] == keys[1]
+
+
+def test_a_server_that_does_not_start_is_said_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(descendants(os.getpid()))
+    monkeypatch.setattr(frontend, "_nginx", lambda *given: "nonsense;")
+    with (
+        pytest.raises(DeliveryError, match="nginx did not start"),
+        FrontEnd(tmp_path / "front", tmp_path / "key"),
+    ):
+        pass
+    assert set(descendants(os.getpid())) == before
