@@ -25,10 +25,10 @@ _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()
 
 #: The checks that run nothing of ours, by name: arguments for this Python.
 LINTERS: dict[str, Sequence[str]] = {
-    "ruff check": ("-m", "ruff", "check", "--quiet", "."),
-    "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "."),
+    "ruff check": ("-m", "ruff", "check", "--quiet", "--output-format=concise", "."),
+    "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "--output-format=concise", "."),
     "mypy": ("-m", "mypy", "--no-error-summary"),
-    "lint-imports": ("-c", _LINT_IMPORTS),
+    "lint-imports": ("-c", _LINT_IMPORTS, "--no-logo"),
 }
 
 
