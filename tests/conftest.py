@@ -19,7 +19,7 @@ MakeConfig = Callable[..., Config]
 
 @pytest.fixture
 def make_config(tmp_path: Path) -> MakeConfig:
-    """Makes a Config whose docroot and database are below `tmp_path`; keyword arguments are further settings."""
+    """Makes a Config whose folders are all below `tmp_path`; keyword arguments are further settings."""
 
     def make(**settings: Any) -> Config:
         site = {"name": "blog", "title": "A Blog", "url": "https://blog.example/"}

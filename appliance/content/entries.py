@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
-from appliance.content import markup
+from appliance.content import markup, order
 from appliance.content.changes import record
 from appliance.content.markup import Rendered, Resolver
 from appliance.content.models import (
@@ -117,6 +117,8 @@ def save(
         else:
             what = _update(entry, columns, data, before != after)
         after.replace(entry, before, actor)
+        if what or before != after:
+            order.keep([entry.id])
         if what:
             record(site, f"{entry.kind} {what}", "entry", entry.id, entry.id, actor)
     return entry, bool(what)

@@ -176,11 +176,18 @@ class EntryAuthor(Table):
     entry = ForeignKeyField(Entry, backref="entry_authors", on_delete="CASCADE")
     author = ForeignKeyField(Author, backref="author_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
+    #: See `content.order`.
+    live_at = IntegerField(null=True)
 
     class Meta:
         """An author is named once."""
 
         primary_key = CompositeKey("entry", "author")
+
+
+EntryAuthor.add_index(
+    EntryAuthor.index(EntryAuthor.author, EntryAuthor.live_at, EntryAuthor.entry, name="entry_author_order")
+)
 
 
 class EntryCategory(Table):
@@ -189,11 +196,18 @@ class EntryCategory(Table):
     entry = ForeignKeyField(Entry, backref="entry_categories", on_delete="CASCADE")
     category = ForeignKeyField(Category, backref="category_entries", on_delete="CASCADE")
     is_primary = BooleanField(default=False)
+    #: See `content.order`.
+    live_at = IntegerField(null=True)
 
     class Meta:
         """A category is named once."""
 
         primary_key = CompositeKey("entry", "category")
+
+
+EntryCategory.add_index(
+    EntryCategory.index(EntryCategory.category, EntryCategory.live_at, EntryCategory.entry, name="entry_category_order")
+)
 
 
 class EntryTag(Table):
@@ -202,11 +216,18 @@ class EntryTag(Table):
     entry = ForeignKeyField(Entry, backref="entry_tags", on_delete="CASCADE")
     tag = ForeignKeyField(Tag, backref="tag_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
+    #: See `content.order`.
+    live_at = IntegerField(null=True)
 
     class Meta:
         """A tag is named once."""
 
         primary_key = CompositeKey("entry", "tag")
+
+
+EntryTag.add_index(
+    EntryTag.index(EntryTag.tag, EntryTag.live_at, EntryTag.entry, name="entry_tag_order")
+)
 
 
 class Alias(Table):

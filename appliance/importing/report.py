@@ -1,0 +1,86 @@
+"""What an import did, for the person who started it: every file of the folder, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: What became of a file. Texts are Markdown files: entries, pages and sections; assets are all others.
+Outcome = Literal["added", "changed", "unchanged", "renamed"]
+OUTCOMES: tuple[Outcome, ...] = ("added", "changed", "unchanged", "renamed")
+
+#: Files with one and the same reason that are listed by name.
+_LISTED = 10
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of files by outcome; `skipped` are (file, reason), `notes` what else a person should know."""
+
+    source: str = ""
+    files: int = 0
+    texts: Counter[Outcome] = field(default_factory=Counter)
+    assets: Counter[Outcome] = field(default_factory=Counter)
+    removed: int = 0
+    assets_removed: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def added(self) -> int:
+        """Texts that are new."""
+        return self.texts["added"]
+
+    @property
+    def changed(self) -> int:
+        """Texts that differ from before."""
+        return self.texts["changed"]
+
+    @property
+    def unchanged(self) -> int:
+        """Texts that are as before."""
+        return self.texts["unchanged"]
+
+    @property
+    def renamed(self) -> int:
+        """Texts that have another file name, the same bytes and still their comments."""
+        return self.texts["renamed"]
+
+    @property
+    def accounted(self) -> int:
+        """Files with an outcome or a reason; equal to `files`."""
+        return self.texts.total() + self.assets.total() + len(self.skipped)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the import changed nothing."""
+        touched = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
+        return not (touched or self.removed or self.assets_removed)
+
+    def lines(self) -> list[str]:
+        """The report as lines of text."""
+        lines = [f"{self.files} files in {self.source}"]
+        for name, counts, removed in (
+            ("texts", self.texts, self.removed),
+            ("other files", self.assets, self.assets_removed),
+        ):
+            said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + (
+                [f"{removed} removed"] if removed else []
+            )
+            lines.append(f"  {name}: {', '.join(said) or 'none'}")
+        if self.skipped:
+            lines.append(f"  {len(self.skipped)} not taken:")
+            lines += [f"    {line}" for line in self._skipped_lines()]
+        return lines + [f"  note: {note}" for note in self.notes]
+
+    def _skipped_lines(self) -> list[str]:
+        by_reason: dict[str, list[str]] = {}
+        for file, reason in self.skipped:
+            by_reason.setdefault(reason, []).append(file)
+        lines = []
+        for reason, files in by_reason.items():
+            lines += [f"{file}: {reason}" for file in files[:_LISTED]]
+            if len(files) > _LISTED:
+                lines.append(f"and {len(files) - _LISTED} more: {reason}")
+        return lines
