@@ -142,7 +142,7 @@ class Courier:
         self._report(f"{self.target.name}: {changes} changes: failed: {error}")
         cursors.failed(self.target, origin, str(error))
         if self._channel and not isinstance(error, TargetBusy):
-            self._channel.close()  # it may be what is broken
+            self._channel.close()  # it may be what is broken, and a new one tells the reason
 
     def _run(self) -> None:
         try:

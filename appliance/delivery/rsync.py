@@ -209,20 +209,20 @@ def version(program: str) -> tuple[int, ...]:
     Raises:
         DeliveryError: it is not there or does not say.
     """
+    command = [program, "--version"]
     try:
-        command = [program, "--version"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-        found = re.match(r"rsync +version v?(\d+)\.(\d+)\.(\d+)", said.stdout)
-        if not found:
-            raise ValueError("it names no version of rsync")
-        return tuple(map(int, found.groups()))
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
     except FileNotFoundError as error:
         raise DeliveryError(
             f"rsync is not on this host (“{program}” was not found); install it (apt-get install rsync) or "
             "correct delivery.rsync"
         ) from error
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise DeliveryError(f"“{program} --version” failed ({error}); correct delivery.rsync") from error
+    found = re.match(r"rsync +version v?(\d+)\.(\d+)\.(\d+)", said)
+    if not found:
+        raise DeliveryError(f"“{program}” names no version of rsync; correct delivery.rsync")
+    return tuple(map(int, found.groups()))
 
 
 def preflight(settings: DeliverySettings, find_version: Callable[[str], tuple[int, ...]] = version) -> None:

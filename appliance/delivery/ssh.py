@@ -165,7 +165,8 @@ def configuration(target: Target, socket: Path) -> str:
         "UpdateHostKeys no",
         "VerifyHostKeyDNS no",
         f"ConnectTimeout {delivery.connect_timeout}",
-        "ServerAliveInterval 5",
+        # A connection that hangs is given up after three: rsync would wait for a greeting for ever.
+        f"ServerAliveInterval {max(1, min(5, delivery.timeout // 3))}",
         "ServerAliveCountMax 3",
         "ControlMaster no",
         f"ControlPath {_quoted(socket)}",

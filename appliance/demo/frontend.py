@@ -61,6 +61,11 @@ class FrontEnd:
         kind, key = (self.folder / "host_key.pub").read_text("ascii").split()[:2]
         return f"[{HOST}]:{self.ssh_port} {kind} {key}\n"
 
+    @property
+    def sshd_pid(self) -> int:
+        """The process id of its running sshd; everything it started is below that."""
+        return int((self.folder / "sshd.pid").read_text("ascii"))
+
     def settings(self) -> TargetSettings:
         """The target that publishes to it."""
         user = pwd.getpwuid(os.getuid()).pw_name

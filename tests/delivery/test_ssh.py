@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import signal
+import socket
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +16,9 @@ import pytest
 
 from appliance.config import DeliverySettings, TargetSettings
 from appliance.delivery import ssh
+from appliance.delivery.courier import Couriers
 from appliance.delivery.ssh import Channel, PrivateFolder, configuration
-from appliance.demo.frontend import FrontEnd
+from appliance.demo.frontend import FrontEnd, descendants
 from appliance.errors import DeliveryError
 
 from .conftest import Publisher
@@ -64,9 +69,36 @@ def test_a_connection_that_died_is_made_anew(publisher: Publisher, front_ends: F
     private.remove()
 
 
-def test_a_stale_socket_is_replaced(publisher: Publisher, front_ends: FrontEnds) -> None:
-    import socket
+def test_a_connection_that_hangs_is_given_up(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    target = publisher.target(front.settings(), timeout=3)
+    held: list[int] = []
+    publisher.put("a.html", "a")
+    try:
+        with Couriers([target]) as couriers:
+            couriers.settle()
+            held += descendants(front.sshd_pid)
+            for pid in held:
+                os.kill(pid, signal.SIGSTOP)
+            publisher.put("a.html", "b")
+            (state,) = couriers.settle(tries=2)
+        assert state.level
+        assert (front.docroot / "a.html").read_text() == "b"
+    finally:
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
 
+
+def test_after_a_failure_the_connection_is_made_anew(publisher: Publisher, front_ends: FrontEnds) -> None:
+    front_ends(1, forced="exit 3")
+    publisher.put("a.html", "a")
+    with Couriers(publisher.targets) as couriers:
+        (state,) = couriers.settle(tries=1)
+        sockets = list(Path(tempfile.gettempdir()).glob("appliance-*/m0"))
+    assert state.error and sockets == []
+
+
+def test_a_stale_socket_is_replaced(publisher: Publisher, front_ends: FrontEnds) -> None:
     front_ends(1)
     private = PrivateFolder(publisher.delivery)
     channel = Channel(publisher.targets[0], private.path, 0)
@@ -89,8 +121,6 @@ def test_an_unused_connection_closes_by_itself(
     channel.warm()
     said = subprocess.run([*channel._ssh(), "-O", "check", "x"], capture_output=True, text=True, check=True)
     handle = os.pidfd_open(int(re.findall(r"pid=(\d+)", said.stdout + said.stderr)[0]))
-    import select
-
     assert select.select([handle], [], [], 5)[0]
     os.close(handle)
     private.remove()
