@@ -23,11 +23,13 @@ database = DatabaseProxy()
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
+_inherited: list[Any] = []
+
 #: The present in a statement of fixed SQL, in seconds since the epoch.
 NOW = "appliance_now()"
 
 
-class Table(Model):  # type: ignore[misc]
+class Table(Model):
     """Base of every model."""
 
     class Meta:
@@ -48,7 +50,7 @@ def open_sqlite(file: Path) -> SqliteDatabase:
     """Open `file` and bind every model to it. A forked child must call this again."""
     file.parent.mkdir(parents=True, exist_ok=True)
     opened = SqliteDatabase(
-        file,
+        str(file),
         pragmas={
             "journal_mode": "wal",
             "synchronous": "normal",
@@ -58,6 +60,8 @@ def open_sqlite(file: Path) -> SqliteDatabase:
         },
         timeout=30,
     )
+    # A forked child must not close what it inherited: that could end locks and files of its parent's connection.
+    _inherited.append(database.obj)
     # SQLite has no sub-second clock before 3.42; its clock is this host's in any case.
     opened.register_function(clock.now, "appliance_now", 0)
     database.initialize(opened)
@@ -103,3 +107,8 @@ def marks(count: int, width: int = 1) -> str:
     """`count` placeholders (or rows of `width` of them) for an IN list or VALUES."""
     one = "?" if width == 1 else "(" + ",".join("?" * width) + ")"
     return ",".join([one] * count)
+
+
+def news() -> int:
+    """A number that differs once another connection has committed something."""
+    return int(execute("PRAGMA data_version").fetchone()[0])

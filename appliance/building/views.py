@@ -12,6 +12,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+_NOTHING = Markup()
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -35,7 +37,7 @@ class Term:
     slug: str
     path: str
     url: str | None
-    description: Markup = Markup()
+    description: Markup = _NOTHING
     count: int = 0
     depth: int = 0
 

@@ -51,7 +51,6 @@ def _target_fault(target: TargetSettings, docroot: Path) -> str | None:
         return f"“{path}” and docroot “{docroot}” lie one in the other; choose a place apart"
     if path != docroot and not target.other_path:
         return (
-            f"path “{path}” differs from docroot “{docroot}”; "
-            "use the same path on every host, or set other_path = true"
+            f"path “{path}” differs from docroot “{docroot}”; use the same path on every host, or set other_path = true"
         )
     return None

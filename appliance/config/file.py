@@ -20,9 +20,7 @@ from appliance.errors import ConfigError
 SYSTEM_FILE = Path("/etc/appliance/appliance.toml")
 
 
-def find(
-    folder: Path | None = None, environ: Mapping[str, str] = os.environ, system: Path = SYSTEM_FILE
-) -> Path:
+def find(folder: Path | None = None, environ: Mapping[str, str] = os.environ, system: Path = SYSTEM_FILE) -> Path:
     """The settings file in force: $APPLIANCE_CONFIG, then `folder` (the working folder), then /etc/appliance.
 
     Raises:
@@ -36,9 +34,7 @@ def find(
     for path in ((folder or Path.cwd()) / FILE_NAME, system):
         if _is_there(path):
             return path
-    raise ConfigError(
-        [f"no {FILE_NAME} here and none in {system.parent}; make a site with: invoke site.init DIR"]
-    )
+    raise ConfigError([f"no {FILE_NAME} here and none in {system.parent}; make a site with: invoke site.init DIR"])
 
 
 def _is_there(path: Path) -> bool:
@@ -58,9 +54,7 @@ def load(path: Path | None = None) -> Config:
     try:
         raw = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(
-            [f"cannot be read: {error.strerror}; correct that or name another file"], path
-        ) from error
+        raise ConfigError([f"cannot be read: {error.strerror}; correct that or name another file"], path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"is not TOML: {error}; correct it there"], path) from error
     return check(raw, path)
@@ -89,10 +83,7 @@ def _contradictions_of_the_sound(raw: Mapping[str, Any]) -> list[str]:
     """The contradictions between those values that are sound, when others are not."""
     top = _sound(Config, raw)
     docroot = absolute(Path(top["docroot"])) if "docroot" in top else None
-    sites = [
-        SiteSettings.model_construct(**{"name": "", **item})
-        for item in _sound_items(SiteSettings, raw, "sites")
-    ]
+    sites = [SiteSettings.model_construct(**{"name": "", **item}) for item in _sound_items(SiteSettings, raw, "sites")]
     targets = [
         TargetSettings.model_construct(**{"name": "", **item})
         for item in _sound_items(TargetSettings, raw, "targets")
@@ -103,9 +94,7 @@ def _contradictions_of_the_sound(raw: Mapping[str, Any]) -> list[str]:
 
 def _sound_items(model: type[BaseModel], raw: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     items = raw.get(key)
-    return (
-        [_sound(model, item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-    )
+    return [_sound(model, item) for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _sound(model: type[BaseModel], raw: Mapping[str, Any]) -> dict[str, Any]:

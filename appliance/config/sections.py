@@ -37,21 +37,15 @@ class SiteSettings(_Section):
     name: Name = Field(description="What the site is called in commands and on the queue. It never changes.")
     title: str = Field(description="The title people read.")
     url: SiteUrl = Field(description="The address readers use, such as `https://www.example.org/`.")
-    folder: Folder = Field(
-        "", description="Where the site lives below the docroot; empty for the docroot itself."
-    )
+    folder: Folder = Field("", description="Where the site lives below the docroot; empty for the docroot itself.")
     description: str = Field("", description="A sentence about the site, for feeds and search engines.")
-    theme: str = Field(
-        "default", description="A theme the appliance ships with, or the path of a theme folder."
-    )
+    theme: str = Field("default", description="A theme the appliance ships with, or the path of a theme folder.")
     language: str = Field("en", description="The language of the site, as a BCP 47 tag.")
     timezone: Zone = Field("UTC", description="The zone in which dates become days, months and paths.")
     week_starts: Literal["monday", "sunday"] = Field(
         "monday", description="The first day of a week in weekly archives."
     )
-    empty_archives: bool = Field(
-        False, description="Publish pages of categories and authors that have no entries."
-    )
+    empty_archives: bool = Field(False, description="Publish pages of categories and authors that have no entries.")
     comment_endpoint: str = Field(
         "", description="Where the comment form posts to. Empty: comments are shown, no form is."
     )
@@ -67,8 +61,7 @@ class TargetSettings(_Section):
     name: Name = Field(description="What the target is called in commands and reports.")
     address: Address = Field(
         description=(
-            "`user@host:/absolute/path`, `host:/absolute/path`, an ssh config alias, or `/absolute/path` "
-            "on this host."
+            "`user@host:/absolute/path`, `host:/absolute/path`, an ssh config alias, or `/absolute/path` on this host."
         )
     )
     access: Literal["shell", "rrsync", "module"] = Field(
@@ -82,9 +75,7 @@ class TargetSettings(_Section):
     ssh_options: list[str] = Field(
         default_factory=list, description="Further `ssh -o` options, such as `ProxyJump=gate`."
     )
-    rsync_options: list[str] = Field(
-        default_factory=list, description="Further rsync options, such as `--bwlimit=2m`."
-    )
+    rsync_options: list[str] = Field(default_factory=list, description="Further rsync options, such as `--bwlimit=2m`.")
     other_path: bool = Field(False, description="Allow a path that differs from the docroot's.")
 
     @property
@@ -106,9 +97,7 @@ class QueueSettings(_Section):
 
     workers: int = Field(2, ge=1, le=256, description="Worker processes on this host.")
     batch: int = Field(50, ge=1, le=1000, description="Jobs a worker claims at once.")
-    lease: float = Field(
-        30.0, gt=0, description="Seconds a claim lasts unless renewed; renewed after a third of it."
-    )
+    lease: float = Field(30.0, gt=0, description="Seconds a claim lasts unless renewed; renewed after a third of it.")
     retries: int = Field(
         5, ge=0, le=100, description="Retries of what may pass by itself before a job counts as failed."
     )
@@ -131,14 +120,11 @@ class DeliverySettings(_Section):
     temp_path: AbsolutePath | None = Field(
         None,
         description=(
-            "Where ssh control sockets live; a private folder below the system's temporary folder when "
-            "absent."
+            "Where ssh control sockets live; a private folder below the system's temporary folder when absent."
         ),
     )
     rsync: str = Field("rsync", description="The rsync program on this host.")
-    rsync_options: list[str] = Field(
-        default_factory=list, description="Further rsync options for every target."
-    )
+    rsync_options: list[str] = Field(default_factory=list, description="Further rsync options for every target.")
     connect_timeout: int = Field(10, ge=1, description="Seconds to wait for a front end to answer.")
     timeout: int = Field(60, ge=1, description="Seconds without any data after which a transfer is given up.")
     gather: float = Field(0.005, ge=0, le=1, description="Seconds to gather further changes before a push.")
@@ -159,12 +145,8 @@ class Config(_Section):
             "hidden folder beside the docroot when absent."
         ),
     )
-    assets: AnyPath = Field(
-        Path("assets"), description="Where uploaded files are kept, relative to the settings file."
-    )
-    host: str = Field(
-        "", description="This publishing host's name in the journal; the system's host name when empty."
-    )
+    assets: AnyPath = Field(Path("assets"), description="Where uploaded files are kept, relative to the settings file.")
+    host: str = Field("", description="This publishing host's name in the journal; the system's host name when empty.")
     sites: list[SiteSettings] = Field(min_length=1, description="The sites of the installation.")
     targets: list[TargetSettings] = Field(default_factory=list, description="The front ends.")
     queue: QueueSettings = Field(
@@ -173,9 +155,7 @@ class Config(_Section):
     delivery: DeliverySettings = Field(
         default_factory=lambda: DeliverySettings(), description="How changes travel to the targets."
     )
-    path: AnyPath = Field(
-        Path(FILE_NAME), exclude=True, repr=False, description="The file these settings came from."
-    )
+    path: AnyPath = Field(Path(FILE_NAME), exclude=True, repr=False, description="The file these settings came from.")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:

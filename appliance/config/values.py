@@ -38,9 +38,7 @@ def absolute(path: Path) -> Path:
     if ".." in path.parts:
         raise ValueError(f"“{path}” contains ..; write the path without it")
     if not str(path).isprintable():
-        raise ValueError(
-            f"{str(path)!r} contains a character that cannot be printed; write the path without it"
-        )
+        raise ValueError(f"{str(path)!r} contains a character that cannot be printed; write the path without it")
     return Path("/", *path.parts[1:])
 
 
@@ -53,9 +51,7 @@ def _not_a_system_folder(path: Path) -> Path:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError(
-            f"“{value}” is not a name; use up to 63 of a-z, 0-9, - and _, beginning with a-z or 0-9"
-        )
+        raise ValueError(f"“{value}” is not a name; use up to 63 of a-z, 0-9, - and _, beginning with a-z or 0-9")
     return value
 
 
@@ -86,9 +82,7 @@ def _address(value: str) -> str:
     local = value.startswith("/")
     match = ADDRESS.fullmatch(value)
     if not local and not match:
-        raise ValueError(
-            f"“{value}” is no target; write user@host:/srv/www, an alias of ssh's settings or /srv/www"
-        )
+        raise ValueError(f"“{value}” is no target; write user@host:/srv/www, an alias of ssh's settings or /srv/www")
     path = value if local else match["path"] if match else None
     if path is None:
         return value

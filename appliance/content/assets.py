@@ -110,9 +110,7 @@ def add_file(
     Raises:
         ContentError: the file cannot be kept, or the path is not one or is taken by another source's file.
     """
-    return save(
-        site, keep(config, file, path), path, entry=entry, source=source, source_path=source_path, actor=actor
-    )
+    return save(site, keep(config, file, path), path, entry=entry, source=source, source_path=source_path, actor=actor)
 
 
 def save(
@@ -185,16 +183,12 @@ def _existing(site: Site, path: str, source: str | None, source_path: str | None
     at_path = Asset.get_or_none(Asset.site == site, Asset.path == path)
     if at_path is not None and at_path.source != source:
         owner = at_path.source or "an upload"
-        raise ContentError(
-            f"the address “{path}” is that of a file of {owner}; give one of them another path"
-        )
+        raise ContentError(f"the address “{path}” is that of a file of {owner}; give one of them another path")
     if source_path is None:
         return at_path
     named = Asset.get_or_none(Asset.site == site, Asset.source == source, Asset.source_path == source_path)
     if named is not None and at_path is not None and named.id != at_path.id:
-        raise ContentError(
-            f"“{source_path}” and “{at_path.source_path}” would both be at “{path}”; rename one of them"
-        )
+        raise ContentError(f"“{source_path}” and “{at_path.source_path}” would both be at “{path}”; rename one of them")
     return named or at_path
 
 

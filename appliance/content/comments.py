@@ -65,9 +65,7 @@ def set_status(comment: Comment, status: CommentStatus, actor: str = "") -> bool
         raise ContentError(f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}")
     with db.write():
         entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
-        changed = (
-            Comment.update(status=status).where(Comment.id == comment.id, Comment.status != status).execute()
-        )
+        changed = Comment.update(status=status).where(Comment.id == comment.id, Comment.status != status).execute()
         if changed:
             record(entry.site_id, _SAID[status], "comment", comment.id, entry.id, actor)
     comment.status = status

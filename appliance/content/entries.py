@@ -157,9 +157,7 @@ def delete(entry: Entry, actor: str = "") -> None:
 
 def render(data: EntryData, resolver: Resolver | None = None) -> Rendered:
     """The HTML, excerpt and summary of `data`; needs no database."""
-    return markup.render(
-        data.text, format=data.format, excerpt=data.excerpt, summary=data.summary, resolver=resolver
-    )
+    return markup.render(data.text, format=data.format, excerpt=data.excerpt, summary=data.summary, resolver=resolver)
 
 
 def day_and_week(moment: int, zone: str, week_starts: str) -> tuple[str, str]:
@@ -174,9 +172,7 @@ def move_days(site: Site) -> int:
     """Derive `day` and `week` of every entry again, after the zone or the week changed; returns how many."""
     moved = 0
     with db.write():
-        for entry in Entry.select(Entry.id, Entry.published_at, Entry.day, Entry.week).where(
-            Entry.site == site
-        ):
+        for entry in Entry.select(Entry.id, Entry.published_at, Entry.day, Entry.week).where(Entry.site == site):
             day, week = day_and_week(entry.published_at, site.timezone, site.week_starts)
             if (day, week) != (entry.day, entry.week):
                 moved += Entry.update(day=day, week=week).where(Entry.id == entry.id).execute()
@@ -233,9 +229,7 @@ def _update(entry: Entry, columns: dict[str, Any], data: EntryData, relinked: bo
 def _of_source(site: Site, data: EntryData) -> Entry | None:
     if data.source_path is None:
         return None
-    return Entry.get_or_none(
-        Entry.site == site, Entry.source == data.source, Entry.source_path == data.source_path
-    )
+    return Entry.get_or_none(Entry.site == site, Entry.source == data.source, Entry.source_path == data.source_path)
 
 
 def _ids(site: Site, source: str, source_paths: list[str]) -> dict[str, int]:
@@ -250,9 +244,7 @@ def _ids(site: Site, source: str, source_paths: list[str]) -> dict[str, int]:
 
 
 def _refuse_taken(site: Site, data: EntryData, entry: Entry | None) -> None:
-    others = Entry.select(Entry.id, Entry.title).where(
-        Entry.site == site, Entry.id != (entry.id if entry else 0)
-    )
+    others = Entry.select(Entry.id, Entry.title).where(Entry.site == site, Entry.id != (entry.id if entry else 0))
     if data.address is not None:
         taken, name = others.where(Entry.address == data.address), f"the address “{data.address}”"
     else:
@@ -318,10 +310,7 @@ class _Links:
             rows = [{"entry": entry.id, "author": a, "position": n} for n, a in enumerate(self.authors)]
             _replace(EntryAuthor, entry, rows)
         if self.categories != before.categories:
-            rows = [
-                {"entry": entry.id, "category": c, "is_primary": n == 0}
-                for n, c in enumerate(self.categories)
-            ]
+            rows = [{"entry": entry.id, "category": c, "is_primary": n == 0} for n, c in enumerate(self.categories)]
             _replace(EntryCategory, entry, rows)
         if self.tags != before.tags:
             _replace(
@@ -334,9 +323,7 @@ class _Links:
             Alias.delete().where(Alias.entry == entry.id, Alias.path.in_(gone)).execute()
             fresh = sorted(self.aliases - before.aliases)
             if fresh:
-                Alias.insert_many(
-                    [{"site": entry.site_id, "entry": entry.id, "path": p} for p in fresh]
-                ).execute()
+                Alias.insert_many([{"site": entry.site_id, "entry": entry.id, "path": p} for p in fresh]).execute()
         if before != self:
             before.record_leaving(entry, self._terms(), actor)
 

@@ -29,18 +29,14 @@ HIGHLIGHT_LIMIT = 200_000
 
 _MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
 _TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^\"'<>]|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
-_ADDRESS = re.compile(
-    r"(\s(?:href|src|poster)\s*=\s*)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'=<>`]+))", re.IGNORECASE
-)
+_ADDRESS = re.compile(r"(\s(?:href|src|poster)\s*=\s*)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'=<>`]+))", re.IGNORECASE)
 _LATE = re.compile(r"(?:href|src|poster)\s*=\s*[\"']?appliance:(?:entry|asset|category)/\d")
 _CODE_BLOCK = re.compile(r"<pre><code(?: class=\"language-([^\"]*)\")?>([^<]*)</code></pre>")
 _CODE = re.compile(r"<code[ >].*?</code>", re.DOTALL)
 _ANCHOR = re.compile(
     r"<a href=\"#[^\"]*\" aria-label=\"[^\"]*\"(?: data-heading-content=\"[^\"]*\")? class=\"anchor\"></a>"
 )
-_HEADING_ID = re.compile(
-    r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#([^\s{}\"]+)[^{}]*\}</h\1>", re.DOTALL
-)
+_HEADING_ID = re.compile(r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#([^\s{}\"]+)[^{}]*\}</h\1>", re.DOTALL)
 _HEADING = re.compile(r"<h([1-6])\b[^>]*>.*?</h\1>", re.DOTALL)
 _FOOTNOTE = re.compile(r"<sup class=\"footnote-ref\">.*?</sup>", re.DOTALL)
 _ID = re.compile(r"\sid\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
@@ -93,9 +89,7 @@ def render(
     own = _unnumbered(text_html(excerpt, resolver=resolver))
     beginning = own or excerpt_of(whole)
     whole = _MORE.sub("", whole)
-    plain = (
-        plain_text(summary) or plain_text(_HEADING.sub("", beginning)) or plain_text(_HEADING.sub("", whole))
-    )
+    plain = plain_text(summary) or plain_text(_HEADING.sub("", beginning)) or plain_text(_HEADING.sub("", whole))
     late = bool(_LATE.search(whole) or _LATE.search(beginning))
     return Rendered(whole, beginning, shorten(plain), late)
 
@@ -121,13 +115,14 @@ def comment_html(text: str) -> str:
     html = re.sub(r"<(/?)h[1-6]>", r"<\1p>", html)
     html = re.sub(r"<a href=\"\"[^>]*>(.*?)</a>", r"\1", html)  # what is left of an address that may not be
     html = re.sub(r"<img [^>]*?alt=\"([^\"]*)\"[^>]*>", r"\1", html)
-    return nh3.clean(
+    html = nh3.clean(
         html,
         tags={"p", "br", "em", "strong", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"},
         attributes={"a": {"href", "title"}, "ol": {"start"}},
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow ugc noopener",
     ).strip()
+    return html if "<" in html or not html else f"<p>{html}</p>"  # escaped HTML alone is no paragraph to comrak
 
 
 def plain_text(html: str) -> str:

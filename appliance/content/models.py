@@ -151,23 +151,15 @@ class Entry(Table):
 
 
 _PUBLISHED = SQL("status = 'published'")
+Entry.add_index(Entry.index(Entry.site, Entry.kind, Entry.published_at, Entry.id, name="entry_order", where=_PUBLISHED))
 Entry.add_index(
-    Entry.index(Entry.site, Entry.kind, Entry.published_at, Entry.id, name="entry_order", where=_PUBLISHED)
+    Entry.index(Entry.site, Entry.kind, Entry.day, Entry.published_at, Entry.id, name="entry_day", where=_PUBLISHED)
 )
 Entry.add_index(
-    Entry.index(
-        Entry.site, Entry.kind, Entry.day, Entry.published_at, Entry.id, name="entry_day", where=_PUBLISHED
-    )
-)
-Entry.add_index(
-    Entry.index(
-        Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED
-    )
+    Entry.index(Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED)
 )
 Entry.add_index(Entry.index(Entry.site, Entry.slug, name="entry_slug"))
-Entry.add_index(
-    Entry.index(Entry.site, Entry.address, name="entry_address", where=SQL("address IS NOT NULL"))
-)
+Entry.add_index(Entry.index(Entry.site, Entry.address, name="entry_address", where=SQL("address IS NOT NULL")))
 
 
 class EntryAuthor(Table):
@@ -225,9 +217,7 @@ class EntryTag(Table):
         primary_key = CompositeKey("entry", "tag")
 
 
-EntryTag.add_index(
-    EntryTag.index(EntryTag.tag, EntryTag.live_at, EntryTag.entry, name="entry_tag_order")
-)
+EntryTag.add_index(EntryTag.index(EntryTag.tag, EntryTag.live_at, EntryTag.entry, name="entry_tag_order"))
 
 
 class Alias(Table):
@@ -265,9 +255,7 @@ class Comment(Table):
 
 
 Comment.add_index(
-    Comment.index(
-        Comment.entry, Comment.created_at, name="comment_approved", where=SQL("status = 'approved'")
-    )
+    Comment.index(Comment.entry, Comment.created_at, name="comment_approved", where=SQL("status = 'approved'"))
 )
 
 

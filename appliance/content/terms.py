@@ -52,9 +52,7 @@ def slugify(text: str) -> str:
         return slug
     stripped = text.strip()
     return (
-        "n-" + hashlib.blake2b(stripped.encode(errors="replace"), digest_size=4).hexdigest()
-        if stripped
-        else "untitled"
+        "n-" + hashlib.blake2b(stripped.encode(errors="replace"), digest_size=4).hexdigest() if stripped else "untitled"
     )
 
 

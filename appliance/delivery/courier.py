@@ -52,9 +52,7 @@ class Wake(Protocol):
 class Courier:
     """Brings one target level, and again whenever it is nudged."""
 
-    def __init__(
-        self, target: Target, channel: Channel | None, stop: threading.Event, report: Report
-    ) -> None:
+    def __init__(self, target: Target, channel: Channel | None, stop: threading.Event, report: Report) -> None:
         self.target = target
         #: Failed pushes since the last that succeeded.
         self.failures = 0

@@ -53,8 +53,7 @@ def append(rows: Iterable[Change], origin: str) -> None:
     values = (_values(row, origin, at) for row in rows)
     while some := list(islice(values, _ROWS)):
         db.execute(
-            "INSERT INTO publication (path, op, version, digest, size, origin, at) "
-            f"VALUES {db.marks(len(some), 7)}",
+            f"INSERT INTO publication (path, op, version, digest, size, origin, at) VALUES {db.marks(len(some), 7)}",
             [value for row in some for value in row],
         )
 

@@ -41,11 +41,7 @@ def select(changes: Sequence[Change], docroot: Path) -> Lists:
     """Sort `changes` by what the docroot has of them now."""
     look = _Look(docroot)
     wanted = {change.path for change in changes if isinstance(change, Put)}
-    puts = [
-        path
-        for path in dict.fromkeys(change.path for change in changes)
-        if path in wanted and look.is_file(path)
-    ]
+    puts = [path for path in dict.fromkeys(change.path for change in changes) if path in wanted and look.is_file(path)]
     deletes = [c.path for c in changes if isinstance(c, Delete) and look.is_absent(c.path)]
     folders = {folder for path in deletes for folder in _above(path) if look.is_absent(folder)}
     depths = sorted({folder.count("/") for folder in folders}, reverse=True)

@@ -31,9 +31,7 @@ HOST = "127.0.0.1"
 _PATIENCE = 10.0
 
 #: Where Debian keeps what is not on an ordinary user's PATH.
-_PROGRAM_FOLDERS = os.pathsep.join(
-    [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/local/sbin"]
-)
+_PROGRAM_FOLDERS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/local/sbin"])
 
 
 class FrontEnd:
@@ -293,9 +291,7 @@ def _nginx(folder: Path, docroot: Path, port: int) -> str:
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     types = Path("/etc/nginx/mime.types")
-    included = (
-        f"    include {types};\n" if types.exists() else "    types { text/html html; text/css css; }\n"
-    )
+    included = f"    include {types};\n" if types.exists() else "    types { text/html html; text/css css; }\n"
     # Root's folders are not for nobody to read.
     user = "user root;\n" if os.getuid() == 0 else ""
     return (

@@ -87,9 +87,7 @@ def _of_iso(match: re.Match[str]) -> datetime:
     hours = int(hour or 0)
     if half:
         hours = hours % 12 + (12 if half.lower() == "pm" else 0)
-    return datetime(
-        int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=_zone(offset)
-    )
+    return datetime(int(year), int(month), int(day), hours, int(minute or 0), int(second or 0), tzinfo=_zone(offset))
 
 
 def _zone(offset: str | None) -> tzinfo | None:

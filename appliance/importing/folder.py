@@ -140,8 +140,7 @@ class _Import:
                 self.tags[tag] = self.tags.get(tag, 0) + count
         with db.write():
             rows: dict[int | None, Entry] = {
-                row.id: row
-                for row in Entry.select().where(Entry.id.in_([text.id for text, _, _ in rendered]))
+                row.id: row for row in Entry.select().where(Entry.id.in_([text.id for text, _, _ in rendered]))
             }
             for text, data, html in rendered:
                 _, changed = entries.save(

@@ -31,9 +31,7 @@ NODE_LIMIT = 20_000
 _FENCE = re.compile(r"(---|\+\+\+|;;;)[ \t]*([A-Za-z]*)[ \t]*(?:\n|$)")
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):(?:[ \t]+(.*))?$")
 #: A file without a fence has headers only if it names one of these first: prose may begin with `Note: …` too.
-_FIRST_HEADERS = frozenset(
-    {"title", "date", "author", "authors", "category", "tags", "slug", "summary", "status"}
-)
+_FIRST_HEADERS = frozenset({"title", "date", "author", "authors", "category", "tags", "slug", "summary", "status"})
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -104,9 +102,7 @@ def _yaml(block: str) -> Any:
         value = yaml.load(block, Loader=_Loader)  # noqa: S506 - a safe loader, the one written in C
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 2}: " if error.problem_mark else ""
-        raise ContentError(
-            f"{line}front matter is not YAML: {error.problem or error.context}; mend it"
-        ) from error
+        raise ContentError(f"{line}front matter is not YAML: {error.problem or error.context}; mend it") from error
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
         raise ContentError(f"front matter is not YAML: {_first_line(error)}; mend it") from error
     return {} if value is None else value
@@ -127,9 +123,7 @@ def _json(block: str) -> Any:
     try:
         return json.loads(wrapped)
     except json.JSONDecodeError as error:
-        raise ContentError(
-            f"line {error.lineno + 1}: front matter is not JSON: {error.msg}; mend it"
-        ) from error
+        raise ContentError(f"line {error.lineno + 1}: front matter is not JSON: {error.msg}; mend it") from error
     except (ValueError, RecursionError) as error:
         raise ContentError(f"front matter is not JSON: {_first_line(error)}; mend it") from error
 
@@ -174,9 +168,7 @@ def _plain_object(meta: dict[str, Any]) -> dict[str, Any]:
 def _plain(value: Any, room: list[int], depth: int) -> Any:
     room[0] -= 1
     if room[0] < 0 or depth > 50:
-        raise ContentError(
-            f"front matter holds more than {NODE_LIMIT:,} values or nests too deep; shorten it"
-        )
+        raise ContentError(f"front matter holds more than {NODE_LIMIT:,} values or nests too deep; shorten it")
     if isinstance(value, dict):
         return {str(_plain(k, room, depth + 1)): _plain(v, room, depth + 1) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):

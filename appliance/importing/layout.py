@@ -164,13 +164,9 @@ def _found(path: Path, relative: str, root: Path, is_linked_folder: bool) -> Fou
     try:
         relative.encode()
     except UnicodeEncodeError:
-        return Found(
-            relative.encode("utf-8", "backslashreplace").decode(), "has a name that is not UTF-8; rename it"
-        )
+        return Found(relative.encode("utf-8", "backslashreplace").decode(), "has a name that is not UTF-8; rename it")
     if is_linked_folder:
-        return Found(
-            relative, "is a symbolic link to a folder, which is not followed; import that folder itself"
-        )
+        return Found(relative, "is a symbolic link to a folder, which is not followed; import that folder itself")
     try:
         if path.is_symlink() and not path.resolve(strict=True).is_relative_to(root):
             return Found(relative, "is a symbolic link that leaves the folder; copy the file here")

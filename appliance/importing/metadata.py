@@ -173,9 +173,7 @@ def _kind(meta: Mapping[str, Any], context: Context, is_dated: bool) -> EntryKin
     return "page"
 
 
-def _status(
-    meta: Mapping[str, Any], context: Context, moment: int, unpublish: int | None, now: float
-) -> EntryStatus:
+def _status(meta: Mapping[str, Any], context: Context, moment: int, unpublish: int | None, now: float) -> EntryStatus:
     said = str(meta.get("status") or "").lower()
     drafted = _is(meta.get("draft"), True) or _is(meta.get("published"), False) or said in ("draft", "hidden")
     if drafted or "_drafts" in PurePosixPath(context.path).parts or _is(meta.get("permalink"), False):
@@ -189,9 +187,7 @@ def _title(meta: Mapping[str, Any], text: str, rest: str) -> str:
     if (title := " ".join(_text(meta.get("title")).split())) != "":
         return title
     heading = _HEADING.search(text)
-    found = re.sub(
-        r"[*_`]|\[([^\]]*)\]\([^)]*\)", r"\1", (heading[1] or heading[2]) if heading else ""
-    ).strip()
+    found = re.sub(r"[*_`]|\[([^\]]*)\]\([^)]*\)", r"\1", (heading[1] or heading[2]) if heading else "").strip()
     return found or section_name(rest)
 
 
@@ -212,9 +208,7 @@ def _categories(meta: Mapping[str, Any], context: Context, section: list[str]) -
         if context.layout.system == "hexo" and flat and isinstance(value, list):
             listed = [listed]  # there, a list is a path; several categories are a list of lists
         for one in listed:
-            names = [
-                str(name).strip() for name in (one if isinstance(one, list) else [one]) if name is not None
-            ]
+            names = [str(name).strip() for name in (one if isinstance(one, list) else [one]) if name is not None]
             if names := [name for name in names if name]:
                 found.append(names)
     if section and (not found or context.is_described):
@@ -223,9 +217,7 @@ def _categories(meta: Mapping[str, Any], context: Context, section: list[str]) -
 
 
 def _extra(meta: Mapping[str, Any]) -> dict[str, Any]:
-    inner = next(
-        (value for key, value in meta.items() if key.lower() == "extra" and isinstance(value, dict)), {}
-    )
+    inner = next((value for key, value in meta.items() if key.lower() == "extra" and isinstance(value, dict)), {})
     unknown = {k: v for k, v in meta.items() if k.lower() not in _KNOWN or _is_unused(k, v)}
     taxonomies = next((v for k, v in meta.items() if k.lower() == "taxonomies" and isinstance(v, dict)), {})
     others = {key: value for key, value in taxonomies.items() if key.lower() not in _KNOWN}
@@ -236,11 +228,7 @@ def _extra(meta: Mapping[str, Any]) -> dict[str, Any]:
 def _is_unused(key: str, value: Any) -> bool:
     if key.lower() in ("layout", "type"):
         return isinstance(value, str) and value.lower() not in ("post", "posts", "article", "page", "pages")
-    return (
-        key.lower() in ("path", "permalink", "url", "save_as")
-        and isinstance(value, str)
-        and is_elsewhere(value)
-    )
+    return key.lower() in ("path", "permalink", "url", "save_as") and isinstance(value, str) and is_elsewhere(value)
 
 
 def _storable(value: Any) -> Any:
@@ -260,9 +248,7 @@ def _first_date(meta: Mapping[str, Any], keys: tuple[str, ...], zone: tzinfo) ->
 
 def _allow_comments(meta: Mapping[str, Any]) -> bool:
     given = meta.get("allow_comments", meta.get("comments"))
-    return not (
-        _is(given, False) or (isinstance(given, str) and given.lower() in ("closed", "off", "disabled"))
-    )
+    return not (_is(given, False) or (isinstance(given, str) and given.lower() in ("closed", "off", "disabled")))
 
 
 def _values(meta: Mapping[str, Any], *keys: str) -> list[Any]:
@@ -293,7 +279,5 @@ def _text(value: Any) -> str:
 
 def _is(value: Any, wanted: Literal[True, False]) -> bool:
     if isinstance(value, str):
-        return value.strip().lower() in (
-            ("true", "yes", "1", "on") if wanted else ("false", "no", "0", "off")
-        )
+        return value.strip().lower() in (("true", "yes", "1", "on") if wanted else ("false", "no", "0", "off"))
     return value is wanted

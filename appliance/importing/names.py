@@ -13,7 +13,7 @@ from appliance.content.entries import EntryData, day_and_week
 from appliance.content.models import Alias, Entry, Site
 
 if TYPE_CHECKING:
-    from appliance.importing.scan import Scan
+    from appliance.importing.scan import Known, Scan
 
 
 class Names:
@@ -25,13 +25,18 @@ class Names:
     def give(self) -> None:
         """Settle who has which address and former address; who gets none is skipped."""
         taken = dict(self._taken())
-        for path, text in list(self.scan.texts.items()):
-            if text.data is None:
-                continue
-            key, said = _claim(text.data, self.scan.site)
+        claims = []
+        for path, text in self.scan.texts.items():
+            if text.data is not None:
+                key, said = _claim(text.data, self.scan.site)
+                earlier = self._key_of(self.scan.row_of(text))
+                claims.append((key != earlier, path, key, said, earlier))
+        for _, path, key, said, earlier in sorted(claims, key=lambda claim: claim[:2]):
             owner = taken.setdefault(key, path)
             if owner != path:
                 self.scan.skip(path, f"has {said}, as {owner} has; give one of them another")
+                if earlier is not None:  # its entry stays as it was
+                    taken.setdefault(earlier, path)
         self._give_aliases({key[1] for key in taken if key[0] == "address"})
 
     def _taken(self) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -41,15 +46,14 @@ class Names:
         others = Entry.select(*columns).where(Entry.site == self.scan.site, foreign)
         for kind, slug, day, folder, address, title in _tuples(others):
             yield _key(kind, slug, day, folder, address), f"“{title}”"
-        reread = {
-            self.scan.renamed.get(path, path)
-            for path, text in self.scan.texts.items()
-            if text.data is not None
-        }
+        reread = {self.scan.renamed.get(path, path) for path, text in self.scan.texts.items() if text.data is not None}
         gone = set(self.scan.gone_texts())
         for path, row in sorted(self.scan.known.items()):
             if path not in reread and row.id not in gone:
                 yield _key(row.kind, row.slug, row.day, row.folder, row.address), path
+
+    def _key_of(self, row: Known | None) -> tuple[str, ...] | None:
+        return None if row is None else _key(row.kind, row.slug, row.day, row.folder, row.address)
 
     def _give_aliases(self, addresses: set[str]) -> None:
         changed = [text for text in self.scan.texts.values() if text.data is not None]
@@ -58,9 +62,7 @@ class Names:
         changed_ids = {text.id for text in changed} | set(self.scan.gone_texts())
         owners: dict[str, str] = {}
         by_id = {text.id: text for text in self.scan.texts.values() if text.data is None}
-        for alias, entry_id in _tuples(
-            Alias.select(Alias.path, Alias.entry).where(Alias.site == self.scan.site)
-        ):
+        for alias, entry_id in _tuples(Alias.select(Alias.path, Alias.entry).where(Alias.site == self.scan.site)):
             if entry_id not in changed_ids:
                 owners[alias] = str(entry_id)
                 if entry_id in by_id:

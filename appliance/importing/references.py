@@ -23,12 +23,8 @@ _HUGO_REF = re.compile(r"\{\{[<%]\s*(?:rel)?ref\s+(?:path=)?[\"'`]?([^\"'`\s>%]+
 _FIGURE = re.compile(r"\{\{[<%]\s*(?:figure|image|img)\s+(.*?)/?\s*[>%]\}\}", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([a-zA-Z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|`([^`]*)`|([^\s\"'`]+))")
 _POST_URL = re.compile(r"\{%-?\s*(post_url|link|post_link|post_path)\s+(\S+)")
-_BASE = re.compile(
-    r"\{\{-?\s*(?:site\.(?:baseurl|base_url|url)|config\.root|\.Site\.BaseURL)\s*(?:\|[^}]*)?-?\}\}"
-)
-_FILTERED = re.compile(
-    r"\{\{-?\s*[\"']([^\"']+)[\"']\s*\|\s*(?:relative_url|absolute_url|url|relURL|absURL)\s*-?\}\}"
-)
+_BASE = re.compile(r"\{\{-?\s*(?:site\.(?:baseurl|base_url|url)|config\.root|\.Site\.BaseURL)\s*(?:\|[^}]*)?-?\}\}")
+_FILTERED = re.compile(r"\{\{-?\s*[\"']([^\"']+)[\"']\s*\|\s*(?:relative_url|absolute_url|url|relURL|absURL)\s*-?\}\}")
 _HEXO_PICTURE = re.compile(r"\{%\s*asset_img\s+(?:[\w-]+\s+)*?(\S+\.\w+)\s*(.*?)\s*%\}")
 _NAME = re.compile(r"\{[{%][<%-]?\s*/?\s*([\w.-]+)")
 

@@ -65,9 +65,7 @@ class Report:
             ("texts", self.texts, self.removed),
             ("other files", self.assets, self.assets_removed),
         ):
-            said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + (
-                [f"{removed} removed"] if removed else []
-            )
+            said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + ([f"{removed} removed"] if removed else [])
             lines.append(f"  {name}: {', '.join(said) or 'none'}")
         if self.skipped:
             lines.append(f"  {len(self.skipped)} not taken:")

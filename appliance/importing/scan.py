@@ -161,9 +161,7 @@ class Scan:
 
     def category_named(self, name: str) -> int | None:
         """Id of a category of the site by its name."""
-        row = Category.select(Category.id).where(
-            Category.site == self.site, Category.path == category_path([name])
-        )
+        row = Category.select(Category.id).where(Category.site == self.site, Category.path == category_path([name]))
         return next((key for (key,) in _tuples(row)), None)
 
     def _sort_files(self) -> list[str]:
@@ -203,22 +201,19 @@ class Scan:
 
     def _moved_names(self) -> frozenset[bytes]:
         """Names, as texts may hold them, of files that came, went or moved."""
-        gone = {
-            path
-            for path in (*self.known, *self.known_assets, *self.known_sections)
-            if path not in self._walked
-        }
+        gone = {path for path in (*self.known, *self.known_assets, *self.known_sections) if path not in self._walked}
         came = {path for path, text in self.texts.items() if text.is_new or text.is_renamed}
         came |= {path for path in self.assets if path not in self.known_assets}
-        came |= {
-            path for path in self.sections if path not in self.known_sections and self.layout.segments(path)
-        }
+        came |= {path for path in self.sections if path not in self.known_sections and self.layout.segments(path)}
         moved = gone | came
         names = {name_of(path) for path in moved} | {PurePosixPath(path).name for path in moved}
         return frozenset(name.encode() for name in names if name)
 
     def _mentions(self, path: str, names: frozenset[bytes]) -> bool:
-        raw = read_bytes(self.root / path)
+        try:
+            raw = read_bytes(self.root / path)
+        except ContentError:
+            return True  # reading it again says why
         return any(name in raw for name in names)
 
     def _look_at(self, path: str, *, always: bool) -> None:
@@ -253,34 +248,24 @@ class Scan:
         document = frontmatter.split(raw)
         reading = metadata.read(document, self.context(text.path), self.now)
         if not document.text.strip() and not any(key.lower() == "title" for key in document.meta):
-            raise ContentError(
-                "has neither a title nor a text; what it names is a template of the other system"
-            )
+            raise ContentError("has neither a title nor a text; what it names is a template of the other system")
         if PurePosixPath(text.path).stem.lower() == "index" and text.path not in self.bundles.values():
-            raise ContentError(
-                "is the home page, which the theme makes; give it another name to keep it as a page"
-            )
+            raise ContentError("is the home page, which the theme makes; give it another name to keep it as a page")
         data = replace(reading.data, source=self.source, source_path=text.path, source_digest=text.digest)
         row = self.row_of(text)
         if reading.is_dated:
             return data
-        return replace(
-            data, published_at=row.published_at if row else int((self.root / text.path).stat().st_mtime)
-        )
+        return replace(data, published_at=row.published_at if row else int((self.root / text.path).stat().st_mtime))
 
     def _full_digest(self, raw: bytes, context: Context) -> str:
-        place = (
-            f"{metadata.VERSION} {self.zone} {self.layout.system} {context.section} {context.is_described}"
-        )
+        place = f"{metadata.VERSION} {self.zone} {self.layout.system} {context.section} {context.is_described}"
         return f"{_digest(raw)}:{_digest(place.encode())[:16]}"
 
     def aliases_of_rows(self, paths: list[str]) -> Iterable[tuple[str, int]]:
         """Former addresses among `paths` that entries have now, with their ids."""
         for start in range(0, len(paths), 500):
             rows = Alias.select(Alias.path, Alias.entry)
-            yield from _tuples(
-                rows.where(Alias.site == self.site, Alias.path.in_(paths[start : start + 500]))
-            )
+            yield from _tuples(rows.where(Alias.site == self.site, Alias.path.in_(paths[start : start + 500])))
 
     def drop_alias(self, path: str) -> None:
         """Take a former address from the entry that has it, for another that is about to get it."""
@@ -309,9 +294,7 @@ def read_bytes(file: Path) -> bytes:
     try:
         size = file.stat().st_size
         if size > frontmatter.SIZE_LIMIT:
-            raise ContentError(
-                f"is {size:,} bytes long; a text may have {frontmatter.SIZE_LIMIT:,}; split it"
-            )
+            raise ContentError(f"is {size:,} bytes long; a text may have {frontmatter.SIZE_LIMIT:,}; split it")
         return file.read_bytes()
     except OSError as error:
         raise ContentError(f"cannot be read: {error.strerror}; mend that and import again") from error

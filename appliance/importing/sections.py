@@ -51,9 +51,7 @@ class Sections:
         unused = sorted(key for key in document.meta if key.lower() not in _USED)
         if not segments:
             kept = "; ".join(filter(None, ["not used: " + ", ".join(document.meta) if document.meta else ""]))
-            raise ContentError(
-                "describes the home page, which the theme makes" + (f"; {kept}" if kept else "")
-            )
+            raise ContentError("describes the home page, which the theme makes" + (f"; {kept}" if kept else ""))
         key = self.terms.category([section_name(segment) for segment in segments])
         if key in seen:
             raise ContentError(f"describes the same category as {seen[key]}; keep one of them")
@@ -78,9 +76,7 @@ class Sections:
         category = Category.get_by_id(key)
         has_entries = EntryCategory.select().where(EntryCategory.category == key).exists()
         if has_entries or Category.select().where(Category.parent == key).exists():
-            name = section_name(
-                PurePosixPath(category.source_path or category.path + "/_index.md").parent.name
-            )
+            name = section_name(PurePosixPath(category.source_path or category.path + "/_index.md").parent.name)
             describe_category(key, name=name, address=None, description="", always=False, actor="import")
         else:
             Category.delete().where(Category.id == key).execute()

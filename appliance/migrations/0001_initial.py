@@ -2,9 +2,9 @@
 
 from appliance.content.models import MODELS
 from appliance.delivery.models import Cursor, Publication
-from appliance.planning.models import Artifact
+from appliance.planning.models import Artifact, Planned
 from appliance.queue.models import Job
 
 
 def up(migrator, db):
-    db.create_tables([*MODELS, Artifact, Job, Publication, Cursor])
+    db.create_tables([*MODELS, Artifact, Planned, Job, Publication, Cursor])

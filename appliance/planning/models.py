@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import SQL, AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance.content.models import Site
 from appliance.db import Table
@@ -42,7 +42,15 @@ class Artifact(Table):
     version = IntegerField(default=0)
 
 
+# By subject, so that it answers for the address of an entry or a term, and for a listing's other pages.
 Artifact.add_index(
-    Artifact.index(Artifact.type, Artifact.subject, name="artifact_permalink", where=SQL("is_permalink AND wanted"))
+    Artifact.index(Artifact.type, Artifact.subject, Artifact.period, Artifact.page, name="artifact_subject")
 )
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.plan, name="artifact_plan"))
+
+
+class Planned(Table):
+    """What the last planning of a site was made with."""
+
+    site = ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
+    theme_digest = TextField()

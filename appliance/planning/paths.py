@@ -1,8 +1,8 @@
 """Path patterns: from what a page shows to where it lies below the site's folder.
 
 Two spellings are accepted: the readable `{year}/{month}/{slug}/index.html`, and Movable Type's specifiers,
-`%y/%m/%-f` (their meaning follows its documentation of archive file paths). Guarantees that no path leaves the docroot, whatever
-pattern, slug or category name it is made of.
+`%y/%m/%-f` (their meaning follows its documentation of archive file paths). Guarantees that no path leaves
+the docroot, whatever pattern, slug or category name it is made of.
 """
 
 from __future__ import annotations
@@ -132,12 +132,16 @@ class Pattern:
         if not text or not text.strip("/"):
             raise ThemeError(f"{where}: the path pattern is empty; write one, such as {{slug}}/index.html")
         if text.startswith("/"):
-            raise ThemeError(f"{where}: the path pattern “{text}” is absolute; write it below the site, without the first /")
+            raise ThemeError(
+                f"{where}: the path pattern “{text}” is absolute; write it below the site, without the first /"
+            )
         if any(segment in {".", ".."} for segment in text.split("/")):
             raise ThemeError(f"{where}: the path pattern “{text}” would leave the docroot; remove the . and .. in it")
         self._parts = self._compile(text + (INDEX_FILE if text.endswith("/") else ""), allowed)
         if pages and "page" not in self.fields:
-            raise ThemeError(f"{where}: the path pattern “{text}” lacks {{page}}, so all pages would be one file; add it")
+            raise ThemeError(
+                f"{where}: the path pattern “{text}” lacks {{page}}, so all pages would be one file; add it"
+            )
 
     def _compile(self, text: str, allowed: set[str] | frozenset[str]) -> list[str | tuple[str, str]]:
         parts: list[str | tuple[str, str]] = []

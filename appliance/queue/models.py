@@ -70,6 +70,4 @@ Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_running", 
 Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state = 'failed'")))
 Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
 # Partial, lest a planner prefer it to job_order when it looks for pending jobs.
-Job.add_index(
-    Job.index(Job.state, Job.finished_at, name="job_ended", where=SQL("state NOT IN ('pending', 'running')"))
-)
+Job.add_index(Job.index(Job.state, Job.finished_at, name="job_ended", where=SQL("state NOT IN ('pending', 'running')")))

@@ -106,9 +106,7 @@ def enqueue_selected(
         return _enqueue(kind, source, list(parameters), ageing, reason)
 
 
-def _enqueue(
-    kind: str, source: str, values: list[object], ageing: float, reason: str
-) -> Counter[Answer]:
+def _enqueue(kind: str, source: str, values: Sequence[object], ageing: float, reason: str) -> Counter[Answer]:
     cursor = db.execute(source + _ENQUEUE, [*values, kind, ageing, reason, kind])
     return Counter(answer for (answer,) in cursor.fetchall())
 
@@ -138,8 +136,9 @@ def claim(worker: str, kinds: Sequence[str], limit: int, lease: float) -> list[C
 
 def _fence(claims: Sequence[Claim]) -> tuple[str, list[int]]:
     # The ids are named twice: alone they are looked up by primary key, which no database does for pairs.
+    ids, pairs = db.marks(len(claims)), db.marks(len(claims), 2)
     return (
-        f"id IN ({db.marks(len(claims))}) AND state = 'running' AND (id, attempt) IN (VALUES {db.marks(len(claims), 2)})",
+        f"id IN ({ids}) AND state = 'running' AND (id, attempt) IN (VALUES {pairs})",
         [claim.id for claim in claims] + [v for claim in claims for v in (claim.id, claim.attempt)],
     )
 
@@ -263,8 +262,16 @@ def counts() -> dict[str, int]:
 
 def unfinished() -> int:
     """Number of jobs that wait, for now or a later time, or run."""
-    tally = counts()
-    return tally["pending"] + tally["running"]
+    row = db.execute(
+        """SELECT (SELECT COUNT(*) FROM job WHERE state = 'pending')
+                + (SELECT COUNT(*) FROM job WHERE state = 'running')"""
+    ).fetchone()
+    return int(row[0])
+
+
+def holders() -> list[str]:
+    """The names of the workers that hold jobs."""
+    return [row[0] for row in db.execute("SELECT DISTINCT worker FROM job WHERE state = 'running'").fetchall()]
 
 
 def failures(limit: int = 20) -> list[tuple[str, str, str]]:

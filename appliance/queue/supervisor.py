@@ -28,33 +28,40 @@ class _Child:
     started: float = 0.0
     pause: float = _FIRST_PAUSE
     due: float = 0.0
+    leaving: bool = False
     over: bool = False
 
 
 class Supervisor:
     """Keeps one process for each named main function. A main that returns 0 is over; any other end is restarted."""
 
-    def __init__(self, mains: Mapping[str, Callable[[], int]], on_death: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        mains: Mapping[str, Callable[[], int]],
+        on_death: Callable[[str, int], None] = lambda _name, _pid: None,
+    ) -> None:
         self._children = {name: _Child(main) for name, main in mains.items()}
         self._on_death = on_death
-        self._stop = False
 
     @property
     def pids(self) -> dict[str, int]:
         """Process ids of the living children by name."""
         return {name: child.pid for name, child in self._children.items() if child.pid}
 
-    def stop(self) -> None:
-        """Ask every child to end. Safe in a signal handler."""
-        self._stop = True
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask every child to end; none is started again. Safe in a signal handler.
+
+        SIGTERM asks to end in good order, SIGINT to leave what is not done.
+        """
         for child in self._children.values():
+            child.leaving = True
             if child.pid:
-                os.kill(child.pid, signal.SIGTERM)
+                os.kill(child.pid, number)
 
     def start(self) -> None:
         """Fork what is due."""
         for name, child in self._children.items():
-            if not child.pid and not child.over and not self._stop and clock.monotonic() >= child.due:
+            if not child.pid and not child.over and not child.leaving and clock.monotonic() >= child.due:
                 self._fork(name, child)
 
     def tend(self) -> bool:
@@ -65,7 +72,7 @@ class Supervisor:
                 if pid:
                     self._reaped(name, child, os.waitstatus_to_exitcode(status))
         self.start()
-        return any(child.pid or not (child.over or self._stop) for child in self._children.values())
+        return any(child.pid or not (child.over or child.leaving) for child in self._children.values())
 
     def end(self, seconds: float = 10.0) -> None:
         """Stop all children; those still alive after `seconds` are killed."""
@@ -98,25 +105,26 @@ class Supervisor:
                 os._exit(code)
 
     def _reaped(self, name: str, child: _Child, code: int) -> None:
-        child.pid = 0
-        if code == 0 or self._stop:
+        pid, child.pid = child.pid, 0
+        if code == 0 or child.leaving:
             child.over = True
         else:
             steady = clock.monotonic() - child.started > _STEADY
             child.pause = _FIRST_PAUSE if steady else min(_LONGEST_PAUSE, child.pause * 2)
             child.due = clock.monotonic() + child.pause
             log.warning("process ended, starting it again", process=name, code=code, pause=child.pause)
-        self._on_death(name)
+        self._on_death(name, pid)
 
 
 @contextmanager
-def on_signals(handler: Callable[[], None]) -> Iterator[None]:
-    """Have SIGTERM and SIGINT call `handler` while the block runs."""
+def on_signals(terminate: Callable[[], None], interrupt: Callable[[], None] | None = None) -> Iterator[None]:
+    """Have SIGTERM call `terminate`, and SIGINT `interrupt` or else the same, while the block runs."""
+    handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt or terminate}
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        handler()
+    def handle(number: int, _frame: FrameType | None) -> None:
+        handlers[signal.Signals(number)]()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, handle) for number in handlers}
     try:
         yield
     finally:

@@ -20,9 +20,9 @@ class DatabaseWake:
         self._until = until
         self._seen = db.news()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for news, at most `seconds`; True when there was some."""
-        end = clock.monotonic() + seconds
+    def wait(self, timeout: float) -> bool:
+        """Wait for news, at most `timeout` seconds; True when there was some."""
+        end = clock.monotonic() + timeout
         while (count := db.news()) == self._seen:
             if self._until() or clock.monotonic() >= end:
                 return False

@@ -41,14 +41,16 @@ class Kind:
 class Wake(Protocol):
     """Something to wait on between jobs."""
 
-    def wait(self, seconds: float) -> bool:
-        """Return True as soon as there may be news, False after `seconds` without any."""
+    def wait(self, timeout: float) -> bool:
+        """Return True as soon as there may be news, False after `timeout` seconds without any."""
 
 
 class Desk:
     """What a kind's code holds while it performs: the claims that are open and the ways to end them."""
 
-    def __init__(self, kind: Kind, claims: Sequence[Claim], settings: QueueSettings, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, kind: Kind, claims: Sequence[Claim], settings: QueueSettings, stopping: Callable[[], bool]
+    ) -> None:
         self.kind = kind
         self.settings = settings
         #: True once the worker was asked to stop: end the job at hand and return.

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from invoke import Collection, Program
+from invoke import Collection
 
 from appliance import __version__
-from appliance.tasks import house
+from appliance.tasks import content, house, publish, site
+from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
-namespace = Collection(house.test, house.lint, house.lock, house.docs)
+namespace = Collection(
+    publish.publish, publish.drain, publish.work, publish.status,
+    house.test, house.lint, house.lock, house.docs,
+    Collection("site", site.init),
+    Collection("content", content.import_, content.comment),
+    Collection("targets", publish.targets_list),
+)  # fmt: skip
 
 
 def main() -> None:
     """The console script `appliance`."""
-    Program(name="appliance", binary="appliance", namespace=namespace, version=__version__).run()
+    ApplianceProgram(name="appliance", binary="appliance", namespace=namespace, version=__version__).run()
 
 
 __all__ = ["main", "namespace"]

@@ -103,9 +103,7 @@ def _lint() -> list[str]:
     return failed
 
 
-def _run(
-    arguments: Sequence[str], *, quiet: bool = False, check: bool = False
-) -> subprocess.CompletedProcess[str]:
+def _run(arguments: Sequence[str], *, quiet: bool = False, check: bool = False) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,

@@ -104,9 +104,7 @@ def _type(annotation: Any) -> str:
         return _type(next(argument for argument in arguments if argument is not type(None)))
     if origin is typing.Annotated:
         return _type(arguments[0])
-    return {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}[
-        annotation
-    ]
+    return {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}[annotation]
 
 
 def _limits(field: FieldInfo) -> str:

@@ -1,0 +1,123 @@
+"""Files in the docroot: made aside, put in place by rename, never edited.
+
+Guarantees that a reader never meets a torn or temporary file: a file is written whole in the staging folder,
+outside the docroot, and renamed. A killed worker leaves at most a staged file, which the next start sweeps
+away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import clock
+from appliance.config import Config
+from appliance.errors import DocrootError
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be published as it is, instead of bytes."""
+
+    path: Path
+    digest: str
+    size: int
+
+
+class Docroot:
+    """The docroot of this host and the staging folder beside it."""
+
+    def __init__(self, folder: Path, staging: Path) -> None:
+        self.folder = folder
+        self.staging = staging
+
+    @classmethod
+    def prepare(cls, config: Config) -> Docroot:
+        """Make the folders and check that they can be used.
+
+        Raises:
+            DocrootError: one is a file, cannot be written, or they are on different file systems.
+        """
+        made = cls(config.docroot, config.staging_folder)
+        for key, folder in (("docroot", made.folder), ("staging", made.staging)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o755 if key == "docroot" else 0o700)
+            except FileExistsError as error:
+                raise DocrootError(f"{key}: {folder} is a file; move it away or name another folder") from error
+            except OSError as error:
+                raise DocrootError(
+                    f"{key}: {folder} cannot be made ({error.strerror}); make it and give it to this account"
+                ) from error
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise DocrootError(f"{key}: {folder} cannot be written by this account; give it to this account")
+        if made.folder.stat().st_dev != made.staging.stat().st_dev:
+            raise DocrootError(
+                f"staging: {made.staging} is on another file system than the docroot {made.folder},"
+                " so files could not be renamed into place; set staging to a folder on the docroot's file system"
+            )
+        return made
+
+    def sweep(self, older_than: float = 3600.0) -> None:
+        """Remove what killed workers left in the staging folder: files that have waited so many seconds."""
+        for left in self.staging.iterdir():
+            # A staged file bears its version as mtime; the inode's change time says when it was really made.
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_ctime < clock.now() - older_than:
+                    left.unlink()
+
+    def holds(self, path: str, size: int | None, version: int) -> bool:
+        """Whether the file at `path` is there as it was published, by size and mtime."""
+        try:
+            stat = (self.folder / path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return stat.st_size == size and int(stat.st_mtime) == version
+
+    def stage(self, content: bytes | File, version: int) -> Path:
+        """Write a file aside, world-readable, with `version` as its mtime; returns where it waits."""
+        staged = self.staging / uuid.uuid4().hex
+        try:
+            if isinstance(content, File):
+                shutil.copyfile(content.path, staged)
+            else:
+                staged.write_bytes(content)
+            staged.chmod(0o644)
+            os.utime(staged, (version, version))
+        except OSError:
+            staged.unlink(missing_ok=True)
+            raise
+        return staged
+
+    def put(self, staged: Path, path: str) -> None:
+        """Rename a staged file into place."""
+        final = self.folder / path
+        for _ in range(_TRIES):
+            try:
+                staged.replace(final)
+            except FileNotFoundError:
+                # Its folder is not there, or another worker has just removed it as emptied.
+                final.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                return
+        staged.replace(final)
+
+    def delete(self, path: str) -> None:
+        """Remove a file and the folders that are empty without it; it may be gone already."""
+        final = self.folder / path
+        try:
+            final.unlink(missing_ok=True)
+        except NotADirectoryError:  # a file has taken the place of its folder: then it is gone
+            return
+        for parent in final.parents:
+            if parent == self.folder:
+                return
+            try:
+                parent.rmdir()
+            except OSError:  # not empty, or gone already
+                return

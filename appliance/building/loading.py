@@ -1,0 +1,178 @@
+"""The content of a batch, in a few queries over sets, as plain values (`views`)."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from appliance import clock, db
+from appliance.building.addresses import addresses_in, url_of
+from appliance.building.views import Link, Person, Post, Remark, Term
+from appliance.content.models import Site
+from appliance.planning.theme import Theme
+
+
+@dataclass(frozen=True)
+class Place:
+    """A site as loading needs it: who it is, how its addresses begin, in which zone its days are."""
+
+    site: Site
+    theme: Theme
+    root: str
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, site: Site, theme: Theme) -> Place:
+        """The place of `site` under `theme`."""
+        root = "/" + site.url.split("//", 1)[1].partition("/")[2]
+        return cls(site, theme, root, ZoneInfo(site.timezone))
+
+    def url(self, path: str) -> str:
+        """The root-relative address of a path below the docroot."""
+        return url_of(path, self.site.folder, self.root)
+
+    def absolute(self, url: str) -> str:
+        """A root-relative address with the site's scheme and host."""
+        return self.site.url[: -len(self.root)] + url
+
+
+_POSTS = """
+SELECT e.id, e.kind, e.title, e.slug, e.published_at, e.modified_at, e.html, e.excerpt, e.summary, e.late_bound,
+       e.allow_comments, e.extra, a.path
+FROM entry e JOIN artifact a ON a.type = e.kind AND a.subject = e.id AND a.is_permalink AND a.wanted
+WHERE e.id IN (%s) AND e.status = 'published'
+"""
+
+
+def posts(place: Place, ids: Sequence[int], *, whole: bool) -> dict[int, Post]:
+    """The published entries and pages among `ids`, by id.
+
+    Args:
+        place: the site.
+        ids: of entries and pages.
+        whole: with comments and neighbours too, for their own pages.
+    """
+    if not ids:
+        return {}
+    rows = db.execute(_POSTS % db.marks(len(ids)), list(ids)).fetchall()
+    bound = addresses_in((t for r in rows if r[9] for t in (r[6], r[7])), place.theme, place.url)
+    people, categories, tags = _people(place, ids), _categories(place, ids), _tags(place, ids)
+    counts = _comment_counts(ids)
+    remarks = _remarks(place, ids) if whole else {}
+    before, after = (_neighbours(place, ids, "<"), _neighbours(place, ids, ">")) if whole else ({}, {})
+    made = {}
+    for id_, kind, title, slug, at, modified, html, excerpt, summary, late, comments, extra, path in rows:
+        url = place.url(path)
+        if late:
+            html, excerpt = bound.bind(html), bound.bind(excerpt)
+        terms = categories.get(id_, [])
+        made[id_] = Post(
+            id=id_, kind=kind, title=title, slug=slug, url=url, absolute_url=place.absolute(url),
+            published=clock.local(at, place.zone), modified=clock.local(modified, place.zone),
+            authors=tuple(people.get(id_, ())), category=terms[0] if terms else None,
+            categories=tuple(terms), tags=tuple(tags.get(id_, ())),
+            html=Markup(html), excerpt=Markup(excerpt), summary=summary,
+            allow_comments=bool(comments), comment_count=counts.get(id_, 0), comments=remarks.get(id_, ()),
+            previous=before.get(id_), next=after.get(id_), extra=json.loads(extra) if extra != "{}" else {},
+        )  # fmt: skip
+    return made
+
+
+def _people(place: Place, ids: Sequence[int]) -> dict[int, list[Person]]:
+    rows = db.execute(
+        f"""SELECT m.entry_id, t.id, t.name, t.slug, a.path, t.url, t.about
+            FROM entry_author m JOIN author t ON t.id = m.author_id
+            LEFT JOIN artifact a ON a.type = 'author' AND a.subject = t.id AND a.is_permalink AND a.wanted
+            WHERE m.entry_id IN ({db.marks(len(ids))}) ORDER BY m.entry_id, m.position, t.id""",
+        list(ids),
+    ).fetchall()
+    people: dict[int, list[Person]] = defaultdict(list)
+    for entry, id_, name, slug, path, website, about in rows:
+        people[entry].append(Person(id_, name, slug, path and place.url(path), website, Markup(about)))
+    return people
+
+
+def _categories(place: Place, ids: Sequence[int]) -> dict[int, list[Term]]:
+    rows = db.execute(
+        f"""SELECT m.entry_id, t.id, t.name, t.slug, t.path, a.path
+            FROM entry_category m JOIN category t ON t.id = m.category_id
+            LEFT JOIN artifact a ON a.type = 'category' AND a.subject = t.id AND a.is_permalink AND a.wanted
+            WHERE m.entry_id IN ({db.marks(len(ids))}) ORDER BY m.entry_id, m.is_primary DESC, t.path""",
+        list(ids),
+    ).fetchall()
+    return _terms(place, rows)
+
+
+def _tags(place: Place, ids: Sequence[int]) -> dict[int, list[Term]]:
+    rows = db.execute(
+        f"""SELECT m.entry_id, t.id, t.name, t.slug, t.slug, a.path
+            FROM entry_tag m JOIN tag t ON t.id = m.tag_id
+            LEFT JOIN artifact a ON a.type = 'tag' AND a.subject = t.id AND a.is_permalink AND a.wanted
+            WHERE m.entry_id IN ({db.marks(len(ids))}) ORDER BY m.entry_id, m.position, t.id""",
+        list(ids),
+    ).fetchall()
+    return _terms(place, rows)
+
+
+def _terms(place: Place, rows: list[tuple[int, int, str, str, str, str | None]]) -> dict[int, list[Term]]:
+    terms: dict[int, list[Term]] = defaultdict(list)
+    known: dict[int, Term] = {}
+    for entry, id_, name, slug, path, at in rows:
+        if id_ not in known:
+            known[id_] = Term(id_, name, slug, path, place.url(at) if at else None)
+        terms[entry].append(known[id_])
+    return terms
+
+
+def _comment_counts(ids: Sequence[int]) -> dict[int, int]:
+    rows = db.execute(
+        f"""SELECT entry_id, COUNT(*) FROM comment
+            WHERE status = 'approved' AND entry_id IN ({db.marks(len(ids))}) GROUP BY entry_id""",
+        list(ids),
+    ).fetchall()
+    return dict(rows)
+
+
+def _remarks(place: Place, ids: Sequence[int]) -> dict[int, tuple[Remark, ...]]:
+    rows = db.execute(
+        f"""SELECT entry_id, id, parent_id, author_name, author_url, html, created_at FROM comment
+            WHERE status = 'approved' AND entry_id IN ({db.marks(len(ids))}) ORDER BY created_at, id""",
+        list(ids),
+    ).fetchall()
+    shown = {row[1] for row in rows}
+    children: dict[tuple[int, int | None], list[tuple[int, str, str, str, int]]] = defaultdict(list)
+    for entry, id_, parent, *rest in rows:
+        # An answer to a comment that is not shown stands on its own.
+        children[entry, parent if parent in shown else None].append((id_, *rest))
+
+    def thread(entry: int, parent: int | None) -> tuple[Remark, ...]:
+        return tuple(
+            Remark(id_, author, website, Markup(html), clock.local(at, place.zone), thread(entry, id_))
+            for id_, author, website, html, at in children.get((entry, parent), ())
+        )
+
+    return {entry: thread(entry, None) for entry, parent in children if parent is None}
+
+
+_NEIGHBOURS = """
+SELECT near.entry_id, n.title, a.path
+FROM (SELECT e.id AS entry_id,
+             (SELECT p.id FROM entry p
+              WHERE p.site_id = e.site_id AND p.kind = 'entry' AND p.status = 'published'
+                AND (p.published_at, p.id) {way} (e.published_at, e.id)
+              ORDER BY p.published_at {order}, p.id {order} LIMIT 1) AS id
+      FROM entry e WHERE e.id IN ({ids}) AND e.kind = 'entry') AS near
+JOIN entry n ON n.id = near.id
+JOIN artifact a ON a.type = 'entry' AND a.subject = n.id AND a.is_permalink AND a.wanted
+"""
+
+
+def _neighbours(place: Place, ids: Sequence[int], way: str) -> dict[int, Link]:
+    order = "DESC" if way == "<" else "ASC"
+    rows = db.execute(_NEIGHBOURS.format(way=way, order=order, ids=db.marks(len(ids))), list(ids)).fetchall()
+    return {entry: Link(title, place.url(path)) for entry, title, path in rows}

@@ -1,0 +1,149 @@
+"""The kind of job that publishes one artifact: builds it and, if its bytes differ, puts it in place and in
+the journal.
+
+Guarantees that a file is renamed into the docroot only inside the transaction that ends its job and writes
+its publication, and only while the attempt holds its lease; that a file whose bytes are the same is neither
+written nor journalled; and that the version of a path never goes back. A crash between rename and commit
+leaves the job to be rescued: it is built again and published as a new version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance import clock, db
+from appliance.building.builder import Builder, Made, Make, find
+from appliance.building.docroot import Docroot, File
+from appliance.config import Config
+from appliance.delivery import journal
+from appliance.errors import TemplateFailure, ThemeError
+from appliance.planning.plan import PUBLISH
+from appliance.queue.retry import RetryPolicy
+from appliance.queue.store import Claim
+from appliance.queue.worker import Desk, Kind
+
+#: Seconds of work after which what is built so far is committed, so that the first pages of a batch need not wait
+#: for its last.
+_FLUSH = 0.025
+
+
+def kind(config: Config, docroot: Docroot) -> Kind:
+    """The publishing kind for this host."""
+    retry = RetryPolicy(retries=config.queue.retries, hopeless=(TemplateFailure, ThemeError))
+    return Kind(PUBLISH, Publisher(config, docroot).perform, retry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A built artifact that waits for its commit; `staged` is None for a deletion and for what is unchanged."""
+
+    artifact: Made
+    outcome: str
+    staged: Path | None = None
+    digest: str | None = None
+    size: int | None = None
+    version: int = 0
+
+
+class Publisher:
+    """Performs publishing jobs."""
+
+    def __init__(self, config: Config, docroot: Docroot) -> None:
+        self._origin = config.host_name
+        self._docroot = docroot
+        self._builder = Builder(config)
+
+    def perform(self, claims: Sequence[Claim], desk: Desk) -> None:
+        """Publish the artifact of each claim; the key is its path."""
+        now = int(db.now())
+        with db.snapshot():
+            artifacts = find([claim.key for claim in claims])
+            makes = self._builder.load(a for a in artifacts.values() if a.wanted)
+        ready: dict[Claim, _Built | None] = {}
+        started = clock.monotonic()
+        for claim in claims:
+            if desk.stopping():
+                break
+            artifact = artifacts.get(claim.key)
+            try:
+                ready[claim] = self._build(artifact, makes, now) if artifact else None
+            except Exception as error:  # one artifact's failure is its own
+                desk.fail(claim, error)
+            if clock.monotonic() - started > _FLUSH:
+                self._publish(ready, desk)
+                ready, started = {}, clock.monotonic()
+            desk.beat()
+        self._publish(ready, desk)
+
+    def _build(self, artifact: Made, makes: Mapping[str, Make], now: int) -> _Built:
+        version = max(now, artifact.version + 1)
+        if not artifact.wanted:
+            gone = artifact.digest is None
+            return _Built(artifact, "unchanged" if gone else "changed", version=version)
+        content = makes[artifact.path]()
+        if isinstance(content, File):
+            digest, size = content.digest, content.size
+        else:
+            digest, size = hashlib.blake2b(content, digest_size=32).hexdigest(), len(content)
+        if digest == artifact.digest and self._docroot.holds(artifact.path, size, artifact.version):
+            return _Built(artifact, "unchanged")
+        return _Built(artifact, "changed", self._docroot.stage(content, version), digest, size, version)
+
+    def _publish(self, ready: Mapping[Claim, _Built | None], desk: Desk) -> None:
+        if not ready:
+            return
+
+        def effect(held: Sequence[Claim]) -> Mapping[Claim, str]:
+            changed = [built for claim in held if (built := ready[claim]) and built.outcome == "changed"]
+            done = {claim: built.outcome if (built := ready[claim]) else "unchanged" for claim in held}
+            failed = self._put_in_place(changed)
+            rows = [built for built in changed if built not in failed]
+            if rows:
+                self._record(rows)
+            for claim in held:
+                if (built := ready[claim]) in failed:
+                    del done[claim]
+                    failures[claim] = failed[built]
+            return done
+
+        failures: dict[Claim, OSError] = {}
+        try:
+            desk.complete(list(ready), effect)
+        finally:
+            for built in ready.values():
+                if built and built.staged:
+                    built.staged.unlink(missing_ok=True)
+        for claim, error in failures.items():
+            desk.fail(claim, error)
+
+    def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, OSError]:
+        failed: dict[_Built | None, OSError] = {}
+        for built in changed:
+            try:
+                if built.staged:
+                    self._docroot.put(built.staged, built.artifact.path)
+                else:
+                    self._docroot.delete(built.artifact.path)
+            except OSError as error:  # such as a folder that is not yet empty where a file shall be: retried
+                failed[built] = error
+        return failed
+
+    def _record(self, changed: Sequence[_Built]) -> None:
+        db.execute(
+            f"""WITH made (id, digest, size, version) AS (VALUES {db.marks(len(changed), 4)})
+                UPDATE artifact SET digest = made.digest, size = made.size, version = made.version
+                FROM made WHERE artifact.id = made.id""",
+            [v for b in changed for v in (b.artifact.id, b.digest, b.size, b.version)],
+        )
+        journal.append(
+            [
+                journal.Put(b.artifact.path, b.version, b.digest, b.size)
+                if b.digest is not None and b.size is not None
+                else journal.Delete(b.artifact.path, b.version)
+                for b in changed
+            ],
+            self._origin,
+        )

@@ -1,0 +1,228 @@
+"""Planning: the artifacts a site should have, against those it has, and the jobs that follow.
+
+Guarantees that a change counts as planned only in the transaction that puts its jobs on the queue, that no
+two artifacts share a path and none is a file where another needs a folder, and that an artifact which cannot
+be told apart is reported by name while all others are planned.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from itertools import islice
+
+from appliance import db
+from appliance.content.models import Site
+from appliance.planning.archives import Row, artifacts
+from appliance.planning.paths import fault_of
+from appliance.planning.theme import Theme
+from appliance.queue import store
+from appliance.queue.models import Answer
+
+#: The kind of job that publishes one artifact; its key is the artifact's path.
+PUBLISH = "publish"
+
+_CHUNK = 500
+
+
+@dataclass
+class Plan:
+    """What planning a site came to."""
+
+    site: str
+    #: Artifacts the site should have.
+    wanted: int = 0
+    #: What enqueuing did, by answer.
+    answers: Counter[Answer] = field(default_factory=Counter)
+    #: One sentence for each artifact that cannot be published.
+    faults: list[str] = field(default_factory=list)
+
+
+def publish_all(site: Site, theme: Theme, *, ageing: float, reason: str) -> Plan:
+    """Bring the artifacts up to the content and enqueue every one of them, and what is to be deleted."""
+    with db.write():
+        plan = refresh(site, theme)
+        select = f"{_JOBS} ORDER BY a.id"
+        plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason=reason)
+        _mark_planned(site, theme)
+    return plan
+
+
+def publish_matching(site: Site, theme: Theme, patterns: Sequence[str], *, ageing: float, reason: str) -> Plan:
+    """Bring the artifacts up to the content and enqueue those whose path below the docroot matches a shell pattern."""
+    wanted = re.compile("|".join(translate(pattern.lstrip("/")) for pattern in patterns))
+    with db.write():
+        plan = refresh(site, theme)
+        rows = db.execute(f"{_JOBS} ORDER BY a.id", [site.id])
+        asked = (store.Request(path, priority, scope) for path, scope, priority in rows if wanted.match(path))
+        plan.answers = store.enqueue(PUBLISH, asked, ageing=ageing, reason=reason)
+    return plan
+
+
+def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
+    """Enqueue what the changes since the last planning may touch; nothing when there were none.
+
+    Any page may show anything of its site, so a change touches them all; the pages of the changed entries come first.
+    Building finds out which bytes differ, and only those are written.
+    """
+    with db.write():
+        changes = db.execute(
+            "SELECT what, entry_id FROM change WHERE site_id = ? AND NOT planned ORDER BY id", [site.id]
+        ).fetchall()
+        theme_edited = _made_with(site) != theme.digest
+        if not changes and not theme_edited and not _unpublished(site):
+            return Plan(site.name, wanted=_count(site))
+        plan = refresh(site, theme)
+        reason = changes[-1][0] if changes else "theme edited" if theme_edited else "not yet published"
+        plan.answers = store.enqueue_selected(
+            PUBLISH, f"{_JOBS} ORDER BY {_TOUCHED_FIRST}, a.id", [site.id, site.id], ageing=ageing, reason=reason
+        )
+        _mark_planned(site, theme)
+    return plan
+
+
+#: What the queue is asked for, an artifact a row: those wanted, and those to delete.
+_JOBS = """
+SELECT a.path AS key, s.name AS scope, a.priority AS priority
+FROM artifact a JOIN site s ON s.id = a.site_id
+WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
+"""
+
+
+_TOUCHED_FIRST = """
+CASE WHEN a.type IN ('entry', 'page') AND a.subject IN (
+    SELECT c.entry_id FROM change c WHERE c.site_id = ? AND NOT c.planned AND c.entry_id IS NOT NULL)
+THEN 0 ELSE 1 END
+"""
+
+
+def refresh(site: Site, theme: Theme) -> Plan:
+    """Bring the artifact table up to the site's content. Call inside a write transaction."""
+    plan = Plan(site.name)
+    row = db.execute("SELECT COALESCE(MAX(plan), 0) + 1 FROM artifact WHERE site_id = ?", [site.id]).fetchone()
+    number = int(row[0])
+    rows = artifacts(site, theme)
+    while chunk := list(islice(rows, _CHUNK)):
+        _store(site, number, chunk, plan)
+    db.execute("UPDATE artifact SET wanted = false WHERE site_id = ? AND plan <> ? AND wanted", [site.id, number])
+    _refuse_clashes(plan)
+    plan.wanted = _count(site)
+    return plan
+
+
+_UPSERT = """
+INSERT INTO artifact (site_id, path, type, template, subject, period, page, per_page, is_permalink, priority,
+                      wanted, plan, version)
+VALUES %s
+ON CONFLICT (path) DO UPDATE SET
+    site_id = excluded.site_id, type = excluded.type, template = excluded.template, subject = excluded.subject,
+    period = excluded.period, page = excluded.page, per_page = excluded.per_page,
+    is_permalink = excluded.is_permalink, priority = excluded.priority, wanted = true, plan = excluded.plan
+WHERE (artifact.site_id = excluded.site_id AND artifact.plan <> excluded.plan)
+   OR (artifact.site_id <> excluded.site_id AND NOT artifact.wanted)
+RETURNING path
+"""
+
+
+def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
+    rows: dict[str, Row] = {}
+    for row in chunk:
+        fault = fault_of(row.path)
+        if fault:
+            plan.faults.append(
+                f"{_named(row)} would be published as “{row.path}”, but {fault}; change its address or slug"
+            )
+        elif row.path in rows:
+            plan.faults.append(_conflict(row, rows[row.path]))
+        else:
+            rows[row.path] = row
+    if not rows:
+        return
+    one = "(" + ", ".join(["?"] * 10 + ["true", "?", "0"]) + ")"
+    values = [value for row in rows.values() for value in (site.id, *row, number)]
+    taken = {path for (path,) in db.execute(_UPSERT % ", ".join([one] * len(rows)), values).fetchall()}
+    plan.faults += [_conflict(row, _holder(path)) for path, row in rows.items() if path not in taken]
+
+
+def _conflict(row: Row, holder: Row) -> str:
+    return (
+        f"{_named(row)} and {_named(holder)} would both be published as “{row.path}”;"
+        f" the latter is, change the address or slug of one of them"
+    )
+
+
+def _holder(path: str) -> Row:
+    columns = ", ".join(Row._fields)
+    return Row(*db.execute(f"SELECT {columns} FROM artifact WHERE path = ?", [path]).fetchone())
+
+
+_NAMES = {
+    "entry": "SELECT title, source_path FROM entry WHERE id = ?",
+    "page": "SELECT title, source_path FROM entry WHERE id = ?",
+    "asset": "SELECT path, source_path FROM asset WHERE id = ?",
+    "thumbnail": "SELECT path, source_path FROM asset WHERE id = ?",
+    "redirect": "SELECT path, NULL FROM alias WHERE id = ?",
+    "category": "SELECT path, NULL FROM category WHERE id = ?",
+    "author": "SELECT name, NULL FROM author WHERE id = ?",
+    "tag": "SELECT name, NULL FROM tag WHERE id = ?",
+}
+
+
+def _named(row: Row) -> str:
+    """An artifact in words people know it by."""
+    query = _NAMES.get(row.type.partition("-")[0])
+    found = db.execute(query, [row.subject]).fetchone() if query and row.subject is not None else None
+    if found is None:
+        return f"the {row.type} {row.period or row.template}".strip()
+    return f"the {row.type} “{found[0]}”" + (f" ({found[1]})" if found[1] else "")
+
+
+# Every path below the folder f/ sorts between f/ and f0, the character after the slash.
+_CLASHES = """
+SELECT f.path, (SELECT d.path FROM artifact d
+                WHERE d.wanted AND d.path > f.path || '/' AND d.path < f.path || '0' LIMIT 1)
+FROM artifact f
+WHERE f.wanted AND EXISTS (
+    SELECT 1 FROM artifact d WHERE d.wanted AND d.path > f.path || '/' AND d.path < f.path || '0')
+"""
+
+
+def _refuse_clashes(plan: Plan) -> None:
+    for path, inner in db.execute(_CLASHES).fetchall():
+        plan.faults.append(
+            f"{_named(_holder(path))} would be the file “{path}”, but {_named(_holder(inner))} needs a folder"
+            " of that name; the latter is published, change the address or slug of one of them"
+        )
+        db.execute("UPDATE artifact SET wanted = false WHERE path = ?", [path])
+
+
+def _count(site: Site) -> int:
+    return int(db.execute("SELECT COUNT(*) FROM artifact WHERE site_id = ? AND wanted", [site.id]).fetchone()[0])
+
+
+def _unpublished(site: Site) -> bool:
+    row = db.execute("SELECT 1 FROM artifact WHERE site_id = ? AND wanted AND digest IS NULL LIMIT 1", [site.id])
+    return row.fetchone() is not None
+
+
+def _made_with(site: Site) -> str | None:
+    row = db.execute("SELECT theme_digest FROM planned WHERE site_id = ?", [site.id]).fetchone()
+    return row[0] if row else None
+
+
+def _mark_planned(site: Site, theme: Theme) -> None:
+    db.execute("UPDATE change SET planned = true WHERE site_id = ? AND NOT planned", [site.id])
+    db.execute(
+        "INSERT INTO planned (site_id, theme_digest) VALUES (?, ?)"
+        " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest",
+        [site.id, theme.digest],
+    )
+
+
+def settings_of(site: Site, theme: Theme) -> dict[str, object]:
+    """The theme's settings as the site has them."""
+    return theme.settings(json.loads(site.settings))

@@ -1,0 +1,73 @@
+"""The verbs that join the rooms: open an installation, publish its changes.
+
+`running` has the processes that then do the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from appliance import db
+from appliance.building.docroot import Docroot
+from appliance.config import Config
+from appliance.content import schedule, sites
+from appliance.content.models import Site
+from appliance.planning import plan as planning
+from appliance.planning.plan import Plan
+from appliance.planning.theme import Theme
+
+
+@contextmanager
+def installation(config: Config) -> Iterator[dict[str, Site]]:
+    """Open the installation: its database, brought up to date, and its sites by name; closed at the end."""
+    opened = db.connect(config)
+    try:
+        yield sites.sync(config)
+    finally:
+        opened.close()
+
+
+def themes(config: Config, chosen: Sequence[str] = ()) -> dict[str, Theme]:
+    """The themes of the named sites (all when none is named), by site.
+
+    Raises:
+        ThemeError: one cannot be used, or a site sets what its theme does not know.
+        ConfigError: there is no such site.
+    """
+    settings = [config.site(name) for name in chosen] or list(config.sites)
+    loaded = {s.name: Theme.load(s.theme, config.path.parent) for s in settings}
+    for site in settings:
+        loaded[site.name].settings(site.settings)
+    return loaded
+
+
+def publish(
+    config: Config, chosen: Sequence[str] = (), *, everything: bool = False, patterns: Sequence[str] = ()
+) -> list[Plan]:
+    """Plan the named sites (all when none is named) and enqueue their jobs.
+
+    Args:
+        config: the installation, opened.
+        chosen: names of sites.
+        everything: enqueue every artifact, not only what changes may have touched.
+        patterns: enqueue the artifacts whose path below the docroot matches one of these shell
+        patterns, changed or not.
+
+    Raises:
+        ThemeError, ConfigError, DocrootError: nothing has been planned.
+    """
+    loaded = themes(config, chosen)
+    Docroot.prepare(config)
+    plans = []
+    for name, theme in loaded.items():
+        site = Site.get(Site.name == name)
+        schedule.turn(site)
+        ageing = config.queue.ageing
+        if patterns:
+            plans.append(planning.publish_matching(site, theme, patterns, ageing=ageing, reason="asked by path"))
+        elif everything:
+            plans.append(planning.publish_all(site, theme, ageing=ageing, reason="asked for everything"))
+        else:
+            plans.append(planning.publish_changes(site, theme, ageing=ageing))
+    return plans

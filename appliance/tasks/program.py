@@ -1,0 +1,42 @@
+"""The program behind `./inv` and `appliance`: invoke's own, but that patterns may follow `publish` plainly.
+
+invoke knows no arguments of any number; what follows -- it hands on untouched, so loose words are put there.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from invoke import Program
+
+#: Tasks that take any number of words, with their flags that take a value.
+_WORDY = {"publish": {"--match", "-m", "--site", "-s"}}
+
+
+def with_words_aside(tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Command line tokens without the loose words of a wordy task, and those words."""
+    kept: list[str] = []
+    words: list[str] = []
+    valued: set[str] | None = None
+    previous = ""
+    for token in tokens:
+        if valued is None:
+            valued = _WORDY.get(token)
+            kept.append(token)
+        elif token.startswith("-") or previous in valued:
+            kept.append(token)
+        else:
+            words.append(token)
+        previous = token
+    return kept, words
+
+
+class ApplianceProgram(Program):
+    """invoke's Program with the appliance's way of reading patterns."""
+
+    def parse_tasks(self) -> None:
+        """Parse tasks after putting loose words with what follows --."""
+        self.core.unparsed, words = with_words_aside(list(self.core.unparsed))
+        if words:
+            self.core.remainder = " ".join(filter(None, [shlex.join(words), self.core.remainder]))
+        super().parse_tasks()

@@ -1,0 +1,209 @@
+"""Publishing: plan and enqueue, drain the queue, work as a daemon, and see how it stands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from invoke import Context, task
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from appliance import clock, publishing, running
+from appliance.delivery import courier
+from appliance.delivery.cursors import TargetState
+from appliance.delivery.targets import targets
+from appliance.planning.plan import Plan
+from appliance.queue import store
+from appliance.queue.models import ANSWERS
+from appliance.tasks.console import command, leave, opened, out, tell, tell_json, tell_table, warn
+
+
+@task(
+    iterable=["site", "match"],
+    help={
+        "all": "Enqueue every artifact, not only what changes may have touched.",
+        "match": "Enqueue the artifacts whose path below the docroot matches this pattern; may be repeated,"
+        " and patterns may also follow plainly.",
+        "site": "Only this site; may be repeated.",
+        "verbose": "Show the stack trace of an error.",
+    },
+)
+@command
+def publish(
+    context: Context,
+    match: Sequence[str] = (),
+    site: Sequence[str] = (),
+    all: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Plan what the changes since the last time touch, and put it on the queue."""
+    patterns = [*match, *shlex.split(context.remainder or "")]
+    with opened() as (config, _):
+        began = clock.monotonic()
+        plans = publishing.publish(config, list(site), everything=all, patterns=patterns)
+        for plan in plans:
+            tell(_plan_line(plan, clock.monotonic() - began))
+    faults = [fault for plan in plans for fault in plan.faults]
+    if patterns and not sum(sum(plan.answers.values()) for plan in plans):
+        faults.append(
+            f"No artifact matches {' or '.join(patterns)}; a pattern is matched with the whole path below the docroot,"
+            " such as 2026/*/index.html."
+        )
+    if faults:
+        leave("\n".join(faults), 1)
+
+
+def _plan_line(plan: Plan, seconds: float) -> str:
+    asked = sum(plan.answers.values())
+    counts = ", ".join(f"{plan.answers[answer]} {answer}" for answer in ANSWERS)
+    what = counts if asked else "nothing to publish"
+    return f"{plan.site}: {plan.wanted} artifacts; {what} ({seconds:.2f} s)"
+
+
+@task(
+    help={
+        "workers": "Worker processes; those of the settings when not given.",
+        "limit": "Work on this many jobs at most.",
+        "verbose": "Tell every push to standard error, and show the stack trace of an error.",
+    }
+)
+@command
+def drain(_context: Context, workers: int = 0, limit: int = 0, verbose: bool = False) -> None:
+    """Work until nothing waits and every target is level; exit status 1 when jobs failed, 2 when a target lags."""
+    with opened() as (config, _), _Meter() as meter:
+        began = clock.monotonic()
+        report = warn if verbose else courier.silence
+        drained = running.drain(
+            config, workers=workers or None, limit=limit or None, report=report, progress=meter.show
+        )
+        seconds = clock.monotonic() - began
+    rate = f", {drained.done / seconds:,.0f} a second" if drained.done > 10 else ""
+    tell(f"{drained.done} jobs in {seconds:.2f} s{rate}")
+    for target in drained.targets:
+        tell(f"{target.name}: {_standing(target)}")
+    sentences = [f"{key}: failed: {message}" for key, message in drained.failed]
+    if drained.stopped:
+        sentences.append("Interrupted; what was not done is kept on the queue.")
+    if drained.exit_code:
+        leave("\n".join(sentences), drained.exit_code)
+
+
+@task(
+    help={
+        "workers": "Worker processes; those of the settings when not given.",
+        "verbose": "Tell every push to standard error, and show the stack trace of an error.",
+    }
+)
+@command
+def work(_context: Context, workers: int = 0, verbose: bool = False) -> None:
+    """Work on whatever comes, until stopped."""
+    with opened() as (config, _):
+        running.work(config, workers=workers or None, report=warn if verbose else courier.silence)
+
+
+@task(help={"json": "One JSON document instead of lines.", "verbose": "Show the stack trace of an error."})
+@command
+def status(_context: Context, json: bool = False, verbose: bool = False) -> None:
+    """Say what is on the queue, what failed, and how far each target is."""
+    with opened() as (config, _):
+        counts, failed = store.counts(), store.failures()
+        states = courier.status(targets(config))
+    if json:
+        failures = [{"kind": kind, "key": key, "error": message} for kind, key, message in failed]
+        tell_json({"jobs": counts, "failed": failures, "targets": [target_json(t) for t in states]})
+        return
+    tell("jobs: " + ", ".join(f"{number:,} {state}" for state, number in counts.items()))
+    for _, key, message in failed:
+        tell(f"failed: {key}: {message}")
+    for target in states:
+        tell(f"{target.name}: {_standing(target)}")
+
+
+@task(
+    name="list",
+    help={"json": "One JSON document instead of a table.", "verbose": "Show the stack trace of an error."},
+)
+@command
+def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
+    """List the targets and how far each has confirmed the journal."""
+    with opened() as (config, _):
+        states = courier.status(targets(config))
+    if json:
+        tell_json([target_json(t) for t in states])
+        return
+    if not states:
+        tell(
+            "There are no targets: the docroot is served where it is. [[targets]] in appliance.toml send it elsewhere."
+        )
+        return
+    rows = [
+        [t.name, t.address, "level" if t.level else f"{t.waiting} waiting", f"{t.lag:.1f} s", t.error or ""]
+        for t in states
+    ]
+    tell_table(["target", "address", "state", "lag", "last error"], rows)
+
+
+def _standing(target: TargetState) -> str:
+    if target.level:
+        return "level"
+    error = f"; {target.error}" if target.error else ""
+    return f"behind by {target.waiting} files, for {target.lag:.0f} s{error}"
+
+
+def target_json(target: TargetState) -> dict[str, Any]:
+    """A target's state for programs."""
+    return {name: getattr(target, name) for name in TargetState.__slots__}
+
+
+class _Rate(ProgressColumn):
+    """Jobs a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "")
+
+
+class _Meter:
+    """How far a drain has come: a bar on a terminal, a line every few seconds elsewhere."""
+
+    _EVERY = 5.0
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._told = clock.monotonic()
+
+    def __enter__(self) -> Self:
+        if out.is_terminal:
+            # Drawn by our own calls: a drawing thread must not be alive when processes are forked.
+            self._bar = Progress(
+                TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+                console=out, auto_refresh=False, transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, done: int, total: int, _behind: int) -> None:
+        """Draw or tell it."""
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total, refresh=True)
+        elif clock.monotonic() - self._told > self._EVERY:
+            self._told = clock.monotonic()
+            print(f"{done:,} of {total:,} jobs", flush=True)

@@ -1,0 +1,87 @@
+"""Making an installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke import Context, task
+
+from appliance import config as settings
+from appliance import publishing
+from appliance.errors import ConfigError
+from appliance.tasks.console import command, tell
+
+_SETTINGS = """\
+# What this publishing host serves, and to whom. Every key: docs/reference/settings.md
+
+docroot = {docroot}
+
+[[sites]]
+name = {name}
+title = {title}
+url = {url}
+timezone = "UTC"
+theme = "default"
+
+# A front end: the same docroot path, over ssh and rsync.
+# [[targets]]
+# name = "www1"
+# address = "publish@www1.example.org:{plain_docroot}"
+"""
+
+
+@task(
+    positional=["folder"],
+    help={
+        "folder": "The folder to make; it may be there already, but not hold an installation.",
+        "title": "The site's title.",
+        "url": "The address readers will use.",
+        "name": "What the site is called in commands.",
+        "docroot": "The folder front ends serve; FOLDER/www when not given.",
+    },
+)
+@command
+def init(
+    _context: Context,
+    folder: str,
+    title: str = "A new site",
+    url: str = "http://localhost/",
+    name: str = "site",
+    docroot: str = "",
+) -> None:
+    """Make a folder with settings, an empty database and a docroot."""
+    home = Path(folder).absolute()
+    file = home / settings.FILE_NAME
+    if file.exists():
+        raise ConfigError([f"{file} is there already; edit it, or name another folder"])
+    if home.exists() and not home.is_dir():
+        raise ConfigError([f"{home} is a file; name a folder"])
+    place = Path(docroot) if docroot else home / "www"
+    raw = {"docroot": str(place), "sites": [{"name": name, "title": title, "url": url}]}
+    config = settings.check(raw, file)
+    home.mkdir(parents=True, exist_ok=True)
+    file.write_text(settings_text(str(place), name, title, url), "utf-8")
+    with publishing.installation(config):
+        config.docroot.mkdir(parents=True, exist_ok=True)
+        config.assets_folder.mkdir(parents=True, exist_ok=True)
+    tell(f"{home} is ready. Next:")
+    tell(f"  cd {folder}")
+    tell("  invoke content.import PATH-OF-YOUR-POSTS")
+    tell("  invoke publish && invoke drain")
+
+
+def settings_text(docroot: str, name: str, title: str, url: str) -> str:
+    """The first settings file of an installation."""
+    return _SETTINGS.format(
+        docroot=quoted(docroot),
+        name=quoted(name),
+        title=quoted(title),
+        url=quoted(url),
+        plain_docroot=docroot,
+    )
+
+
+def quoted(text: str) -> str:
+    """A TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
