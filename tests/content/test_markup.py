@@ -1,0 +1,120 @@
+import html5lib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.content import markup
+
+
+class Found:
+    """Finds `a.md`, knows one template tag, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def address(self, reference: str) -> str | None:
+        self.asked.append(reference)
+        return "appliance:entry/7" if reference == "a.md" else None
+
+    def tag(self, text: str) -> str | None:
+        self.asked.append(text)
+        return {"{{< ref >}}": "appliance:entry/8", "{{< figure >}}": "<figure></figure>"}.get(text)
+
+
+def test_github_flavour() -> None:
+    html = markup.text_html(
+        "# A *b* c\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n~~x~~ www.example.org [^1]\n\n- [x] done\n\n"
+        "> [!NOTE]\n> hi\n\n[^1]: note\n\n## Two {#second}\n"
+    )
+    for part in (
+        '<h1 id="a-b-c">A <em>b</em> c</h1>', "<table>", "<del>x</del>", 'href="http://www.example.org"',
+        'type="checkbox"', "markdown-alert-note", 'id="fn-1"', '<h2 id="second">Two</h2>',
+    ):  # fmt: skip
+        assert part in html
+
+
+def test_code_is_highlighted_and_unknown_languages_are_plain() -> None:
+    html = markup.text_html('```rust,ignore\nlet x = "<&";\n```\n\n```nosuch\n<b>\n```\n')
+    assert '<div class="highlight"><pre tabindex="0"><code class="language-rust"><span class="kd">let' in html
+    assert "&lt;&amp;" in html
+    assert '<code class="language-nosuch">&lt;b&gt;\n</code>' in html
+
+
+def test_references_resolve_and_others_stay() -> None:
+    found = Found()
+    html = markup.text_html(
+        "[x](a.md) ![y](b%20c.png) <a href='a.md'>raw</a> [z](https://e.org/?a=1&b=2)", resolver=found
+    )
+    assert html.count('"appliance:entry/7"') == 2
+    assert "b c.png" in found.asked
+    assert 'src="b%20c.png"' in html
+    assert 'href="https://e.org/?a=1&amp;b=2"' in html
+
+
+def test_template_tags_mean_nothing_in_code() -> None:
+    found = Found()
+    html = markup.text_html(
+        "`{{< ref >}}` [x]({{< ref >}}#part) {{ other *x* }}\n\n{{< figure >}}\n\n```\n{{< ref >}} {% raw %}\n```\n",
+        resolver=found,
+    )
+    assert "<code>{{&lt; ref &gt;}}</code>" in html
+    assert '<a href="appliance:entry/8#part">x</a>' in html
+    assert "{{ other *x* }}" in html
+    assert "\n<figure></figure>\n" in html
+    assert "{{&lt; ref &gt;}} {% raw %}\n</code>" in html
+    assert "aside" not in html
+
+
+@pytest.mark.parametrize("mark", ["<!--more-->", "<!-- more -->"])
+def test_excerpt_ends_at_the_mark(mark: str) -> None:
+    rendered = markup.render(f"# T\n\nOne.[^1]\n\nTwo.\n\n{mark}\n\nThree.\n\n[^1]: note")
+    assert rendered.excerpt == "<h1>T</h1>\n<p>One.</p>\n<p>Two.</p>"
+    assert "more" not in rendered.html
+    assert rendered.summary == "One. Two."
+
+
+def test_excerpt_is_never_cut_inside_an_element() -> None:
+    assert markup.render("One\n\n- a\n\n  <!-- more -->\n\n- b\n").excerpt == "<p>One</p>"
+    assert markup.render("Only <!-- more --> this\n\nNext\n").excerpt == "<p>Only  this</p>"
+    assert markup.render("<div>\n\nIn\n\n</div>\n\nFirst.\n\nSecond.\n").excerpt == "<p>First.</p>\n<p>Second.</p>"
+
+
+def test_summary_ends_at_a_word() -> None:
+    summary = markup.render("word " * 100).summary
+    assert len(summary) <= markup.SUMMARY_LENGTH
+    assert summary.endswith("word…")
+
+
+def test_own_excerpt_and_summary_win() -> None:
+    rendered = markup.render("Text", excerpt="*Mine*", summary="Plain & simple")
+    assert (rendered.excerpt, rendered.summary) == ("<p><em>Mine</em></p>", "Plain & simple")
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("# Big", "<p>Big</p>"),
+        ("<script>x</script>", "<p>&lt;script&gt;x&lt;/script&gt;</p>"),
+        ("![a](x.png)", "<p>a</p>"),
+        ("[x](javascript:y)", "<p>x</p>"),
+        ("a\nb", "<p>a<br>\nb</p>"),
+        ("[x](https://e.org)", '<p><a href="https://e.org" rel="nofollow ugc noopener">x</a></p>'),
+    ],
+)
+def test_comments_are_small_and_safe(text: str, html: str) -> None:
+    assert markup.comment_html(text) == html
+
+
+@given(st.text(alphabet="<>a\"'= pscript:/!()[]`*#\n-&;{%}"))
+def test_no_comment_holds_a_script_or_an_event(text: str) -> None:
+    tree = html5lib.parseFragment(markup.comment_html(text), namespaceHTMLElements=False)
+    for element in tree.iter():
+        assert element.tag not in ("script", "img", "style", "iframe", "h1", "input")
+        assert not [name for name in element.attrib if name.startswith("on")]
+        assert not element.attrib.get("href", "").lower().startswith("javascript")
+
+
+@given(st.text(alphabet="<>ab/p!- \n*`#{}%\"'[]()"))
+def test_any_text_renders_with_a_resolver(text: str) -> None:
+    rendered = markup.render(text, resolver=Found())
+    assert "asideqz" not in rendered.html + rendered.excerpt + rendered.summary
