@@ -198,9 +198,7 @@ class Couriers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        for courier in self._couriers:
-            courier.end()
+        self._end()
         for courier in self._couriers:
             courier.join()
         if self._folder:
@@ -213,6 +211,10 @@ class Couriers:
 
     def abandon(self) -> None:
         """Stop pushing now; what is not confirmed is sent another time. Safe in a signal handler."""
+        # A thread of its own: the one a signal interrupts may hold a lock that is needed here.
+        threading.Thread(target=self._end, name="abandon").start()
+
+    def _end(self) -> None:
         self._stop.set()
         for courier in self._couriers:
             courier.end()

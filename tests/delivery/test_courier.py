@@ -16,6 +16,7 @@ from appliance.config import TargetSettings
 from appliance.delivery import courier, cursors, journal, rsync, ssh
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
+from appliance.delivery.targets import Target
 from appliance.demo.frontend import FrontEnd, free_port
 
 from .conftest import ORIGIN, Publisher, tree
@@ -40,9 +41,7 @@ def test_puts_edits_and_deletions_reach_both_front_ends(publisher: Publisher, fr
     assert [(s.files, s.waiting, s.lag, s.error) for s in states] == [(4, 0, 0.0, None)] * 2
 
 
-def test_an_edit_of_the_same_size_in_the_same_second_arrives(
-    publisher: Publisher, front_ends: FrontEnds
-) -> None:
+def test_an_edit_of_the_same_size_in_the_same_second_arrives(publisher: Publisher, front_ends: FrontEnds) -> None:
     (front,) = front_ends(1)
     with Couriers(publisher.targets) as couriers:
         publisher.put("a.html", "one", version=1_800_000_000)
@@ -105,9 +104,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("place", ["local", "ssh"])
-def test_names_of_every_kind_travel_both_ways(
-    publisher: Publisher, front_ends: FrontEnds, place: str
-) -> None:
+def test_names_of_every_kind_travel_both_ways(publisher: Publisher, front_ends: FrontEnds, place: str) -> None:
     target = publisher.local("copy") if place == "local" else None
     if target is None:
         front_ends(1)
@@ -159,9 +156,7 @@ def test_a_key_that_is_refused_is_said(publisher: Publisher, front_ends: FrontEn
     assert state.error and "refuses the key" in state.error
 
 
-def test_a_front_end_that_is_down_delays_no_other_and_catches_up(
-    publisher: Publisher, front_ends: FrontEnds
-) -> None:
+def test_a_front_end_that_is_down_delays_no_other_and_catches_up(publisher: Publisher, front_ends: FrontEnds) -> None:
     first, second = front_ends()
     hanging = socket.create_server(("127.0.0.1", 0))  # accepts, and says nothing
     silent = TargetSettings(
@@ -238,11 +233,7 @@ def test_superseded_rows_are_not_sent(publisher: Publisher) -> None:
     with Couriers([target], lines.append) as couriers:
         couriers.settle()
     assert len(lines) == 1
-    assert (
-        lines[0].startswith("copy: 2 sent (")
-        and "of 2 (a.html, b.html)" in lines[0]
-        and lines[0].endswith("ok")
-    )
+    assert lines[0].startswith("copy: 2 sent (") and "of 2 (a.html, b.html)" in lines[0] and lines[0].endswith("ok")
     assert (target.folder / "a.html").read_text() == "version 4"
 
 
@@ -366,15 +357,19 @@ def test_a_long_journal_goes_in_stretches(publisher: Publisher, monkeypatch: pyt
     assert cursors.read(target, ORIGIN) == journal.newest(ORIGIN)
 
 
-def test_a_courier_that_is_stopped_ends_its_rsync(publisher: Publisher) -> None:
+def slow(publisher: Publisher) -> tuple[Target, Path]:
+    """A target whose rsync takes a minute, and the file that says its process id once it runs."""
     began, script = publisher.folder / "began", publisher.folder / "slow-rsync"
     script.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && exec rsync --version\n'
         f"echo $$ > {began}.new; mv {began}.new {began}\nsleep 60\n"
     )
     script.chmod(0o755)
-    target = publisher.local("copy")
-    target = publisher.target(target.settings, rsync=str(script))
+    return publisher.target(publisher.local("copy").settings, rsync=str(script)), began
+
+
+def test_a_courier_that_is_stopped_ends_its_rsync(publisher: Publisher) -> None:
+    target, began = slow(publisher)
     publisher.put("a.html", "a")
     started = time.monotonic()
     with Couriers([target]):
@@ -382,6 +377,17 @@ def test_a_courier_that_is_stopped_ends_its_rsync(publisher: Publisher) -> None:
     assert time.monotonic() - started < 5
     assert not Path(f"/proc/{began.read_text().strip()}").exists()
     assert cursors.state(target).error is None and cursors.read(target, ORIGIN) == 0
+
+
+def test_couriers_can_be_abandoned_wherever_a_signal_comes(publisher: Publisher) -> None:
+    target, began = slow(publisher)
+    publisher.put("a.html", "a")
+    with Couriers([target]) as couriers:
+        until(began.exists, 5)
+        with couriers._couriers[0]._rsync._lock:
+            couriers.abandon()
+        (state,) = couriers.settle()
+    assert not state.level and state.error is None
 
 
 def test_run_pushes_when_it_is_woken_and_ends_when_told(publisher: Publisher, front_ends: FrontEnds) -> None:
@@ -481,9 +487,7 @@ class TestTheKey:
     def test_pulls_nothing(self, publisher: Publisher, front: FrontEnd) -> None:
         away = publisher.folder / "pulled"
         assert self.rsync(publisher, f"{publisher.targets[0].host}::docroot/page.html", str(away)).returncode
-        assert self.rsync(
-            publisher, f"{publisher.targets[0].host}:{front.docroot}/page.html", str(away)
-        ).returncode
+        assert self.rsync(publisher, f"{publisher.targets[0].host}:{front.docroot}/page.html", str(away)).returncode
         assert not away.exists()
 
     def test_writes_nothing_outside(self, publisher: Publisher, front: FrontEnd) -> None:

@@ -112,9 +112,7 @@ def test_a_push_that_is_cut_off_leaves_nothing_behind(
 ) -> None:
     (front,) = front_ends(1)
     (target,) = publisher.targets
-    slow = publisher.target(
-        target.settings.model_copy(update={"rsync_options": ["--bwlimit=100k", "--whole-file"]})
-    )
+    slow = publisher.target(target.settings.model_copy(update={"rsync_options": ["--bwlimit=100k", "--whole-file"]}))
     publisher.put("a/small.html", "small")
     publisher.put("a/z-large.html", "0123456789" * 300_000)
     with Couriers([slow]):

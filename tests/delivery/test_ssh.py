@@ -39,9 +39,7 @@ def masters(folder: Path) -> list[str]:
     return found
 
 
-def test_one_connection_is_shared_and_ends_with_the_channel(
-    publisher: Publisher, front_ends: FrontEnds
-) -> None:
+def test_one_connection_is_shared_and_ends_with_the_channel(publisher: Publisher, front_ends: FrontEnds) -> None:
     front_ends(1)
     private = PrivateFolder(publisher.delivery)
     assert private.path.stat().st_mode & 0o777 == 0o700
@@ -153,9 +151,7 @@ def test_nothing_can_prompt_whatever_the_settings_say(publisher: Publisher) -> N
     target = publisher.target(settings)
     file = publisher.folder / "settings"
     file.write_text(configuration(target, publisher.folder / "with space" / "m0"))
-    shown = subprocess.run(
-        ["ssh", "-G", "-F", str(file), "a"], capture_output=True, text=True, check=True
-    ).stdout
+    shown = subprocess.run(["ssh", "-G", "-F", str(file), "a"], capture_output=True, text=True, check=True).stdout
     effective = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
     assert effective["batchmode"] == "yes"
     assert effective["stricthostkeychecking"] in ("true", "yes")
