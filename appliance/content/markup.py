@@ -37,6 +37,9 @@ _ANCHOR = re.compile(
     r"<a href=\"#[^\"]*\" aria-label=\"[^\"]*\"(?: data-heading-content=\"[^\"]*\")? class=\"anchor\"></a>"
 )
 _HEADING_ID = re.compile(r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#([^\s{}\"]+)[^{}]*\}</h\1>", re.DOTALL)
+_HEADED = re.compile(r"<h[1-6] id=\"([^\"]*)\">(.*?)</h[1-6]>", re.DOTALL)
+_NAMED = re.compile(r"\s(?:id|name)=(?:\"([^\"]*)\"|'([^']*)')")
+_FRAGMENT = re.compile(r"href=\"#([^\"]+)\"")
 _HEADING = re.compile(r"<h([1-6])\b[^>]*>.*?</h\1>", re.DOTALL)
 _FOOTNOTE = re.compile(r"<sup class=\"footnote-ref\">.*?</sup>", re.DOTALL)
 _ID = re.compile(r"\sid\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
@@ -197,7 +200,35 @@ def _blocks(html: str) -> Iterator[tuple[int, int, str]]:
 def _markdown(text: str) -> str:
     html = comrak.render_markdown(text, _EXTENSIONS, None, _RENDERING)
     html = _ANCHOR.sub("", html)
-    return _HEADING_ID.sub(r'<h\1 id="\3">\2</h\1>', html) if "{#" in html else html
+    html = _HEADING_ID.sub(r'<h\1 id="\3">\2</h\1>', html) if "{#" in html else html
+    return _with_own_fragments(html) if 'href="#' in html else html
+
+
+def _with_own_fragments(html: str) -> str:
+    """Links to headings of the same text, written for the ids another system gives (`#zcheck-cfg`), made to fit.
+
+    An emoji is a word there (`-crab`) and nothing here, so a heading that holds one may match by its beginning.
+    """
+    names = {html_text.unescape(match[1] or match[2]) for match in _NAMED.finditer(html)}
+    by_letters: dict[str, str] = {}
+    for match in _HEADED.finditer(html):
+        by_letters.setdefault(_letters(match[1]), match[1])
+    emoji = {_letters(m[1]): m[1] for m in _HEADED.finditer(html) if not m[2].isascii() and len(_letters(m[1])) > 3}
+
+    def one(match: re.Match[str]) -> str:
+        wanted = unquote(html_text.unescape(match[1]))
+        if wanted in names:
+            return match[0]
+        letters = _letters(wanted)
+        begins = max((key for key in emoji if letters.startswith(key)), key=len, default="")
+        found = by_letters.get(letters) or emoji.get(begins)
+        return f'href="#{found}"' if found else match[0]
+
+    return _FRAGMENT.sub(one, html)
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in unquote(html_text.unescape(name)).lower() if character.isalnum())
 
 
 def _set_aside(tags: list[str], tag: str) -> str:

@@ -51,6 +51,16 @@ def test_references_resolve_and_others_stay() -> None:
     assert 'href="https://e.org/?a=1&amp;b=2"' in html
 
 
+def test_fragments_written_for_other_systems_find_their_heading() -> None:
+    html = markup.text_html(
+        "[a](#zcheck-cfg) [b](#rust-s-book) [c](#async-rust-crab) [d](#nowhere) [e](#exact) <a id='exact'></a>\n\n"
+        "# `-Zcheck-cfg`\n\n# Rust's Book\n\n# Async Rust 🦀\n"
+    )
+    ids = [part.split('"')[0] for part in html.split('<h1 id="')[1:]]
+    links = [part.split('"')[0] for part in html.split('href="#')[1:]]
+    assert links == [*ids, "nowhere", "exact"]
+
+
 def test_template_tags_mean_nothing_in_code() -> None:
     found = Found()
     html = markup.text_html(
