@@ -22,13 +22,19 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
-#: Characters of a summary, of text in an excerpt made of first paragraphs, and of code that is highlighted.
-SUMMARY_LENGTH = 200
-EXCERPT_LENGTH = 200
+from appliance.content.excerpts import (
+    MORE,
+    TAG,
+    excerpt_of,
+    plain_text,
+    shorten,
+    without_headings,
+    without_ids,
+)
+
+#: Characters of code that is highlighted.
 HIGHLIGHT_LIMIT = 200_000
 
-_MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
-_TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^\"'<>]|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
 _ADDRESS = re.compile(r"(\s(?:href|src|poster)\s*=\s*)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'=<>`]+))", re.IGNORECASE)
 _LATE = re.compile(r"(?:href|src|poster)\s*=\s*[\"']?appliance:(?:entry|asset|category)/\d")
 _CODE_BLOCK = re.compile(r"<pre><code(?: class=\"language-([^\"]*)\")?>([^<]*)</code></pre>")
@@ -40,23 +46,8 @@ _HEADING_ID = re.compile(r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#(
 _HEADED = re.compile(r"<h[1-6] id=\"([^\"]*)\">(.*?)</h[1-6]>", re.DOTALL)
 _NAMED = re.compile(r"\s(?:id|name)=(?:\"([^\"]*)\"|'([^']*)')")
 _FRAGMENT = re.compile(r"href=\"#([^\"]+)\"")
-_HEADING = re.compile(r"<h([1-6])\b[^>]*>.*?</h\1>", re.DOTALL)
-_FOOTNOTE = re.compile(r"<sup class=\"footnote-ref\">.*?</sup>", re.DOTALL)
-_ID = re.compile(r"\sid\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _TEMPLATE_TAG = re.compile(r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\{\{[<%][^{}]{1,2000}?[>%]\}\}")
 _SET_ASIDE = re.compile(r"qzset(\d+)asideqz")
-_VOID = frozenset(
-    {
-        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
-        "wbr",
-    }
-)  # fmt: skip
-_ENDS_PARAGRAPH = frozenset(
-    {
-        "p", "div", "ul", "ol", "dl", "table", "pre", "blockquote", "section", "figure", "h1", "h2", "h3",
-        "h4", "h5", "h6", "hr",
-    }
-)  # fmt: skip
 
 
 class Resolver(Protocol):
@@ -89,10 +80,10 @@ def render(
 ) -> Rendered:
     """Render an entry; `excerpt` (Markdown) and `summary` (plain), when empty, are taken from the text."""
     whole = text_html(text, format=format, resolver=resolver)
-    own = _unnumbered(text_html(excerpt, resolver=resolver))
+    own = without_ids(text_html(excerpt, resolver=resolver))
     beginning = own or excerpt_of(whole)
-    whole = _MORE.sub("", whole)
-    plain = plain_text(summary) or plain_text(_HEADING.sub("", beginning)) or plain_text(_HEADING.sub("", whole))
+    whole = MORE.sub("", whole)
+    plain = plain_text(summary) or plain_text(without_headings(beginning)) or plain_text(without_headings(whole))
     late = bool(_LATE.search(whole) or _LATE.search(beginning))
     return Rendered(whole, beginning, shorten(plain), late)
 
@@ -108,7 +99,7 @@ def text_html(text: str, *, format: str = "markdown", resolver: Resolver | None 
     if format != "html":
         html = _CODE_BLOCK.sub(_highlighted, html)
     if resolver is not None:
-        html = _TAG.sub(lambda match: _resolved(match[0], tags, resolver), html)
+        html = TAG.sub(lambda match: _resolved(match[0], tags, resolver), html)
     return _expanded(html, tags, resolver) if tags and resolver is not None else html
 
 
@@ -126,75 +117,6 @@ def comment_html(text: str) -> str:
         link_rel="nofollow ugc noopener",
     ).strip()
     return html if "<" in html or not html else f"<p>{html}</p>"  # escaped HTML alone is no paragraph to comrak
-
-
-def plain_text(html: str) -> str:
-    """The text of HTML, white space collapsed."""
-    without = re.sub(r"<(script|style)\b.*?</\1\s*>", " ", html, flags=re.DOTALL | re.IGNORECASE)
-    without = re.sub(r"</?(?:p|div|li|ul|ol|h[1-6]|tr|td|th|br|pre|blockquote)\b[^>]*>", " ", without)
-    return " ".join(html_text.unescape(_TAG.sub("", without)).split())
-
-
-def shorten(text: str, length: int = SUMMARY_LENGTH) -> str:
-    """`text`, cut after the last word that ends within `length` characters and then marked with `…`."""
-    if len(text) <= length:
-        return text
-    cut = text[:length].rsplit(" ", 1)[0] if " " in text[:length] else text[: length - 1]
-    return cut.rstrip(" ,;:–—-") + "…"
-
-
-def excerpt_of(html: str) -> str:
-    """The beginning of an entry: up to `<!-- more -->`, or its first paragraphs; whole elements only."""
-    blocks = list(_blocks(html))
-    more = _MORE.search(html)
-    if more is not None:
-        around = next(((start, end) for start, end, _ in blocks if start < more.start() < end), None)
-        cut = more.start()
-        if around is not None:
-            cut = around[0] if html[: around[0]].strip() else around[1]
-        return _unnumbered(_MORE.sub("", html[:cut]))
-    chosen: list[str] = []
-    for start, end, name in blocks:
-        if name == "p" and plain_text(html[start:end]):
-            chosen.append(html[start:end])
-        elif chosen:
-            break
-        if len(chosen) == 3 or sum(len(plain_text(part)) for part in chosen) >= EXCERPT_LENGTH:
-            break
-    return _unnumbered("\n".join(chosen))
-
-
-def _unnumbered(html: str) -> str:
-    # An excerpt stands beside others: notes are not there to be linked, and an id must be unique on a page.
-    html = _FOOTNOTE.sub("", html)
-    return _TAG.sub(lambda match: _ID.sub("", match[0]), html).strip()
-
-
-def _blocks(html: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, name) of each outermost element."""
-    stack: list[str] = []
-    start = 0
-    for match in _TAG.finditer(html):
-        closing, name = match[1], (match[2] or "").lower()
-        if not name or (stack and stack[-1] in ("script", "style") and not (closing and name == stack[-1])):
-            continue
-        if not closing and stack and stack[-1] == "p" and name in _ENDS_PARAGRAPH:
-            stack.pop()
-            if not stack:
-                yield start, match.start(), "p"
-        if closing and name in stack:
-            outermost = stack[0]
-            del stack[len(stack) - 1 - stack[::-1].index(name) :]
-            if not stack:
-                yield start, match.end(), outermost
-        elif not closing and (name in _VOID or match[3].endswith("/")):
-            if not stack:
-                yield match.start(), match.end(), name
-        elif not closing:
-            start = start if stack else match.start()
-            stack.append(name)
-    if stack:
-        yield start, len(html), stack[0]
 
 
 def _markdown(text: str) -> str:

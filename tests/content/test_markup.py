@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.content import markup
+from appliance.content.excerpts import SUMMARY_LENGTH
 
 
 class Found:
@@ -91,7 +92,7 @@ def test_excerpt_is_never_cut_inside_an_element() -> None:
 
 def test_summary_ends_at_a_word() -> None:
     summary = markup.render("word " * 100).summary
-    assert len(summary) <= markup.SUMMARY_LENGTH
+    assert len(summary) <= SUMMARY_LENGTH
     assert summary.endswith("word…")
 
 
