@@ -19,15 +19,13 @@ from zoneinfo import ZoneInfo
 from appliance import clock, db
 from appliance.content import markup, order
 from appliance.content.changes import record
+from appliance.content.links import Links
 from appliance.content.markup import Rendered, Resolver
 from appliance.content.models import (
     Alias,
     Entry,
-    EntryAuthor,
-    EntryCategory,
     EntryKind,
     EntryStatus,
-    EntryTag,
     Site,
 )
 from appliance.content.terms import Terms
@@ -108,8 +106,8 @@ def save(
         entry = entry or _of_source(site, data)
         if not checked:
             _refuse_taken(site, data, entry)
-        before = _Links.of(entry)
-        after = _Links.named(data, terms)
+        before = Links.of(entry)
+        after = Links.named(data.authors, data.categories, data.tags, data.aliases, terms)
         columns = _columns(site, data, rendered)
         if entry is None:
             entry = _insert(site, columns, data)
@@ -149,7 +147,7 @@ def reserve(site: Site, items: Iterable[EntryData]) -> dict[str, int]:
 def delete(entry: Entry, actor: str = "") -> None:
     """Remove an entry with its comments and aliases; its assets stay as files of the site."""
     with db.write():
-        before = _Links.of(entry)
+        before = Links.of(entry)
         if Entry.delete().where(Entry.id == entry.id).execute():
             before.record_leaving(entry, set(), actor)
             record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor)
@@ -268,84 +266,5 @@ def _refuse_taken(site: Site, data: EntryData, entry: Entry | None) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Links:
-    """The terms of an entry by id, in order, the primary category first, and its former addresses."""
-
-    authors: tuple[int, ...] = ()
-    categories: tuple[int, ...] = ()
-    tags: tuple[int, ...] = ()
-    aliases: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, entry: Entry | None) -> _Links:
-        """As the database has them."""
-        if entry is None:
-            return cls()
-        authors = EntryAuthor.select(EntryAuthor.author).where(EntryAuthor.entry == entry.id)
-        categories = EntryCategory.select(EntryCategory.category).where(EntryCategory.entry == entry.id)
-        tags = EntryTag.select(EntryTag.tag).where(EntryTag.entry == entry.id)
-        aliases = Alias.select(Alias.path).where(Alias.entry == entry.id)
-        return cls(
-            _firsts(authors.order_by(EntryAuthor.position)),
-            _firsts(categories.order_by(EntryCategory.is_primary.desc(), EntryCategory.category)),
-            _firsts(tags.order_by(EntryTag.position)),
-            frozenset(_firsts(aliases)),
-        )
-
-    @classmethod
-    def named(cls, data: EntryData, terms: Terms) -> _Links:
-        """As `data` names them; terms nobody named before are made."""
-        categories = list(dict.fromkeys(terms.category(names) for names in data.categories))
-        return cls(
-            tuple(dict.fromkeys(terms.author(name) for name in data.authors)),
-            tuple(categories[:1] + sorted(categories[1:])),
-            tuple(dict.fromkeys(terms.tag(name) for name in data.tags)),
-            frozenset(data.aliases),
-        )
-
-    def replace(self, entry: Entry, before: _Links, actor: str) -> None:
-        """Write what differs from `before`."""
-        if self.authors != before.authors:
-            rows = [{"entry": entry.id, "author": a, "position": n} for n, a in enumerate(self.authors)]
-            _replace(EntryAuthor, entry, rows)
-        if self.categories != before.categories:
-            rows = [{"entry": entry.id, "category": c, "is_primary": n == 0} for n, c in enumerate(self.categories)]
-            _replace(EntryCategory, entry, rows)
-        if self.tags != before.tags:
-            _replace(
-                EntryTag,
-                entry,
-                [{"entry": entry.id, "tag": t, "position": n} for n, t in enumerate(self.tags)],
-            )
-        if self.aliases != before.aliases:
-            gone = sorted(before.aliases - self.aliases)
-            Alias.delete().where(Alias.entry == entry.id, Alias.path.in_(gone)).execute()
-            fresh = sorted(self.aliases - before.aliases)
-            if fresh:
-                Alias.insert_many([{"site": entry.site_id, "entry": entry.id, "path": p} for p in fresh]).execute()
-        if before != self:
-            before.record_leaving(entry, self._terms(), actor)
-
-    def record_leaving(self, entry: Entry, staying: set[tuple[str, int]], actor: str) -> None:
-        """Note the terms that this entry had and has no more."""
-        for subject, key in sorted(self._terms() - staying):
-            record(entry.site_id, f"{subject} lost an entry", subject, key, entry.id, actor)
-
-    def _terms(self) -> set[tuple[str, int]]:
-        named = {"author": self.authors, "category": self.categories, "tag": self.tags}
-        return {(subject, key) for subject, keys in named.items() for key in keys}
-
-
 def _tuples(query: Any) -> list[tuple[Any, ...]]:
     return list(query.tuples())
-
-
-def _firsts(query: Any) -> tuple[Any, ...]:
-    return tuple(row[0] for row in query.tuples())
-
-
-def _replace(model: Any, entry: Entry, rows: list[dict[str, Any]]) -> None:
-    model.delete().where(model.entry == entry.id).execute()
-    if rows:
-        model.insert_many(rows).execute()
