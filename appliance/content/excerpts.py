@@ -13,7 +13,7 @@ EXCERPT_LENGTH = 200
 #: Where authors say that the excerpt ends.
 MORE = re.compile(r"<!--\s*more\s*-->", re.IGNORECASE)
 #: A tag or a comment: whether it closes, its name, its attributes.
-TAG = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^\"'<>]|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
+TAG = re.compile(r"<!--.*?(?:-->|\Z)|<(/?)([a-zA-Z][a-zA-Z0-9-]*)((?:[^\"'<>]|\"[^\"]*\"|'[^']*')*)>", re.DOTALL)
 
 _HEADING = re.compile(r"<h([1-6])\b[^>]*>.*?</h\1>", re.DOTALL)
 _FOOTNOTE = re.compile(r"<sup class=\"footnote-ref\">.*?</sup>", re.DOTALL)
@@ -34,7 +34,7 @@ _ENDS_PARAGRAPH = frozenset(
 
 def plain_text(html: str) -> str:
     """The text of HTML, white space collapsed."""
-    without = re.sub(r"<(script|style)\b.*?</\1\s*>", " ", html, flags=re.DOTALL | re.IGNORECASE)
+    without = re.sub(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", " ", html, flags=re.DOTALL | re.IGNORECASE)
     without = re.sub(r"</?(?:p|div|li|ul|ol|h[1-6]|tr|td|th|br|pre|blockquote)\b[^>]*>", " ", without)
     return " ".join(html_text.unescape(TAG.sub("", without)).split())
 

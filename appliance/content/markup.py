@@ -46,7 +46,7 @@ _HEADING_ID = re.compile(r"<h([1-6]) id=\"[^\"]*\">((?:(?!</h[1-6]>).)*?)\s*\{#(
 _HEADED = re.compile(r"<h[1-6] id=\"([^\"]*)\">(.*?)</h[1-6]>", re.DOTALL)
 _NAMED = re.compile(r"\s(?:id|name)=(?:\"([^\"]*)\"|'([^']*)')")
 _FRAGMENT = re.compile(r"href=\"#([^\"]+)\"")
-_TEMPLATE_TAG = re.compile(r"\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\{\{[<%][^{}]{1,2000}?[>%]\}\}")
+_TEMPLATE_TAG = re.compile(r"\{\{[^\n]{0,400}?\}\}|\{%[^\n]{0,400}?%\}|\{\{[<%][^{}]{1,2000}?[>%]\}\}")
 _SET_ASIDE = re.compile(r"qzset(\d+)asideqz")
 
 

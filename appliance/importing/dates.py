@@ -20,6 +20,8 @@ _WORDS = (
 )  # fmt: skip
 _FILE_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[-_. ]+(.+))?$")
 _IN_ADDRESS = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
+#: A week inside the years 1 to 9999, so that every zone and the first day of a week can be reckoned.
+_EARLIEST, _LATEST = -62_134_991_999, 253_401_695_999
 #: What Eleventy takes for "whatever the file system says".
 _NO_DATE = ("last modified", "created", "git last modified", "git created", "")
 
@@ -36,11 +38,12 @@ def moment(value: Any, zone: tzinfo) -> int | None:
         return None
     try:
         found = _datetime(value, zone)
-        return None if found is None else clock.moment(found, zone)
+        seconds = None if found is None else _within_reach(clock.moment(found, zone))
     except (ValueError, OverflowError, OSError, TypeError, IndexError) as error:
         raise ContentError(
             f"“{str(value)[:60]}” is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z"
         ) from error
+    return seconds
 
 
 def of_file_name(stem: str) -> tuple[date | None, str]:
@@ -59,6 +62,12 @@ def of_address(address: str) -> date | None:
 def midnight(day: date, zone: tzinfo) -> int:
     """The moment a day begins in `zone`."""
     return clock.moment(datetime(day.year, day.month, day.day, tzinfo=zone), zone)
+
+
+def _within_reach(seconds: int) -> int:
+    if not _EARLIEST < seconds < _LATEST:
+        raise OverflowError("no calendar reaches that far in every zone")
+    return seconds
 
 
 def _date(year: str, month: str, day: str) -> date | None:

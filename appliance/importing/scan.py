@@ -248,7 +248,8 @@ class Scan:
         document = frontmatter.split(raw)
         reading = metadata.read(document, self.context(text.path), self.now)
         if not document.text.strip() and not any(key.lower() == "title" for key in document.meta):
-            raise ContentError("has neither a title nor a text; what it names is a template of the other system")
+            template = "; it is there for a template of the other system" if document.meta else ""
+            raise ContentError("has neither a title nor a text" + template)
         if PurePosixPath(text.path).stem.lower() == "index" and text.path not in self.bundles.values():
             raise ContentError("is the home page, which the theme makes; give it another name to keep it as a page")
         data = replace(reading.data, source=self.source, source_path=text.path, source_digest=text.digest)

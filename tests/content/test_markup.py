@@ -1,3 +1,5 @@
+import time
+
 import html5lib
 import pytest
 from hypothesis import given
@@ -123,6 +125,13 @@ def test_no_comment_holds_a_script_or_an_event(text: str) -> None:
         assert element.tag not in ("script", "img", "style", "iframe", "h1", "input")
         assert not [name for name in element.attrib if name.startswith("on")]
         assert not element.attrib.get("href", "").lower().startswith("javascript")
+
+
+@pytest.mark.parametrize("piece", ["<!--", '<a "', "<div>", "{{", "[", "<script>", "<sup "])
+def test_hostile_repetition_takes_no_time(piece: str) -> None:
+    began = time.perf_counter()
+    markup.render(piece * (60_000 // len(piece)), resolver=Found())
+    assert time.perf_counter() - began < 3
 
 
 @given(st.text(alphabet="<>ab/p!- \n*`#{}%\"'[]()"))

@@ -109,6 +109,12 @@ def test_no_date_is_none(value: object) -> None:
     assert dates.moment(value, BERLIN) is None
 
 
+@pytest.mark.parametrize("value", [date(1, 1, 1), "9999-12-31T23:59:59-12:00", -(10**17), 10**30, "2024-13-01", "soon"])
+def test_what_no_calendar_reaches_is_refused(value: object) -> None:
+    with pytest.raises(ContentError, match="is not a date"):
+        dates.moment(value, BERLIN)
+
+
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.lists(st.text())))
 def test_what_is_no_date_is_a_content_error(value: object) -> None:
     try:
