@@ -23,7 +23,7 @@ from appliance.delivery import courier, rsync
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
 from appliance.queue import store
-from appliance.queue.supervisor import Supervisor, on_signals
+from appliance.queue.supervisor import Supervisor, on_signals, orphaned
 from appliance.queue.wakeup import DatabaseWake
 from appliance.queue.worker import Worker
 
@@ -196,7 +196,7 @@ def _mains(
 def _worker_main(config: Config, limit: int | None) -> int:
     opened = db.open_sqlite(config.database_file)
     kind = publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))
-    worker = Worker(worker_name(config, os.getpid()), [kind], config.queue, DatabaseWake())
+    worker = Worker(worker_name(config, os.getpid()), [kind], config.queue, DatabaseWake(), orphaned())
     worker.wake = DatabaseWake(worker.stopping)
     with on_signals(worker.stop):
         worker.run(limit)
@@ -207,24 +207,35 @@ def _worker_main(config: Config, limit: int | None) -> int:
 def _courier_main(config: Config, report: courier.Report, *, settle: bool) -> int:
     """Push until told to stop, then, when `settle`, until every target is level or has failed its tries."""
     opened = db.open_sqlite(config.database_file)
-    stop, couriers = threading.Event(), courier.Couriers(targets(config), report)
+    stop, left = threading.Event(), threading.Event()
+    couriers, gone = courier.Couriers(targets(config), report), orphaned()
 
     def leave() -> None:
+        left.set()
         stop.set()
         couriers.abandon()
 
     with on_signals(stop.set, leave), _alone(config, stop) as alone:
-        wake = DatabaseWake(stop.is_set)
+        wake = DatabaseWake(lambda: stop.is_set() or gone())
         if alone:
             with couriers:
                 couriers.nudge()
-                while not stop.is_set():
+                while not stop.is_set() and not gone():
                     if wake.wait(0.5):
                         couriers.nudge()
-                if settle:
+                if settle and not gone():
                     couriers.settle()
+        elif settle:
+            _await_other_courier(config, left)
     opened.close()
     return 0
+
+
+def _await_other_courier(config: Config, left: threading.Event) -> None:
+    """Wait until the courier of another process has every target level, or reports why not."""
+    wake = DatabaseWake(left.is_set)
+    while not left.is_set() and any(not t.level and not t.error for t in courier.status(targets(config))):
+        wake.wait(0.5)
 
 
 @contextmanager

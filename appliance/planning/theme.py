@@ -216,8 +216,8 @@ class Theme:
 def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
     faults: list[str] = []
     preferred = _preferred(manifest)
-    tables: Sequence[IndexTemplate | ArchiveMap]
-    for key, tables in (("index", manifest.index), ("archive", manifest.archive)):
+    listed: dict[str, Sequence[IndexTemplate | ArchiveMap]] = {"index": manifest.index, "archive": manifest.archive}
+    for key, tables in listed.items():
         for number, table in enumerate(tables):
             where = f"{folder / MANIFEST}: {key}.{number}"
             kind = table.type if isinstance(table, ArchiveMap) else "index"

@@ -18,6 +18,7 @@ from appliance import clock, telemetry
 
 log = telemetry.logger("supervisor")
 
+_HANDLED = (signal.SIGTERM, signal.SIGINT)
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY = 0.1, 10.0, 30.0
 
 
@@ -90,8 +91,12 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         child.started = clock.monotonic()
+        # A signal that arrives before the child has its own handlers must neither run the parent's nor be lost.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         child.pid = os.fork()
-        if child.pid == 0:
+        if child.pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        else:
             code = 1
             try:
                 code = child.main()
@@ -116,15 +121,25 @@ class Supervisor:
         self._on_death(name, pid)
 
 
+def orphaned() -> Callable[[], bool]:
+    """Tells, when called later, whether this process's supervisor has gone without asking it to end."""
+    parent = os.getppid()
+    return lambda: os.getppid() != parent
+
+
 @contextmanager
 def on_signals(terminate: Callable[[], None], interrupt: Callable[[], None] | None = None) -> Iterator[None]:
-    """Have SIGTERM call `terminate`, and SIGINT `interrupt` or else the same, while the block runs."""
+    """Have SIGTERM call `terminate`, and SIGINT `interrupt` or else the same, while the block runs.
+
+    Every main function of a supervised process runs inside one: until then both signals wait.
+    """
     handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt or terminate}
 
     def handle(number: int, _frame: FrameType | None) -> None:
         handlers[signal.Signals(number)]()
 
     before = {number: signal.signal(number, handle) for number in handlers}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
     try:
         yield
     finally:

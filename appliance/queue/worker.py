@@ -95,25 +95,33 @@ class Desk:
 class Worker:
     """One worker: performs jobs of its kinds until it is told to stop or its limit is reached."""
 
-    def __init__(self, name: str, kinds: Sequence[Kind], settings: QueueSettings, wake: Wake) -> None:
+    def __init__(
+        self,
+        name: str,
+        kinds: Sequence[Kind],
+        settings: QueueSettings,
+        wake: Wake,
+        leave: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.name = name
         self.kinds = {kind.name: kind for kind in kinds}
         self.settings = settings
         self.wake = wake
         self.done = 0
         self._stop = False
+        self._leave = leave
 
     def stop(self) -> None:
         """Ask the worker to end after the job at hand. Safe in a signal handler."""
         self._stop = True
 
     def stopping(self) -> bool:
-        """Whether the worker was asked to stop."""
-        return self._stop
+        """Whether the worker was asked to stop, or is to end for another reason."""
+        return self._stop or self._leave()
 
     def run(self, limit: int | None = None) -> int:
         """Perform jobs until stopped, or until `limit` of them are claimed; returns how many were claimed."""
-        while not self._stop and (limit is None or self.done < limit):
+        while not self.stopping() and (limit is None or self.done < limit):
             batch = self.settings.batch if limit is None else min(self.settings.batch, limit - self.done)
             claims = store.claim(self.name, list(self.kinds), batch, self.settings.lease)
             if claims:

@@ -94,11 +94,13 @@ def find_entry(site: Site, named: str) -> Entry:
     """
     entries = Entry.select().where(Entry.site == site)
     if named.isdigit() and (found := entries.where(Entry.id == int(named)).first()):
-        return found
+        entry: Entry = found
+        return entry
     below = named.removeprefix(site.url).strip("/")
     by_slug = list(entries.where((Entry.slug == below) | (Entry.address == below)).limit(3))
     if len(by_slug) == 1:
-        return by_slug[0]
+        only: Entry = by_slug[0]
+        return only
     if by_slug:
         raise ContentError(
             f"“{named}” is the slug of several entries; name one by its id: {', '.join(str(e.id) for e in by_slug)}."
