@@ -48,6 +48,8 @@ class Drained:
     failed: list[tuple[str, str]] = field(default_factory=list)
     targets: list[TargetState] = field(default_factory=list)
     stopped: bool = False
+    #: Bytes of memory each process had at most, by name.
+    peaks: dict[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -105,6 +107,7 @@ def drain(
             supervisor.stop(signal.SIGINT if outcome.stopped else signal.SIGTERM)
             while supervisor.tend():
                 clock.sleep(0.002)
+    outcome.peaks = supervisor.peaks
     outcome.failed = [(key, message) for _, key, message in store.failures()]
     outcome.targets = courier.status(targets(config))
     return outcome

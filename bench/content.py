@@ -164,9 +164,7 @@ def _body(chance: random.Random) -> str:
 
 def main() -> None:
     """Write a blog into a folder."""
-    parser = argparse.ArgumentParser(
-        description="Write a blog of Markdown files, the same for the same seed."
-    )
+    parser = argparse.ArgumentParser(description="Write a blog of Markdown files, the same for the same seed.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--posts", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)

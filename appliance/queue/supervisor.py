@@ -43,6 +43,8 @@ class Supervisor:
     ) -> None:
         self._children = {name: _Child(main) for name, main in mains.items()}
         self._on_death = on_death
+        #: Bytes of memory the children that have ended had at most, by name.
+        self.peaks: dict[str, int] = {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -69,8 +71,9 @@ class Supervisor:
         """Reap the dead and restart them when their pause is over; returns whether any child is alive or due."""
         for name, child in self._children.items():
             if child.pid:
-                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                pid, status, usage = os.wait4(child.pid, os.WNOHANG)
                 if pid:
+                    self.peaks[name] = max(self.peaks.get(name, 0), usage.ru_maxrss * 1024)
                     self._reaped(name, child, os.waitstatus_to_exitcode(status))
         self.start()
         return any(child.pid or not (child.over or child.leaving) for child in self._children.values())

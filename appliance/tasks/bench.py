@@ -1,0 +1,25 @@
+"""Measuring, for those who work on the appliance itself."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+from invoke import Context, Exit, task
+
+from appliance.tasks.house import ROOT
+
+
+@task(
+    positional=["name"],
+    help={"name": "A benchmark of the bench folder, such as rebuild; what follows -- is passed to it."},
+)
+def bench(context: Context, name: str) -> None:
+    """Run a benchmark and print its figures."""
+    file = ROOT / "bench" / f"{name}.py"
+    known = sorted(f.stem for f in (ROOT / "bench").glob("*.py") if f.stem != "content")
+    if name not in known:
+        raise Exit(f"There is no benchmark “{name}”; there are: {', '.join(known) or 'none outside a checkout'}.", 2)
+    arguments = shlex.split(context.remainder or "")
+    raise Exit(None, subprocess.run([sys.executable, str(file), *arguments], check=False).returncode)
