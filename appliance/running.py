@@ -197,7 +197,7 @@ def _mains(
 
 
 def _worker_main(config: Config, limit: int | None) -> int:
-    opened = db.open_sqlite(config.database_file)
+    opened = db.open_database(config)
     kind = publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))
     worker = Worker(worker_name(config, os.getpid()), [kind], config.queue, DatabaseWake(), orphaned())
     worker.wake = DatabaseWake(worker.stopping)
@@ -209,7 +209,7 @@ def _worker_main(config: Config, limit: int | None) -> int:
 
 def _courier_main(config: Config, report: courier.Report, *, settle: bool) -> int:
     """Push until told to stop, then, when `settle`, until every target is level or has failed its tries."""
-    opened = db.open_sqlite(config.database_file)
+    opened = db.open_database(config)
     stop, left = threading.Event(), threading.Event()
     couriers, gone = courier.Couriers(targets(config), report), orphaned()
 
@@ -244,7 +244,7 @@ def _await_other_courier(config: Config, left: threading.Event) -> None:
 @contextmanager
 def _alone(config: Config, stop: threading.Event) -> Iterator[bool]:
     """Hold the place of this host's courier; yields False when told to stop while another process has it."""
-    with config.database_file.with_suffix(".courier").open("w") as file:
+    with (config.staging_folder / ".courier").open("w") as file:
         while True:
             with suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

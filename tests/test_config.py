@@ -306,3 +306,22 @@ def test_every_setting_says_what_it_means() -> None:
         keys = faults.known_keys(Config, section)
         assert keys
         assert "path" not in keys
+
+
+def test_sqlite_with_several_publishing_hosts_is_refused(tmp_path: Path) -> None:
+    raw = {
+        "docroot": str(tmp_path / "www"),
+        "publishing_hosts": ["one", "two"],
+        "sites": [{"name": "blog", "title": "A", "url": "https://blog.example/"}],
+    }
+    with pytest.raises(ConfigError, match="several publishing hosts cannot share an SQLite file"):
+        check(raw, tmp_path / "appliance.toml")
+    config = check({**raw, "database": "postgresql://appliance@db.example/appliance"}, tmp_path / "appliance.toml")
+    assert config.database_url == "postgresql://appliance@db.example/appliance"
+
+
+def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+    site = {"name": "blog", "title": "A", "url": "https://blog.example/"}
+    raw = {"docroot": str(tmp_path / "www"), "database": "mysql://db/x", "sites": [site]}
+    with pytest.raises(ConfigError, match="postgresql://user@host/name"):
+        check(raw, tmp_path / "appliance.toml")

@@ -68,7 +68,7 @@ class Docroot:
         for left in self.staging.iterdir():
             # A staged file bears its version as mtime; the inode's change time says when it was really made.
             with contextlib.suppress(FileNotFoundError):
-                if left.stat().st_ctime < clock.now() - older_than:
+                if left.name[0] != "." and left.stat().st_ctime < clock.now() - older_than:
                     left.unlink()
 
     def holds(self, path: str, size: int | None, version: int) -> bool:

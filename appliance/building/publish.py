@@ -134,7 +134,7 @@ class Publisher:
     def _record(self, changed: Sequence[_Built]) -> None:
         db.execute(
             f"""WITH made (id, digest, size, version) AS (VALUES {db.marks(len(changed), 4)})
-                UPDATE artifact SET digest = made.digest, size = made.size, version = made.version
+                UPDATE artifact SET digest = made.digest, size = CAST(made.size AS BIGINT), version = made.version
                 FROM made WHERE artifact.id = made.id""",
             [v for b in changed for v in (b.artifact.id, b.digest, b.size, b.version)],
         )

@@ -14,6 +14,7 @@ from appliance.config.values import (
     AbsolutePath,
     Address,
     AnyPath,
+    Database,
     Docroot,
     Folder,
     Name,
@@ -137,7 +138,14 @@ class Config(_Section):
     """All settings of one installation on one host."""
 
     docroot: Docroot = Field(description="The folder whose content every front end serves.")
-    database: str = Field("appliance.db", description="The SQLite file, relative to the settings file.")
+    database: Database = Field(
+        "appliance.db",
+        description="The SQLite file, relative to the settings file; or `postgresql://user@host/name`, as several"
+        " publishing hosts need it.",
+    )
+    publishing_hosts: list[str] = Field(
+        default_factory=list, description="The names of all publishing hosts, when there are several."
+    )
     staging: AbsolutePath | None = Field(
         None,
         description=(
@@ -159,18 +167,29 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if found := list(contradictions(self.docroot, self.sites, self.targets, self._kept())):
+        found = list(contradictions(self.docroot, self.sites, self.targets, self._kept()))
+        if len(set(self.publishing_hosts)) > 1 and not self.database_url:
+            found.append(
+                "database: several publishing hosts cannot share an SQLite file; write postgresql://user@host/name,"
+                " or name one publishing host"
+            )
+        if found:
             raise ValueError("\n".join(found))
         return self
 
     def _kept(self) -> dict[str, Path]:
         """What must not be served, by its key."""
         places = {
-            "database": self.database_file,
+            **({} if self.database_url else {"database": self.database_file}),
             "assets": self.assets_folder,
             "staging": self.staging_folder,
         }
         return {key: Path(os.path.normpath(path)) for key, path in places.items()}
+
+    @property
+    def database_url(self) -> str | None:
+        """Where PostgreSQL is, None when the database is an SQLite file."""
+        return self.database if "://" in self.database else None
 
     @property
     def database_file(self) -> Path:

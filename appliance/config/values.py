@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+_DATABASE_URL = re.compile(r"postgres(?:ql)?://")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _URL = re.compile(r"https?://[^/\s?#]+(/[^\s?#]*)?")
 #: Neither user nor host may begin with -, or ssh would take the address for an option.
@@ -69,6 +70,14 @@ def _site_url(value: str) -> str:
     return value.rstrip("/") + "/"
 
 
+def _database(value: str) -> str:
+    if "://" in value and not _DATABASE_URL.match(value):
+        raise ValueError(f"“{value}” is not a database; name a file, or write postgresql://user@host/name")
+    if not value or not value.isprintable():
+        raise ValueError("the database is not named; name a file, or write postgresql://user@host/name")
+    return value
+
+
 def _folder(value: str) -> str:
     trimmed = value.strip("/")
     segments = trimmed.split("/") if trimmed else []
@@ -100,4 +109,5 @@ Name = Annotated[str, AfterValidator(_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
 SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Folder = Annotated[str, AfterValidator(_folder)]
+Database = Annotated[str, AfterValidator(_database)]
 Address = Annotated[str, AfterValidator(_address)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from peewee import SQL, AutoField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, AutoField, BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
 
 from appliance.db import Table
 
@@ -120,9 +120,9 @@ class Entry(Table):
     address = TextField(null=True)
     #: For pages: the folder they are in, slugs joined by slashes.
     folder = TextField(default="")
-    published_at = IntegerField()
-    modified_at = IntegerField()
-    unpublish_at = IntegerField(null=True)
+    published_at = BigIntegerField()
+    modified_at = BigIntegerField()
+    unpublish_at = BigIntegerField(null=True)
     #: Local date of publication, `2026-11-22`; entries are grouped by its prefixes.
     day = TextField()
     #: Local date of the first day of its week.
@@ -169,7 +169,7 @@ class EntryAuthor(Table):
     author = ForeignKeyField(Author, backref="author_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
     #: See `content.order`.
-    live_at = IntegerField(null=True)
+    live_at = BigIntegerField(null=True)
 
     class Meta:
         """An author is named once."""
@@ -189,7 +189,7 @@ class EntryCategory(Table):
     category = ForeignKeyField(Category, backref="category_entries", on_delete="CASCADE")
     is_primary = BooleanField(default=False)
     #: See `content.order`.
-    live_at = IntegerField(null=True)
+    live_at = BigIntegerField(null=True)
 
     class Meta:
         """A category is named once."""
@@ -209,7 +209,7 @@ class EntryTag(Table):
     tag = ForeignKeyField(Tag, backref="tag_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
     #: See `content.order`.
-    live_at = IntegerField(null=True)
+    live_at = BigIntegerField(null=True)
 
     class Meta:
         """A tag is named once."""
@@ -251,7 +251,7 @@ class Comment(Table):
     author_url = TextField(default="")
     text = TextField()
     html = TextField()
-    created_at = IntegerField()
+    created_at = BigIntegerField()
 
 
 Comment.add_index(
@@ -271,7 +271,7 @@ class Asset(Table):
     path = TextField()
     #: BLAKE2b-256 of its bytes, hexadecimal; also the name of the kept file.
     digest = TextField()
-    size = IntegerField()
+    size = BigIntegerField()
     media_type = TextField(default="application/octet-stream")
     #: Pixels; null for what is not a picture.
     width = IntegerField(null=True)
@@ -291,7 +291,7 @@ class Change(Table):
     id = AutoField()
     site_id: int
     site = ForeignKeyField(Site, backref="changes", on_delete="CASCADE")
-    at = IntegerField()
+    at = BigIntegerField()
     #: Who made it: an account, `import`, `schedule`.
     actor = TextField(default="")
     #: What happened, as a person would say it: `comment approved`, `entry edited`.

@@ -49,6 +49,8 @@ class Stretch:
 
 def append(rows: Iterable[Change], origin: str) -> None:
     """Write publications of `origin`, in order. To be called in the transaction that finishes their jobs."""
+    # A cursor passes over what has a smaller number and is committed later: numbers are given in order of commit.
+    db.in_turn("journal")
     at = db.now()
     values = (_values(row, origin, at) for row in rows)
     while some := list(islice(values, _ROWS)):
@@ -56,6 +58,7 @@ def append(rows: Iterable[Change], origin: str) -> None:
             f"INSERT INTO publication (path, op, version, digest, size, origin, at) VALUES {db.marks(len(some), 7)}",
             [value for row in some for value in row],
         )
+    db.notify()
 
 
 def latest_after(origin: str, cursor: int, limit: int) -> Stretch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance.content.models import Site
 from appliance.db import Table
@@ -37,9 +37,9 @@ class Artifact(Table):
     plan = IntegerField(default=0)
     #: What stands in the docroot: BLAKE2b-256 in hexadecimal and bytes; null when nothing does.
     digest = TextField(null=True)
-    size = IntegerField(null=True)
+    size = BigIntegerField(null=True)
     #: The file's mtime: whole seconds, strictly increasing per path, never reset. 0 before the first publication.
-    version = IntegerField(default=0)
+    version = BigIntegerField(default=0)
 
 
 # By subject, so that it answers for the address of an entry or a term, and for a listing's other pages.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from peewee import SQL, AutoField, DoubleField, IntegerField, TextField
+from peewee import SQL, BigAutoField, DoubleField, IntegerField, TextField
 
 from appliance.db import Table
 
@@ -31,7 +31,7 @@ ANSWERS: Final = ("added", "raised", "coalesced", "follow-up")
 class Job(Table):
     """One row of work. Times are seconds since the epoch on the database's clock."""
 
-    id = AutoField()
+    id = BigAutoField()
     kind = TextField()
     #: What the job is about; two requests with one (kind, key) are the same work. For publishing: the artifact's path.
     key = TextField()

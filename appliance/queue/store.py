@@ -108,6 +108,7 @@ def enqueue_selected(
 
 def _enqueue(kind: str, source: str, values: Sequence[object], ageing: float, reason: str) -> Counter[Answer]:
     cursor = db.execute(source + _ENQUEUE, [*values, kind, ageing, reason, kind])
+    db.notify()
     return Counter(answer for (answer,) in cursor.fetchall())
 
 
@@ -116,9 +117,9 @@ _CLAIM = f"""
 UPDATE job SET state = 'running', worker = ?, attempt = attempt + 1, claimed_at = {NOW}, lease_until = {NOW} + ?
 WHERE id IN (
     SELECT j.id FROM job AS j
-    WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN (%s)
+    WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN ({{kinds}})
       AND NOT EXISTS (SELECT 1 FROM job AS r WHERE r.kind = j.kind AND r.key = j.key AND r.state = 'running')
-    ORDER BY j.rank, j.id LIMIT ?)
+    ORDER BY j.rank, j.id LIMIT ? {{skip_locked}})
 RETURNING id, attempt, kind, key, scope, priority, failures, payload, rank
 """
 
@@ -129,7 +130,9 @@ def claim(worker: str, kinds: Sequence[str], limit: int, lease: float) -> list[C
     A job whose key is being worked on is left until that run has ended.
     """
     with db.write():
-        rows = db.execute(_CLAIM % db.marks(len(kinds)), [worker, lease, *kinds, limit]).fetchall()
+        db.by_index()
+        claiming = _CLAIM.format(kinds=db.marks(len(kinds)), skip_locked=db.skip_locked())
+        rows = db.execute(claiming, [worker, lease, *kinds, limit]).fetchall()
     rows.sort(key=lambda row: (row[8], row[0]))  # RETURNING promises no order
     return [Claim(*row[:8]) for row in rows]
 
@@ -154,7 +157,8 @@ def beat(claims: Sequence[Claim], lease: float) -> set[int]:
 def held(claims: Sequence[Claim]) -> set[int]:
     """The ids still held. Inside a write transaction they stay so until it ends."""
     where, values = _fence(claims)
-    return {row[0] for row in db.execute(f"SELECT id FROM job WHERE {where}", values).fetchall()}
+    rows = db.execute(f"SELECT id FROM job WHERE {where} {db.for_update()}", values).fetchall()
+    return {row[0] for row in rows}
 
 
 _FINISH = f"""
@@ -240,7 +244,8 @@ def rescue(retries: int, *, worker: str | None = None) -> int:
     values: list[object] = [] if worker is None else [worker]
     with db.write():
         rows = db.execute(
-            f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost}", values
+            f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost} {db.skip_locked()}",
+            values,
         ).fetchall()
         for job_id, attempt, failures, holder in rows:
             fault = ["LostLease", f"The worker {holder} vanished while it held this job.", ""]

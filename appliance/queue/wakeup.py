@@ -1,31 +1,19 @@
-"""Waiting for news in the database.
-
-SQLite counts the commits of other connections; reading the count costs a few microseconds and no lock, so a glance
-every 5 ms notices news at once and costs no measurable processor time.
-"""
+"""Waiting for news in the database, and for nothing longer than need be."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from appliance import clock, db
-
-_GLANCE = 0.005
+from appliance import db
 
 
 class DatabaseWake:
-    """Returns from `wait` once another connection has committed anything since the last look, or `until` says so."""
+    """Returns from `wait` once another connection has committed anything since the last time, or `until` says so."""
 
     def __init__(self, until: Callable[[], bool] = lambda: False) -> None:
         self._until = until
-        self._seen = db.news()
+        self._waiter = db.waiter()
 
     def wait(self, timeout: float) -> bool:
         """Wait for news, at most `timeout` seconds; True when there was some."""
-        end = clock.monotonic() + timeout
-        while (count := db.news()) == self._seen:
-            if self._until() or clock.monotonic() >= end:
-                return False
-            clock.sleep(_GLANCE)
-        self._seen = count
-        return True
+        return self._waiter.wait(timeout, self._until)
