@@ -53,7 +53,10 @@ _NEEDS: Final[Mapping[str, str]] = {
 _ALWAYS: Final = frozenset({"file", "file_stem", "index", "index_stem", "extension"})
 
 _TOKEN = re.compile(r"\{(?P<name>[a-z_0-9]+)\}|%(?P<separator>[-_]?)(?P<letter>[A-Za-z])|(?P<stray>[{}%])")
+_SLASHES = re.compile(r"/{2,}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+#: With the docroot before it, and in bytes, still what every system takes.
+_LONGEST: Final = 900
 #: Endings that make an address a file rather than a folder.
 _FILE = re.compile(r"\.(?:x?html?|xml|txt|json|php|aspx?|pdf)$", re.IGNORECASE)
 _SPELLINGS = {"-": str.maketrans("_", "-"), "_": str.maketrans("-", "_"), "": {}}
@@ -84,7 +87,7 @@ def _file_stem(subject: Subject) -> str:
 
 
 _VALUES: Final[Mapping[str, Callable[[Subject], str]]] = {
-    "year": lambda s: f"{s.moment:%Y}",
+    "year": lambda s: f"{s.moment.year:04}" if s.moment else "",  # %Y has no leading zeros everywhere
     "year_short": lambda s: f"{s.moment:%y}",
     "month": lambda s: f"{s.moment:%m}",
     "month_name": lambda s: _MONTHS[s.moment.month] if s.moment else "",
@@ -107,7 +110,7 @@ _VALUES: Final[Mapping[str, Callable[[Subject], str]]] = {
     "file_stem": _file_stem,
     "index": lambda _: INDEX_FILE,
     "index_stem": lambda _: "index",
-    "extension": lambda _: "html",
+    "extension": lambda _: ".html",
 }
 
 
@@ -128,6 +131,8 @@ class Pattern:
         """
         self.text = text
         self._where = where
+        #: Its documentation calls a page's folder by the letter of categories.
+        self._letters = {**_LETTERS, "c": "folder"} if archive == "page" else _LETTERS
         allowed = FIELDS[archive] | ({"page"} if pages else set())
         if not text or not text.strip("/"):
             raise ThemeError(f"{where}: the path pattern is empty; write one, such as {{slug}}/index.html")
@@ -148,7 +153,7 @@ class Pattern:
         end = 0
         for token in _TOKEN.finditer(text):
             parts.append(text[end : token.start()])
-            name = token["name"] or _LETTERS.get(token["letter"] or "", "")
+            name = token["name"] or self._letters.get(token["letter"] or "", "")
             if not name or (token["name"] and name not in allowed) or _NEEDS.get(name, name) not in allowed | _ALWAYS:
                 raise ThemeError(
                     f"{self._where}: the path pattern “{self.text}” names “{token[0]}”, which is not known here;"
@@ -173,7 +178,7 @@ class Pattern:
             part if isinstance(part, str) else _VALUES[part[0]](subject).translate(_SPELLINGS[part[1]])
             for part in self._parts
         )
-        return made.replace("//", "/").lstrip("/")
+        return _SLASHES.sub("/", made).lstrip("/")
 
 
 def address_path(address: str) -> str:
@@ -201,6 +206,8 @@ def fault_of(path: str) -> str | None:
     """Why a path below the docroot cannot be published; None when it can."""
     if _FORBIDDEN.search(path):
         return "it contains a control character or a backslash"
+    if len(path) > _LONGEST:
+        return f"it is longer than {_LONGEST} characters"
     segments = path.split("/")
     if "" in segments:
         return "a part of it is empty"

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.config.faults import sentences
 from appliance.errors import ThemeError
-from appliance.planning.paths import FIELDS, Pattern, sibling
+from appliance.planning.paths import FIELDS, Pattern, fault_of, sibling
 
 MANIFEST: Final = "theme.toml"
 SHIPPED: Final = Path(__file__).parent.parent / "themes"
@@ -101,7 +101,7 @@ class Redirects(_Table):
 class Thumbnails(_Table):
     """Smaller copies of pictures."""
 
-    widths: list[int] = Field(
+    widths: list[Annotated[int, Field(gt=0)]] = Field(
         default_factory=lambda: [480, 960, 1440],
         description="Widths in pixels; none larger than the picture is made.",
     )
@@ -185,7 +185,7 @@ class Theme:
         faults += [
             f"settings.{key}: {value!r} will not do; {name} expects something like {known[key]!r}"
             for key, value in given.items()
-            if key in known and not isinstance(value, type(known[key]))
+            if key in known and not _alike(value, known[key])
         ]
         if faults:
             raise ThemeError("\n".join(faults))
@@ -213,31 +213,54 @@ class Theme:
         return next((o for o in self.outputs if o.type == kind and o.preferred), None)
 
 
+def _alike(value: object, default: object) -> bool:
+    """Whether a setting may take the place of its default; a whole number may stand for a fraction."""
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool)
+
+
 def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
     faults: list[str] = []
     preferred = _preferred(manifest)
     listed: dict[str, Sequence[IndexTemplate | ArchiveMap]] = {"index": manifest.index, "archive": manifest.archive}
     for key, tables in listed.items():
         for number, table in enumerate(tables):
-            where = f"{folder / MANIFEST}: {key}.{number}"
+            where = f"{folder / MANIFEST}: {key} #{number + 1}"
             kind = table.type if isinstance(table, ArchiveMap) else "index"
             if not _template_exists(folder, table.template):
                 faults.append(f"{where}.template: there is no “{table.template}” in {folder}; add it or name another")
-            try:
-                first = Pattern(table.path, kind, f"{where}.path")
-                further = Pattern(table.page_path, kind, f"{where}.page_path", pages=True)
-            except ThemeError as error:
-                faults.append(str(error))
+            first = _pattern(faults, table.path, kind, f"{where}.path")
+            further = _pattern(faults, table.page_path, kind, f"{where}.page_path", pages=True)
+            if first is None or further is None:
                 continue
             is_preferred = preferred.get(kind) is table
             rank = table.rank(is_preferred) if isinstance(table, ArchiveMap) else table.rank
             yield Output(kind, table.template, first, further, rank, table.paginate, is_preferred, table)
+    faults += _outside(folder, manifest.static)
     if manifest.redirect and not _template_exists(folder, manifest.redirect.template):
         faults.append(
             f"{folder / MANIFEST}: redirect.template: there is no “{manifest.redirect.template}” in {folder}; add it"
         )
     if faults:
         raise ThemeError("\n".join(faults))
+
+
+def _pattern(faults: list[str], text: str, kind: str, where: str, *, pages: bool = False) -> Pattern | None:
+    try:
+        return Pattern(text, kind, where, pages=pages)
+    except ThemeError as error:
+        faults.append(str(error))
+        return None
+
+
+def _outside(folder: Path, static: StaticFiles) -> Iterator[str]:
+    """What would publish files that are not the theme's, or publish them elsewhere than below the site."""
+    where = f"{folder / MANIFEST}: static"
+    if not (folder / static.folder).resolve().is_relative_to(folder.resolve()):
+        yield f"{where}.folder: “{static.folder}” is not below the theme; name a folder in it"
+    if static.path and fault_of(static.path):
+        yield f"{where}.path: “{static.path}” will not do: {fault_of(static.path)}; write it like theme/files"
 
 
 def _template_exists(folder: Path, name: str) -> bool:
