@@ -109,7 +109,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "queue.retries: must be a whole number, without quotes, not true",
         "delivery.ssh_key: “id_ed25519” is relative; write the absolute path, beginning with /",
         'delivery.timeout: must be a whole number, without quotes, not "1"',
-        "worker: unknown key; remove it, or use one of assets, database, delivery, docroot, host, queue, "
+        "worker: unknown key; remove it, or use one of assets, database, delivery, docroot, host, publishing_hosts, queue, "
         "sites, staging, targets",
         "sites: the name “blog” is used twice; give each its own",
         "sites: the folder “” (the docroot itself) is used twice; give each its own",
@@ -315,13 +315,13 @@ def test_sqlite_with_several_publishing_hosts_is_refused(tmp_path: Path) -> None
         "sites": [{"name": "blog", "title": "A", "url": "https://blog.example/"}],
     }
     with pytest.raises(ConfigError, match="several publishing hosts cannot share an SQLite file"):
-        check(raw, tmp_path / "appliance.toml")
-    config = check({**raw, "database": "postgresql://appliance@db.example/appliance"}, tmp_path / "appliance.toml")
-    assert config.database_url == "postgresql://appliance@db.example/appliance"
+        config.check(raw, tmp_path / "appliance.toml")
+    made = config.check({**raw, "database": "postgresql://appliance@db.example/appliance"}, tmp_path / "appliance.toml")
+    assert made.database_url == "postgresql://appliance@db.example/appliance"
 
 
 def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     site = {"name": "blog", "title": "A", "url": "https://blog.example/"}
     raw = {"docroot": str(tmp_path / "www"), "database": "mysql://db/x", "sites": [site]}
     with pytest.raises(ConfigError, match="postgresql://user@host/name"):
-        check(raw, tmp_path / "appliance.toml")
+        config.check(raw, tmp_path / "appliance.toml")
