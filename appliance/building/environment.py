@@ -62,7 +62,8 @@ def _absolute(place: Place) -> Callable[[str], Markup]:
 
     def absolute(html: str) -> Markup:
         """HTML whose addresses all begin with the site's scheme and host."""
-        return Markup(_SOURCES.sub(sources, _RELATIVE.sub(rf"\1{origin}/", html)))
+        # As plain text: of HTML marked safe, `sub` would escape the very quotes it puts back.
+        return Markup(_SOURCES.sub(sources, _RELATIVE.sub(rf"\1{origin}/", str(html))))
 
     return absolute
 

@@ -45,16 +45,23 @@ class Facts:
         site, theme = place.site, place.theme
         self._place = place
         self._answers: dict[Any, Any] = {}
+        #: What the site is called in the settings.
         self.name: str = site.name
         self.title: str = site.title
+        #: Absolute, ending with `/`.
         self.url: str = site.url
+        #: Root-relative, beginning and ending with `/`.
         self.root: str = place.root
         self.description: str = site.description
+        #: A BCP 47 tag.
         self.language: str = site.language
+        #: Where the comment form posts to; empty when there is none.
         self.comment_endpoint: str = site.comment_endpoint
-        self.settings = theme.settings(json.loads(site.settings))
+        #: The theme's settings as this site has them.
+        self.settings: dict[str, Any] = theme.settings(json.loads(site.settings))
         feeds = [o.first.text for o in theme.outputs if isinstance(o.source, IndexTemplate) and o.source.feed]
-        self.feed_url = place.root + feeds[0] if feeds else None
+        #: The first feed of the theme, root-relative.
+        self.feed_url: str | None = place.root + feeds[0] if feeds else None
 
     @_kept
     def recent(self, count: int) -> tuple[Post, ...]:

@@ -21,10 +21,15 @@ class Person:
 
     id: int
     name: str
+    #: The name as it stands in addresses.
     slug: str
+    #: The author's page here; none when the theme has none.
     url: str | None
+    #: The author's own web site; may be empty.
     website: str
+    #: What the author says of themselves; may be empty.
     about: Markup
+    #: How many published entries, in `site.authors()`; 0 elsewhere.
     count: int = 0
 
 
@@ -34,11 +39,16 @@ class Term:
 
     id: int
     name: str
+    #: The name as it stands in addresses.
     slug: str
+    #: A category's slugs from the topmost down, `news/local`; a tag's slug.
     path: str
+    #: Its page; none when the theme has none, or it has no entries.
     url: str | None
     description: Markup = _NOTHING
+    #: How many published entries, in `site.categories()` and `site.tags()`; 0 elsewhere.
     count: int = 0
+    #: How many categories are above it; 0 for a tag.
     depth: int = 0
 
 
@@ -48,9 +58,11 @@ class Remark:
 
     id: int
     author: str
+    #: May be empty.
     website: str
     html: Markup
     created: datetime
+    #: What answers it, oldest first.
     replies: tuple[Remark, ...] = ()
 
 
@@ -67,25 +79,37 @@ class Post:
     """A published entry or page. Moments are aware datetimes in the site's time zone."""
 
     id: int
+    #: `entry` or `page`.
     kind: str
     title: str
+    #: Its name in addresses.
     slug: str
     url: str
     absolute_url: str
     published: datetime
     modified: datetime
     authors: tuple[Person, ...]
+    #: Its primary category.
     category: Term | None
     categories: tuple[Term, ...]
     tags: tuple[Term, ...]
+    #: The whole text.
     html: Markup
+    #: The beginning of the text, or what its author wrote for that place.
     excerpt: Markup
+    #: One or two sentences without markup, for descriptions and cards.
     summary: str
+    #: Whether readers may comment.
     allow_comments: bool
+    #: How many approved comments.
     comment_count: int
+    #: Approved comments that answer no other, oldest first; filled on its own page only.
     comments: tuple[Remark, ...] = ()
+    #: The entry published before it; filled on its own page only.
     previous: Link | None = None
+    #: The entry published after it; filled on its own page only.
     next: Link | None = None
+    #: What its front matter says beyond all this, by key.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,7 +117,9 @@ class Post:
 class Period:
     """A day, week, month or year of an archive. `count` is its number of entries, `url` its page if there is one."""
 
+    #: `daily`, `weekly`, `monthly` or `yearly`.
     type: str
+    #: Its first day.
     start: date
     url: str | None
     count: int = 0
@@ -103,15 +129,26 @@ class Period:
 class Listing:
     """One page of entries, newest first: of the site, a term, an author, a period, or a term's or author's period."""
 
+    #: What it is a listing of: `index` or the archive type.
     type: str
+    #: The entries on this page, newest first.
     entries: tuple[Post, ...]
+    #: How many entries all its pages show together.
     total: int
     url: str
+    #: Which page this is, from 1.
     page: int = 1
+    #: How many there are.
     pages: int = 1
+    #: The page with newer entries.
     previous_url: str | None = None
+    #: The page with older entries.
     next_url: str | None = None
+    #: What it is of, in listings of a category.
     category: Term | None = None
+    #: What it is of, in listings of a tag.
     tag: Term | None = None
+    #: What it is of, in listings of an author.
     author: Person | None = None
+    #: What it is of, in listings of a period.
     period: Period | None = None

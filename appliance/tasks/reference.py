@@ -1,4 +1,5 @@
-"""The reference pages, made from the code: settings from their descriptions, tasks from their signatures.
+"""The reference pages, made from the code: settings from their descriptions, tasks from their signatures, themes
+from what templates are given.
 
 A test compares them with the files in docs/reference, so that neither can say what the other does not.
 """
@@ -9,17 +10,14 @@ import copy
 import inspect
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from invoke import Argument, Collection, Task
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from appliance.config import FILE_NAME, SYSTEM_FILE, Config
-
-_MADE = "<!-- Made by `./inv docs`; change the code instead. -->"
+from appliance.tasks import theme_reference
+from appliance.tasks.tables import MADE, model_of, table_of
 
 #: A whole settings file; a test reads it, so it stays right.
 EXAMPLE = """\
@@ -48,13 +46,13 @@ workers = 4
 
 def pages(namespace: Collection) -> dict[str, str]:
     """The text of each reference page, by its file name in docs/reference."""
-    return {"settings.md": settings_page(), "tasks.md": tasks_page(namespace)}
+    return {"settings.md": settings_page(), "tasks.md": tasks_page(namespace), "theme.md": theme_reference.page()}
 
 
 def settings_page() -> str:
     """Every key of the settings file, with type, default and meaning."""
     parts = [
-        f"{_MADE}\n\n# Settings",
+        f"{MADE}\n\n# Settings",
         "Settings are one TOML file: the one that the environment variable `APPLIANCE_CONFIG` names, else "
         f"`{FILE_NAME}` in the working folder, else `{SYSTEM_FILE}`. The file is checked as a whole before "
         "anything is touched: an unknown key, a wrong type, a relative path where an absolute one is needed, "
@@ -68,72 +66,20 @@ def settings_page() -> str:
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     yield "", Config
     for name, field in Config.model_fields.items():
-        if model := _model_of(field.annotation):
+        if model := model_of(field.annotation):
             yield (f"[[{name}]]" if typing.get_origin(field.annotation) is list else f"[{name}]"), model
 
 
 def _section(header: str, model: type[BaseModel]) -> str:
     title = f"`{header}`" if header else "At the top of the file"
-    rows = [
-        f"| `{name}` | {_type(field.annotation)}{_limits(field)} | {_default(field)} | {field.description} |"
-        for name, field in model.model_fields.items()
-        if not field.exclude and (header or not _model_of(field.annotation))
-    ]
-    table = "\n".join(["| key | type | default | meaning |", "|---|---|---|---|", *rows])
-    return f"## {title}\n\n{inspect.getdoc(model)}\n\n{table}"
-
-
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    for candidate in (annotation, *typing.get_args(annotation)):
-        if inspect.isclass(candidate) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _type(annotation: Any) -> str:
-    """How a person calls a type."""
-    arguments = typing.get_args(annotation)
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        return ", ".join(f"`{_toml(value)}`" for value in arguments)
-    if origin is list:
-        return f"list of {_type(arguments[0])}"
-    if origin is dict:
-        return "table"
-    if type(None) in arguments:
-        return _type(next(argument for argument in arguments if argument is not type(None)))
-    if origin is typing.Annotated:
-        return _type(arguments[0])
-    return {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}[annotation]
-
-
-def _limits(field: FieldInfo) -> str:
-    low = next((f"from {m.ge}" for m in field.metadata if hasattr(m, "ge")), "")
-    above = next((f"more than {m.gt}" for m in field.metadata if hasattr(m, "gt")), "")
-    high = next((f"to {m.le}" for m in field.metadata if hasattr(m, "le")), "")
-    words = " ".join(filter(None, (low or above, high)))
-    return f", {words}" if words else ""
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "must be given"
-    default = field.get_default(call_default_factory=True, validated_data={})
-    return "none" if default is None or default is PydanticUndefined else f"`{_toml(default)}`"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict):
-        return "[]" if isinstance(value, list) else "{}"
-    return str(value) if isinstance(value, int | float) else f'"{value}"'
+    left_out = [] if header else [name for name, field in model.model_fields.items() if model_of(field.annotation)]
+    return f"## {title}\n\n{inspect.getdoc(model)}\n\n{table_of(model, left_out)}"
 
 
 def tasks_page(namespace: Collection) -> str:
     """Every task with its arguments and what it does, by name."""
     parts = [
-        f"{_MADE}\n\n# Tasks",
+        f"{MADE}\n\n# Tasks",
         "In a checkout a task runs as `./inv TASK`, which makes the environment first, or as `invoke TASK` "
         "in that environment; an installed appliance runs `appliance TASK`. `--help TASK` says the same.",
         *(_task(name, task) for name, task in sorted(tasks(namespace))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from invoke import Context, task
@@ -11,8 +12,11 @@ from appliance import publishing
 from appliance.errors import ConfigError
 from appliance.tasks.console import command, tell
 
+#: What runs tasks in a checkout; elsewhere the installed command does.
+_INV = Path(__file__).parents[2] / "inv"
+
 _SETTINGS = """\
-# What this publishing host serves, and to whom. Every key: docs/reference/settings.md
+# What this publishing host serves, and to whom. docs/reference/settings.md of the appliance has every key.
 
 docroot = {docroot}
 
@@ -64,10 +68,11 @@ def init(
     with publishing.installation(config):
         config.docroot.mkdir(parents=True, exist_ok=True)
         config.assets_folder.mkdir(parents=True, exist_ok=True)
+    call = shlex.quote(str(_INV)) if _INV.is_file() else "appliance"
     tell(f"{home} is ready. Next:")
-    tell(f"  cd {folder}")
-    tell("  invoke content.import PATH-OF-YOUR-POSTS")
-    tell("  invoke publish && invoke drain")
+    tell(f"  cd {shlex.quote(folder)}")
+    tell(f"  {call} content.import PATH-OF-YOUR-POSTS")
+    tell(f"  {call} publish && {call} drain")
 
 
 def settings_text(docroot: str, name: str, title: str, url: str) -> str:
