@@ -11,8 +11,9 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     │   └── TemplateFailure       1   its template raised: trying again cannot help
     ├── LostLease                 1   somebody else owns the job now
     ├── DocrootError              3   the docroot or its staging folder cannot be used
-    └── DeliveryError             2   a target could not be brought up to the journal
-        └── TargetBusy            2   somebody else is writing to it: not a failure, try again
+    ├── DeliveryError             2   a target could not be brought up to the journal
+    │   └── TargetBusy            2   somebody else is writing to it: not a failure, try again
+    └── DemoError                 1   the demonstration cannot go on, or did not show what it should
 """
 
 from __future__ import annotations
@@ -87,3 +88,7 @@ class DeliveryError(ApplianceError):
 
 class TargetBusy(DeliveryError):  # noqa: N818 - a state of the target, not a failure
     """The front end lets in one writer at a time, and another one is at work."""
+
+
+class DemoError(ApplianceError):
+    """The demonstration cannot go on, or did not show what it should."""

@@ -1,6 +1,7 @@
 """A front end on this machine: a real sshd and a real nginx of its own, on high loopback ports.
 
-Guarantees that nothing is left running: both are ended by their own process ids with everything they started.
+Guarantees that nothing is left running: both are ended by their own process ids with everything they started, and
+the system ends them should the process that started them be killed.
 A folder used before works again with the same keys. Works as root and as an ordinary user.
 
 The publishing host's key is confined to one forced rsync daemon whose only module is the docroot, write only.
@@ -24,6 +25,15 @@ from typing import Self
 from appliance import clock
 from appliance.config import TargetSettings
 from appliance.errors import DeliveryError
+
+#: The programs it takes, with the Debian package each is in.
+PROGRAMS = {
+    "sshd": "openssh-server",
+    "nginx": "nginx",
+    "rsync": "rsync",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+}
 
 HOST = "127.0.0.1"
 
@@ -63,6 +73,11 @@ class FrontEnd:
     def sshd_pid(self) -> int:
         """The process id of its running sshd; everything it started is below that."""
         return int((self.folder / "sshd.pid").read_text("ascii"))
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of its running servers."""
+        return [server.pid for server in self._servers]
 
     def settings(self) -> TargetSettings:
         """The target that publishes to it."""
@@ -131,7 +146,7 @@ class FrontEnd:
         log = self.folder / f"{program}.log"
         with log.open("ab") as said:
             server = subprocess.Popen(
-                [_program(program), *arguments],
+                mortal([_program(program), *arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -159,6 +174,25 @@ def make_key(path: Path) -> None:
 def pin(known_hosts: Path, front_ends: list[FrontEnd]) -> None:
     """Write the host keys of `front_ends` to `known_hosts`, and nothing else."""
     known_hosts.write_text("".join(front_end.known_host for front_end in front_ends), "ascii")
+
+
+def require_programs() -> None:
+    """Check that everything a front end takes, and what publishes to it, is on this host.
+
+    Raises:
+        DeliveryError: naming every program that is not, and the packages to install.
+    """
+    absent = [name for name in PROGRAMS if not shutil.which(name, path=_PROGRAM_FOLDERS)]
+    if absent:
+        verb = "is" if len(absent) == 1 else "are"
+        packages = " ".join(sorted({PROGRAMS[name] for name in absent}))
+        raise DeliveryError(f"{', '.join(absent)} {verb} not on this host; install with: apt-get install {packages}")
+
+
+def mortal(command: list[str]) -> list[str]:
+    """`command` such that the system sends it SIGTERM when the thread that started it is gone, killed or not."""
+    setpriv = shutil.which("setpriv", path=_PROGRAM_FOLDERS)
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
 
 
 def free_port() -> int:
@@ -220,8 +254,7 @@ def _listens(port: int, server: subprocess.Popen[bytes]) -> bool:
 def _program(name: str) -> str:
     found = shutil.which(name, path=_PROGRAM_FOLDERS)
     if not found:
-        package = {"sshd": "openssh-server"}.get(name, name)
-        raise DeliveryError(f"{name} is not on this host; install it (apt-get install {package})")
+        raise DeliveryError(f"{name} is not on this host; install it (apt-get install {PROGRAMS[name]})")
     return found
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from invoke import Collection
 
 from appliance import __version__
-from appliance.tasks import bench, content, house, publish, site
+from appliance.tasks import bench, content, demo, house, publish, site
 from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
 namespace = Collection(
     publish.publish, publish.drain, publish.work, publish.status,
     house.test, house.lint, house.lock, house.docs,
-    bench.bench,
+    demo.demo, bench.bench,
     Collection("site", site.init),
     Collection("content", content.import_, content.comment),
     Collection("targets", publish.targets_list),
