@@ -64,8 +64,9 @@ def write_theme(folder: Path, manifest: str, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def archive(kind: str, path: str, template: str = "listing.html", more: str = "") -> str:
+def archive(kind: str, path: str, template: str = "", more: str = "") -> str:
     """The lines of one archive map."""
+    template = template or ("entry.html" if kind in ("entry", "page") else "listing.html")
     return f'[[archive]]\ntype = "{kind}"\ntemplate = "{template}"\npath = "{path}"\n{more}\n'
 
 

@@ -14,7 +14,7 @@ _ADDRESSES = """
 SELECT a.path, e.modified_at FROM artifact a
 LEFT JOIN entry e ON a.type IN ('entry', 'page') AND e.id = a.subject
 WHERE a.site_id = ? AND a.wanted AND a.is_permalink AND a.type NOT IN ('asset')
-  AND a.path LIKE '%.html' AND a.path NOT LIKE '%404.html'
+  AND a.path LIKE '%.html' AND NOT (a.type = 'index' AND a.path LIKE '%404.html')
 ORDER BY a.path
 """
 

@@ -48,7 +48,7 @@ def publish_all(site: Site, theme: Theme, *, ageing: float, reason: str) -> Plan
         plan = refresh(site, theme)
         select = f"{_JOBS} ORDER BY a.id"
         plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason=reason)
-        _mark_planned(site, theme)
+        _mark_planned(site, theme, plan)
     return plan
 
 
@@ -67,21 +67,24 @@ def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
     """Enqueue what the changes since the last planning may touch; nothing when there were none.
 
     Any page may show anything of its site, so a change touches them all; the pages of the changed entries come first.
-    Building finds out which bytes differ, and only those are written.
+    Building finds out which bytes differ, and only those are written. Without changes, what never came to be published
+    or deleted is asked for once more, and a site that had conflicts is planned again: they may have been resolved by
+    another site.
     """
     with db.write():
         changes = db.execute(
             "SELECT what, entry_id FROM change WHERE site_id = ? AND NOT planned ORDER BY id", [site.id]
         ).fetchall()
-        theme_edited = _made_with(site) != theme.digest
-        if not changes and not theme_edited and not _unpublished(site):
-            return Plan(site.name, wanted=_count(site))
+        known = _made_with(site)
+        if not changes and known == theme.digest:
+            return _ask_again(site, ageing)
         plan = refresh(site, theme)
-        reason = changes[-1][0] if changes else "theme edited" if theme_edited else "not yet published"
+        conflicts = known == theme.digest + _WITH_FAULTS
+        reason = changes[-1][0] if changes else "conflicts resolved" if conflicts else "theme edited"
         plan.answers = store.enqueue_selected(
             PUBLISH, f"{_JOBS} ORDER BY {_TOUCHED_FIRST}, a.id", [site.id, site.id], ageing=ageing, reason=reason
         )
-        _mark_planned(site, theme)
+        _mark_planned(site, theme, plan)
     return plan
 
 
@@ -109,7 +112,7 @@ def refresh(site: Site, theme: Theme) -> Plan:
     while chunk := list(islice(rows, _CHUNK)):
         _store(site, number, chunk, plan)
     db.execute("UPDATE artifact SET wanted = false WHERE site_id = ? AND plan <> ? AND wanted", [site.id, number])
-    _refuse_clashes(plan)
+    _refuse_clashes(site, plan)
     plan.wanted = _count(site)
     return plan
 
@@ -182,31 +185,41 @@ def _named(row: Row) -> str:
 
 
 # Every path below the folder f/ sorts between f/ and f0, the character after the slash.
-_CLASHES = """
-SELECT f.path, (SELECT d.path FROM artifact d
-                WHERE d.wanted AND d.path > f.path || '/' AND d.path < f.path || '0' LIMIT 1)
+_BELOW = "d.path > f.path || '/' AND d.path < f.path || '0'"
+_CLASHES = f"""
+SELECT f.path, f.site_id, (SELECT MIN(d.path) FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
 FROM artifact f
-WHERE f.wanted AND EXISTS (
-    SELECT 1 FROM artifact d WHERE d.wanted AND d.path > f.path || '/' AND d.path < f.path || '0')
+WHERE f.wanted AND EXISTS (SELECT 1 FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
+ORDER BY f.path
 """
 
 
-def _refuse_clashes(plan: Plan) -> None:
-    for path, inner in db.execute(_CLASHES).fetchall():
-        plan.faults.append(
-            f"{_named(_holder(path))} would be the file “{path}”, but {_named(_holder(inner))} needs a folder"
-            " of that name; the latter is published, change the address or slug of one of them"
-        )
-        db.execute("UPDATE artifact SET wanted = false WHERE path = ?", [path])
+def _refuse_clashes(site: Site, plan: Plan) -> None:
+    """Take back files where a folder is needed; what another site has published stays."""
+    for path, owner, inner in db.execute(_CLASHES, [site.id, site.id]).fetchall():
+        file, folder = _named(_holder(path)), _named(_holder(inner))
+        if owner == site.id:
+            refused = f"the latter is published; change the address or slug of {file}"
+            db.execute("UPDATE artifact SET wanted = false WHERE path = ?", [path])
+        else:
+            refused = f"the former is published, by another site; change the address or slug of {folder}"
+            db.execute(
+                "UPDATE artifact SET wanted = false WHERE site_id = ? AND path > ? AND path < ?",
+                [site.id, f"{path}/", f"{path}0"],
+            )
+        plan.faults.append(f"{file} would be the file “{path}”, but {folder} needs a folder of that name; {refused}")
 
 
 def _count(site: Site) -> int:
     return int(db.execute("SELECT COUNT(*) FROM artifact WHERE site_id = ? AND wanted", [site.id]).fetchone()[0])
 
 
-def _unpublished(site: Site) -> bool:
-    row = db.execute("SELECT 1 FROM artifact WHERE site_id = ? AND wanted AND digest IS NULL LIMIT 1", [site.id])
-    return row.fetchone() is not None
+def _ask_again(site: Site, ageing: float) -> Plan:
+    """Enqueue what is wanted but not in the docroot, or there but not wanted."""
+    plan = Plan(site.name, wanted=_count(site))
+    select = f"{_JOBS} AND a.wanted = (a.digest IS NULL) ORDER BY a.id"
+    plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason="not yet published")
+    return plan
 
 
 def _made_with(site: Site) -> str | None:
@@ -214,12 +227,16 @@ def _made_with(site: Site) -> str | None:
     return row[0] if row else None
 
 
-def _mark_planned(site: Site, theme: Theme) -> None:
+#: Follows the digest of the theme that a site was planned with when there were conflicts.
+_WITH_FAULTS = " with faults"
+
+
+def _mark_planned(site: Site, theme: Theme, plan: Plan) -> None:
     db.execute("UPDATE change SET planned = true WHERE site_id = ? AND NOT planned", [site.id])
     db.execute(
         "INSERT INTO planned (site_id, theme_digest) VALUES (?, ?)"
         " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest",
-        [site.id, theme.digest],
+        [site.id, theme.digest + (_WITH_FAULTS if plan.faults else "")],
     )
 
 

@@ -104,7 +104,7 @@ def test_settings_of_a_site(tmp_path: Path) -> None:
 
 def test_the_preferred_map_is_the_first_unless_another_says_so(tmp_path: Path) -> None:
     maps = archive("entry", "a/{slug}.html") + archive("entry", "b/{slug}.html")
-    write_theme(tmp_path / "theme", maps, {"listing.html": ""})
+    write_theme(tmp_path / "theme", maps, {"entry.html": ""})
     first = Theme.load("theme", tmp_path).permalink("entry")
     assert first
     assert first.first.text == "a/{slug}.html"
