@@ -5,7 +5,7 @@ from peewee import PostgresqlDatabase
 from appliance.content.models import MODELS
 from appliance.delivery.models import Cursor, Publication
 from appliance.planning.models import Artifact, Planned
-from appliance.queue.models import Job
+from appliance.queue.models import Job, JobTrigger, Periodic, Process, Throttle
 
 # The clock all hosts agree on; the offset lets a test move it.
 _CLOCK = """
@@ -17,7 +17,7 @@ $$
 
 
 def up(migrator, db):
-    db.create_tables([*MODELS, Artifact, Planned, Job, Publication, Cursor])
+    db.create_tables([*MODELS, Artifact, Planned, Job, JobTrigger, Throttle, Process, Periodic, Publication, Cursor])
     if isinstance(db, PostgresqlDatabase):
         db.execute_sql(_CLOCK)
         # Planning compares paths byte by byte, whatever the language of the database.

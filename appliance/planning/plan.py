@@ -58,7 +58,7 @@ def publish_matching(site: Site, theme: Theme, patterns: Sequence[str], *, agein
     with db.write():
         plan = refresh(site, theme)
         rows = db.execute(f"{_JOBS} ORDER BY a.id", [site.id])
-        asked = (store.Request(path, priority, scope) for path, scope, priority in rows if wanted.match(path))
+        asked = (store.Request(path, priority, scope) for path, scope, priority, _ in rows if wanted.match(path))
         plan.answers = store.enqueue(PUBLISH, asked, ageing=ageing, reason=reason)
     return plan
 
@@ -90,7 +90,7 @@ def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
 
 #: What the queue is asked for, an artifact a row: those wanted, and those to delete.
 _JOBS = """
-SELECT a.path AS key, s.name AS scope, a.priority AS priority
+SELECT a.path AS key, s.name AS scope, a.priority AS priority, 0.0 AS every
 FROM artifact a JOIN site s ON s.id = a.site_id
 WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
@@ -105,6 +105,7 @@ THEN 0 ELSE 1 END
 
 def refresh(site: Site, theme: Theme) -> Plan:
     """Bring the artifact table up to the site's content. Call inside a write transaction."""
+    db.in_turn(f"planning {site.id}")
     plan = Plan(site.name)
     row = db.execute("SELECT COALESCE(MAX(plan), 0) + 1 FROM artifact WHERE site_id = ?", [site.id]).fetchone()
     number = int(row[0])

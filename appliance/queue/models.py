@@ -15,7 +15,16 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from peewee import SQL, BigAutoField, DoubleField, IntegerField, TextField
+from peewee import (
+    SQL,
+    BigAutoField,
+    BigIntegerField,
+    CompositeKey,
+    DoubleField,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance.db import Table
 
@@ -33,7 +42,8 @@ class Job(Table):
 
     id = BigAutoField()
     kind = TextField()
-    #: What the job is about; two requests with one (kind, key) are the same work. For publishing: the artifact's path.
+    #: What the job is about; two requests with one (kind, key) are the same work. For publishing: the
+    #: artifact's path.
     key = TextField()
     #: A name to filter by; for publishing the site's.
     scope = TextField(default="")
@@ -43,6 +53,8 @@ class Job(Table):
     state = TextField(default="pending")
     #: 'changed' or 'unchanged' once done.
     outcome = TextField(null=True)
+    #: Seconds that must lie between the end of one run of the key and the beginning of the next; 0 for none.
+    every = DoubleField(default=0)
     run_at = DoubleField()
     created_at = DoubleField()
     claimed_at = DoubleField(null=True)
@@ -55,7 +67,7 @@ class Job(Table):
     lease_until = DoubleField(null=True)
     #: How many requests were folded into this row, itself included.
     triggers = IntegerField(default=1)
-    #: Why the job exists: the latest request in words.
+    #: Why the job exists: the latest request in words; all of them are in `JobTrigger`.
     reason = TextField(default="")
     #: What enqueuing last did to this row; see `Answer`.
     answer = TextField(default="added")
@@ -71,3 +83,65 @@ Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state =
 Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
 # Partial, lest a planner prefer it to job_order when it looks for pending jobs.
 Job.add_index(Job.index(Job.state, Job.finished_at, name="job_ended", where=SQL("state NOT IN ('pending', 'running')")))
+
+
+class JobTrigger(Table):
+    """Why a job exists: what was asked for, by whom, the latest change that did, when first and last, how often."""
+
+    job = ForeignKeyField(Job, backref="chain", on_delete="CASCADE")
+    reason = TextField()
+    actor = TextField()
+    change_id = BigIntegerField(null=True)
+    first_at = DoubleField()
+    last_at = DoubleField()
+    times = IntegerField(default=1)
+
+    class Meta:
+        """One row for what the same person did again."""
+
+        primary_key = CompositeKey("job", "reason", "actor")
+
+
+class Throttle(Table):
+    """Until when a key that has a least interval between two runs may not run."""
+
+    kind = TextField()
+    key = TextField()
+    until = DoubleField()
+
+    class Meta:
+        """One row a key."""
+
+        primary_key = CompositeKey("kind", "key")
+
+
+class Process(Table):
+    """A process of ours that beats in the database; people see it and may ask it to pause or to make room for another."""
+
+    #: Host and process id: `pub1:4711`; the name under which a worker holds jobs.
+    name = TextField(primary_key=True)
+    host = TextField()
+    pid = IntegerField()
+    #: 'worker', 'courier', 'schedule', 'supervisor'.
+    role = TextField()
+    #: What it is doing, in words.
+    doing = TextField(default="")
+    #: Bytes.
+    memory = BigIntegerField(default=0)
+    #: Jobs ended since it started.
+    jobs = BigIntegerField(default=0)
+    started_at = DoubleField()
+    beat_at = DoubleField()
+    #: 'pause' or 'recycle' when somebody asked for it.
+    request = TextField(null=True)
+
+
+class Periodic(Table):
+    """A periodic task: when it last was due and done, by whom."""
+
+    name = TextField(primary_key=True)
+    #: The due time that was served last; the next one follows from the schedule, not from when it ran.
+    due_at = DoubleField()
+    done_at = DoubleField(null=True)
+    host = TextField(default="")
+    error = TextField(null=True)

@@ -9,26 +9,13 @@ All times are the database's. Every function is one write transaction, or joins 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from appliance import db
 from appliance.db import NOW
-from appliance.queue.models import ANSWERS, STATES, Answer
-
-_ROWS_A_STATEMENT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One thing asked of the queue: work on `key`."""
-
-    key: str
-    priority: int = 0
-    scope: str = ""
-    payload: str | None = None
+from appliance.queue.models import STATES
+from appliance.queue.requests import Request, enqueue, enqueue_selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,73 +30,6 @@ class Claim:
     priority: int
     failures: int
     payload: str | None
-
-
-_ENQUEUE = f"""
-INSERT INTO job (kind, key, scope, priority, rank, state, run_at, created_at,
-                 attempt, failures, triggers, reason, answer, payload)
-SELECT ?, asked.key, asked.scope, asked.priority, {NOW} - asked.priority * ?, 'pending', {NOW}, {NOW},
-       0, 0, 1, ?,
-       CASE WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
-            THEN 'follow-up' ELSE 'added' END,
-       asked.payload
-FROM asked WHERE true
-ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
-    answer   = CASE WHEN excluded.priority > job.priority THEN 'raised' ELSE 'coalesced' END,
-    rank     = CASE WHEN excluded.priority > job.priority
-                    THEN excluded.rank - (excluded.created_at - job.created_at) ELSE job.rank END,
-    priority = CASE WHEN excluded.priority > job.priority THEN excluded.priority ELSE job.priority END,
-    run_at   = CASE WHEN excluded.run_at < job.run_at THEN excluded.run_at ELSE job.run_at END,
-    payload  = excluded.payload,
-    reason   = excluded.reason,
-    triggers = job.triggers + 1
-RETURNING answer
-"""
-
-
-def enqueue(kind: str, requests: Iterable[Request], *, ageing: float, reason: str = "") -> Counter[Answer]:
-    """Ask for work. A key asked for twice in one call counts once, at its higher priority.
-
-    Args:
-        kind: the kind of all the requests.
-        requests: what to work on; read lazily, a few hundred at a time.
-        ageing: seconds of waiting that weigh as much as one step of priority.
-        reason: why, in words; kept with each job.
-
-    Returns:
-        How many were added, raised, coalesced, or added as a follow-up of a running job.
-    """
-    answers: Counter[Answer] = Counter(dict.fromkeys(ANSWERS, 0))
-    waiting = iter(requests)
-    with db.write():
-        while chunk := list(islice(waiting, _ROWS_A_STATEMENT)):
-            asked: dict[str, Request] = {}
-            for request in chunk:
-                known = asked.get(request.key)
-                if known is None or request.priority > known.priority:
-                    asked[request.key] = request
-            source = f"WITH asked (key, scope, priority, payload) AS (VALUES {db.marks(len(asked), 4)})"
-            values = [v for r in asked.values() for v in (r.key, r.scope, r.priority, r.payload)]
-            answers += _enqueue(kind, source, values, ageing, reason)
-    return answers
-
-
-def enqueue_selected(
-    kind: str, select: str, parameters: Sequence[object], *, ageing: float, reason: str = ""
-) -> Counter[Answer]:
-    """Ask for work on everything a SELECT of (key, scope, priority) names, without bringing it here.
-
-    The select must name a key once. Its answers are counted as in `enqueue`.
-    """
-    source = f"WITH asked (key, scope, priority, payload) AS (SELECT named.*, NULL FROM ({select}) AS named)"
-    with db.write():
-        return _enqueue(kind, source, list(parameters), ageing, reason)
-
-
-def _enqueue(kind: str, source: str, values: Sequence[object], ageing: float, reason: str) -> Counter[Answer]:
-    cursor = db.execute(source + _ENQUEUE, [*values, kind, ageing, reason, kind])
-    db.notify()
-    return Counter(answer for (answer,) in cursor.fetchall())
 
 
 # COALESCE keeps planners from looking jobs up by kind and sorting them all, instead of reading job_order.
@@ -174,6 +94,21 @@ WHERE id IN (SELECT f.id FROM done JOIN job AS f ON f.kind = done.kind AND f.key
 """
 
 
+# Keys with a least interval between two runs may run again only after it.
+_THROTTLE = f"""
+INSERT INTO throttle (kind, key, until)
+SELECT kind, key, {NOW} + every FROM job WHERE id IN ({{ids}}) AND every > 0 AND state = 'done'
+ON CONFLICT (kind, key) DO UPDATE SET until = excluded.until
+"""
+_HOLD_BACK = """
+WITH done (kind, key) AS (VALUES %s)
+UPDATE job SET run_at = t.until
+FROM throttle AS t
+WHERE job.kind = t.kind AND job.key = t.key AND job.state = 'pending' AND job.every > 0 AND job.run_at < t.until
+  AND (t.kind, t.key) IN (SELECT kind, key FROM done)
+"""
+
+
 def finish(outcomes: Mapping[Claim, str]) -> None:
     """End runs well, each with 'changed' or 'unchanged'; what lost its lease is passed over.
 
@@ -188,6 +123,9 @@ def finish(outcomes: Mapping[Claim, str]) -> None:
             done += [v for row in rows for v in row]
         if done:
             db.execute(_RESOLVE % db.marks(len(done) // 2, 2), done)
+            ended = [claim.id for claim in outcomes]
+            db.execute(_THROTTLE.format(ids=db.marks(len(ended))), ended)
+            db.execute(_HOLD_BACK % db.marks(len(done) // 2, 2), done)
 
 
 _SUPERSEDED = """
@@ -287,3 +225,9 @@ def failures(limit: int = 20) -> list[tuple[str, str, str]]:
             [limit],
         ).fetchall()
     )
+
+
+__all__ = [
+    "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
+    "finish", "held", "holders", "release", "rescue", "unfinished",
+]  # fmt: skip
