@@ -116,7 +116,7 @@ class Throttle(Table):
 
 
 class Process(Table):
-    """A process of ours that beats in the database; people see it and may ask it to pause or to make room for another."""
+    """A process of ours that beats in the database; people see it and may ask it to pause or be replaced."""
 
     #: Host and process id: `pub1:4711`; the name under which a worker holds jobs.
     name = TextField(primary_key=True)
