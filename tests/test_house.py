@@ -26,8 +26,8 @@ case "$*" in
     "-m venv "*)
         echo venv >>"$STUB_LOG"
         mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
-        printf '#!/bin/sh\\necho started; printf "%%s|" "$@"\\n' >"$3/bin/invoke"
-        chmod +x "$3/bin/invoke" ;;
+        printf '#!/bin/sh\\necho started; printf "%%s|" "$@"\\n' >"$3/bin/appliance"
+        chmod +x "$3/bin/appliance" ;;
     "-m pip "*)
         echo "$*" >>"$STUB_LOG"
         echo a line of pip; exit "${{STUB_PIP:-0}}" ;;
@@ -90,9 +90,9 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_the_environment_is_made_once_and_the_task_run(checkout: Checkout) -> None:
     status, out, err = checkout.run("greet", "--name=a b")
-    assert (status, out) == (0, f"started\n--search-root|{checkout.folder}|greet|--name=a b|")
+    assert (status, out) == (0, f"started\ngreet|--name=a b|")
     assert len(err.splitlines()) == 1
-    assert checkout.run("greet") == (0, f"started\n--search-root|{checkout.folder}|greet|", "")
+    assert checkout.run("greet") == (0, f"started\ngreet|", "")
     _, locked, project = checkout.asked
     assert "--require-hashes" in locked
     assert "--no-deps --no-build-isolation --editable" in project
@@ -138,7 +138,7 @@ def test_two_at_once_make_one_environment(checkout: Checkout) -> None:
 def test_a_link_to_it_will_do(checkout: Checkout, tmp_path: Path) -> None:
     link = tmp_path / "linked"
     link.symlink_to(checkout.folder / "inv")
-    assert checkout.run(inv=link)[:2] == (0, f"started\n--search-root|{checkout.folder}|")
+    assert checkout.run(inv=link)[:2] == (0, "started\n|")
 
 
 def test_commands_that_only_look_like_python_are_passed_over(checkout: Checkout, tmp_path: Path) -> None:
