@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment
 
 from appliance import db
 from appliance.building import files, loading
+from appliance.building.artifacts import Made
 from appliance.building.docroot import File
 from appliance.building.environment import environment, failure
 from appliance.building.facts import Facts
@@ -26,37 +27,8 @@ from appliance.content.models import Site
 from appliance.errors import BuildError
 from appliance.planning.theme import IndexTemplate, Theme
 
-
-class Made(NamedTuple):
-    """An artifact as it stands in the table: what makes it, and what was last published of it."""
-
-    id: int
-    site: int
-    path: str
-    type: str
-    template: str
-    subject: int | None
-    period: str
-    page: int
-    per_page: int
-    wanted: bool
-    digest: str | None
-    size: int | None
-    version: int
-
-
 #: Makes one artifact's content; raises BuildError.
 Make = Callable[[], bytes | File]
-
-
-def find(paths: Sequence[str]) -> dict[str, Made]:
-    """The artifacts at `paths`, by path."""
-    rows = db.execute(
-        f"""SELECT id, site_id, path, type, template, subject, period, page, per_page, wanted, digest, size, version
-            FROM artifact WHERE path IN ({db.marks(len(paths))})""",
-        list(paths),
-    ).fetchall()
-    return {row[2]: Made(*row) for row in rows}
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from appliance import db
 from appliance.building import loading
+from appliance.building.artifacts import Made
 from appliance.building.loading import Place
 from appliance.building.pages import Asked, Shown, entries_of, split_type
 from appliance.building.views import Listing, Period, Person, Post, Term
 from appliance.planning.archives import start_of
-
-if TYPE_CHECKING:
-    from appliance.building.builder import Made
 
 
 def listings(place: Place, artifacts: Sequence[Made]) -> dict[str, Listing]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import clock, db
-from appliance.building.builder import Builder, Made, Make, find
+from appliance.building.artifacts import Made, find
+from appliance.building.builder import Builder, Make
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
 from appliance.delivery import journal

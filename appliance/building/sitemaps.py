@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from appliance import clock, db
+from appliance.building.artifacts import Made
 from appliance.building.loading import Place
-
-if TYPE_CHECKING:
-    from appliance.building.builder import Made
 
 _ADDRESSES = """
 SELECT a.path, e.modified_at FROM artifact a
