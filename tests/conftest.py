@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from appliance import db
 from appliance.config import Config, check
+from tests import postgresql
 
 #: Content nobody here wrote, to measure with; tests that use it skip where it is absent.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -33,6 +35,50 @@ def make_config(tmp_path: Path) -> MakeConfig:
 def config(make_config: MakeConfig) -> Iterator[Config]:
     """One site, `blog`, at the top of a docroot, in a database that is connected until the test ends."""
     settings = make_config()
+    opened = db.connect(settings)
+    yield settings
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server of the session's own; `fresh()` gives the URL of an empty database."""
+    if not postgresql.installed():
+        pytest.skip("PostgreSQL's server programs are not installed (Debian: postgresql)")
+    with postgresql.Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _postgres_url(postgres: postgresql.Server) -> str:
+    """The one database on it that tests share, one after the other."""
+    return postgres.fresh()
+
+
+_EMPTY = """
+DO $$ DECLARE names text; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+    SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables
+    WHERE schemaname = 'public' AND tablename NOT LIKE '%migration%';
+    IF names IS NOT NULL THEN EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY CASCADE'; END IF;
+END $$
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
+    """The installation of `config` on each database in turn: empty, connected until the test ends.
+
+    Processes that the test starts open it by `db.open_database`.
+    """
+    if request.param == "sqlite":
+        settings = make_config()
+    else:
+        url = request.getfixturevalue("_postgres_url")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_EMPTY)
+        settings = make_config(database=url)
     opened = db.connect(settings)
     yield settings
     opened.close()
