@@ -8,7 +8,8 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     ├── ThemeError                3   theme.toml or a template that cannot be used
     ├── PlanError                 1   artifacts that cannot be told apart or would leave the docroot
     ├── BuildError                1   one artifact could not be built
-    │   └── TemplateFailure       1   its template raised: trying again cannot help
+    │   ├── TemplateFailure       1   its template raised: trying again cannot help
+    │   └── PictureFailure        1   the picture it is a copy of cannot be decoded: neither can it here
     ├── LostLease                 1   somebody else owns the job now
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     ├── DeliveryError             2   a target could not be brought up to the journal
@@ -68,6 +69,10 @@ class BuildError(ApplianceError):
 
 class TemplateFailure(BuildError):  # noqa: N818 - the word people use for it
     """A template raised. The same template and content would raise again, so nothing is retried."""
+
+
+class PictureFailure(BuildError):  # noqa: N818 - as above
+    """A picture cannot be decoded within its limits. The same bytes would fail again, so nothing is retried."""
 
 
 class LostLease(ApplianceError):  # noqa: N818 - the event, as the design names it

@@ -77,7 +77,8 @@ class Docroot:
             stat = (self.folder / path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        return stat.st_size == size and int(stat.st_mtime) == version
+        # Ours have whole seconds: what anybody else writes within the same second differs all the same.
+        return stat.st_size == size and stat.st_mtime_ns == version * 1_000_000_000
 
     def stage(self, content: bytes | File, version: int) -> Path:
         """Write a file aside, world-readable, with `version` as its mtime; returns where it waits."""
@@ -112,7 +113,8 @@ class Docroot:
         final = self.folder / path
         try:
             final.unlink(missing_ok=True)
-        except NotADirectoryError:  # a file has taken the place of its folder: then it is gone
+        except (NotADirectoryError, IsADirectoryError):
+            # A file has taken the place of its folder, or a folder its own: then it is gone.
             return
         for parent in final.parents:
             if parent == self.folder:

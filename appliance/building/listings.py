@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from appliance.building.loading import Place
 from appliance.building.pages import Asked, Shown, entries_of, split_type
 from appliance.building.views import Listing, Period, Person, Post, Term
 from appliance.planning.archives import start_of
+from appliance.planning.paths import Subject
 
 
 def listings(place: Place, artifacts: Sequence[Made]) -> dict[str, Listing]:
@@ -27,7 +29,7 @@ def listings(place: Place, artifacts: Sequence[Made]) -> dict[str, Listing]:
 
 def _listing(place: Place, artifact: Made, shown: Shown, posts: dict[int, Post]) -> Listing:
     term, kind = split_type(artifact.type)
-    pages = max(1, -(-shown.total // artifact.per_page)) if artifact.per_page and _is_paged(artifact) else 1
+    pages = max(1, -(-shown.total // artifact.per_page)) if artifact.per_page and _is_paged(place, artifact) else 1
     around = _pages_around(place, artifact) if pages > 1 else {}
     return Listing(
         type=artifact.type,
@@ -45,28 +47,30 @@ def _listing(place: Place, artifact: Made, shown: Shown, posts: dict[int, Post])
     )
 
 
-_SIBLINGS = """
-FROM artifact WHERE type = ? AND subject IS NOT DISTINCT FROM ? AND period = ? AND site_id = ? AND template =
-? AND wanted
-"""
-
-
-def _is_paged(artifact: Made) -> bool:
+def _is_paged(place: Place, artifact: Made) -> bool:
     if artifact.type != "index" or artifact.page > 1:
         return True
     # An index template that is not paginated shows its newest entries and has no further pages.
-    return db.execute(f"SELECT 1 {_SIBLINGS} AND page = 2", _family(artifact)).fetchone() is not None
+    folder = f"{place.site.folder}/" if place.site.folder else ""
+    outputs = (o for o in place.theme.outputs if o.type == "index" and o.per_page)
+    return any(folder + output.first.path(Subject()) == artifact.path for output in outputs)
 
 
-def _family(artifact: Made) -> list[object]:
-    return [artifact.type, artifact.subject, artifact.period, artifact.site, artifact.template]
+_NEAR = """
+SELECT page, path FROM artifact
+WHERE type = ? AND subject IS NOT DISTINCT FROM ? AND period = ? AND site_id = ? AND template = ? AND per_page = ?
+  AND wanted AND page IN (?, ?)
+ORDER BY length(path) DESC, path
+"""
 
 
 def _pages_around(place: Place, artifact: Made) -> dict[int, str]:
+    a = artifact
     rows = db.execute(
-        f"SELECT page, path {_SIBLINGS} AND page IN (?, ?)",
-        [*_family(artifact), artifact.page - 1, artifact.page + 1],
+        _NEAR, [a.type, a.subject, a.period, a.site, a.template, a.per_page, a.page - 1, a.page + 1]
     ).fetchall()
+    # Several maps may use one template for one subject: the pages of this one are those nearest to it.
+    rows.sort(key=lambda row: len(os.path.commonprefix([row[1], a.path])))
     return {page: place.url(path) for page, path in rows}
 
 

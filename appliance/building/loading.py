@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -40,6 +42,10 @@ class Place:
         """A root-relative address with the site's scheme and host."""
         return self.site.url[: -len(self.root)] + url
 
+
+#: Levels of a thread of comments. Answers further down follow each other on the last one: people may answer each other
+#: a thousand times, templates cannot call themselves that often.
+_DEEPEST = 32
 
 _POSTS = """
 SELECT e.id, e.kind, e.title, e.slug, e.published_at, e.modified_at, e.html, e.excerpt, e.summary, e.late_bound,
@@ -145,18 +151,36 @@ def _remarks(place: Place, ids: Sequence[int]) -> dict[int, tuple[Remark, ...]]:
         list(ids),
     ).fetchall()
     shown = {row[1] for row in rows}
-    children: dict[tuple[int, int | None], list[tuple[int, str, str, str, int]]] = defaultdict(list)
-    for entry, id_, parent, *rest in rows:
+    answers: dict[int | None, list[_Comment]] = defaultdict(list)
+    first: dict[int, list[_Comment]] = defaultdict(list)
+    for entry, id_, parent, author, website, html, at in rows:
+        remark = _Comment(id_, author, website, Markup(html), clock.local(at, place.zone))
         # An answer to a comment that is not shown stands on its own.
-        children[entry, parent if parent in shown else None].append((id_, *rest))
+        (answers[parent] if parent in shown else first[entry]).append(remark)
+    return {entry: _thread(remarks, answers, _DEEPEST) for entry, remarks in first.items()}
 
-    def thread(entry: int, parent: int | None) -> tuple[Remark, ...]:
-        return tuple(
-            Remark(id_, author, website, Markup(html), clock.local(at, place.zone), thread(entry, id_))
-            for id_, author, website, html, at in children.get((entry, parent), ())
-        )
 
-    return {entry: thread(entry, None) for entry, parent in children if parent is None}
+class _Comment(NamedTuple):
+    id: int
+    author: str
+    website: str
+    html: Markup
+    created: datetime
+
+
+def _thread(remarks: list[_Comment], answers: dict[int | None, list[_Comment]], levels: int) -> tuple[Remark, ...]:
+    if levels == 1:
+        return tuple(Remark(*remark) for remark in _in_line(remarks, answers))
+    return tuple(Remark(*remark, _thread(answers.get(remark.id, []), answers, levels - 1)) for remark in remarks)
+
+
+def _in_line(remarks: list[_Comment], answers: dict[int | None, list[_Comment]]) -> Iterator[_Comment]:
+    """Comments, each followed by the answers to it and to those."""
+    waiting = remarks[::-1]
+    while waiting:
+        remark = waiting.pop()
+        yield remark
+        waiting += answers.get(remark.id, [])[::-1]
 
 
 _NEIGHBOURS = """

@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from appliance import clock, db
 from appliance.building.artifacts import Made, find
@@ -20,7 +22,7 @@ from appliance.building.builder import Builder, Make
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
 from appliance.delivery import journal
-from appliance.errors import TemplateFailure, ThemeError
+from appliance.errors import PictureFailure, TemplateFailure, ThemeError
 from appliance.planning.plan import PUBLISH
 from appliance.queue.retry import RetryPolicy
 from appliance.queue.store import Claim
@@ -33,7 +35,7 @@ _FLUSH = 0.025
 
 def kind(config: Config, docroot: Docroot) -> Kind:
     """The publishing kind for this host."""
-    retry = RetryPolicy(retries=config.queue.retries, hopeless=(TemplateFailure, ThemeError))
+    retry = RetryPolicy(retries=config.queue.retries, hopeless=(TemplateFailure, PictureFailure, ThemeError))
     return Kind(PUBLISH, Publisher(config, docroot).perform, retry)
 
 
@@ -62,7 +64,7 @@ class Publisher:
         now = int(db.now())
         with db.snapshot():
             artifacts = find([claim.key for claim in claims])
-            makes = self._builder.load(a for a in artifacts.values() if a.wanted)
+        makes = self._load([a for a in artifacts.values() if a.wanted])
         ready: dict[Claim, _Built | None] = {}
         started = clock.monotonic()
         for claim in claims:
@@ -78,6 +80,16 @@ class Publisher:
                 ready, started = {}, clock.monotonic()
             desk.beat()
         self._publish(ready, desk)
+
+    def _load(self, artifacts: Sequence[Made]) -> Mapping[str, Make]:
+        """What makes each artifact; what cannot be loaded fails when it is made, and alone."""
+        try:
+            with db.snapshot():
+                return self._builder.load(artifacts)
+        except Exception as error:
+            if len(artifacts) == 1:
+                return {artifacts[0].path: partial(_raise, error)}
+        return {path: make for artifact in artifacts for path, make in self._load([artifact]).items()}
 
     def _build(self, artifact: Made, makes: Mapping[str, Make], now: int) -> _Built:
         version = max(now, artifact.version + 1)
@@ -122,7 +134,8 @@ class Publisher:
 
     def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, OSError]:
         failed: dict[_Built | None, OSError] = {}
-        for built in changed:
+        # Deletions first: a file may be on its way to where a folder was, or the other way round.
+        for built in sorted(changed, key=lambda built: built.staged is not None):
             try:
                 if built.staged:
                     self._docroot.put(built.staged, built.artifact.path)
@@ -148,3 +161,7 @@ class Publisher:
             ],
             self._origin,
         )
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

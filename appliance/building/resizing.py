@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from appliance.errors import BuildError
+from appliance.errors import BuildError, PictureFailure
 
 #: Bytes of address space and seconds a picture may take.
 MEMORY, SECONDS = 1 << 30, 30
@@ -34,7 +34,8 @@ class Resizer:
         """Write a copy of `source` in `width` pixels to `target`, in the same format.
 
         Raises:
-            BuildError: the picture cannot be decoded within the limits; `path` names the artifact.
+            PictureFailure: the picture cannot be decoded within the limits; `path` names the artifact.
+            BuildError: the process died; another one may fare better.
         """
         process = self._started()
         answers, requests = process.stdout, process.stdin
@@ -47,10 +48,13 @@ class Resizer:
             ready, _, _ = select.select([answers], [], [], SECONDS)
             answer = json.loads(answers.readline()) if ready else {"error": f"it took more than {SECONDS} s"}
         except (OSError, ValueError):
-            answer = {"error": "the process that decoded it died, most likely of its memory limit"}
-        if "error" in answer:
             self.close()
             raise BuildError(
+                f"{path}: the picture cannot be made smaller: the process that decoded it died; it is tried again", path
+            ) from None
+        if "error" in answer:
+            self.close()
+            raise PictureFailure(
                 f"{path}: the picture cannot be made smaller: {answer['error']}; replace the picture", path
             )
 

@@ -188,7 +188,8 @@ def _named(row: Row) -> str:
 # Every path below the folder f/ sorts between f/ and f0, the character after the slash.
 _BELOW = "d.path > f.path || '/' AND d.path < f.path || '0'"
 _CLASHES = f"""
-SELECT f.path, f.site_id, (SELECT MIN(d.path) FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
+SELECT f.path, f.site_id,
+       (SELECT MIN(d.path) FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
 FROM artifact f
 WHERE f.wanted AND EXISTS (SELECT 1 FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
 ORDER BY f.path
