@@ -7,6 +7,7 @@ whose clocks differ still agree.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, tzinfo
 
@@ -24,6 +25,22 @@ def monotonic() -> float:
 def sleep(seconds: float) -> None:
     """Let `seconds` pass. For back-off only: where an event can be awaited, await it."""
     time.sleep(seconds)
+
+
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def span(text: str) -> float:
+    """Seconds of a length of time such as `30s`, `10m`, `1.5h` or `7d`.
+
+    Raises:
+        ValueError: it is none; says what would be.
+    """
+    found = _SPAN.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"“{text}” is no length of time; write a number and s, m, h or d, such as 10m")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 def local(moment: float, zone: tzinfo = UTC) -> datetime:

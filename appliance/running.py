@@ -155,9 +155,9 @@ def _alive(process: int) -> bool:
 
 def _until_empty(config: Config, supervisor: Supervisor, progress: Progress, *, limited: bool) -> int:
     """Wait for the queue to be empty, or with a limit for the workers to have reached it; returns the jobs ended."""
-    total, wake, rescued = store.unfinished(), DatabaseWake(), clock.monotonic()
+    total, wake, rescued = store.outstanding(), DatabaseWake(), clock.monotonic()
     while supervisor.tend():
-        left = store.unfinished()
+        left = store.outstanding()
         total = max(total, left)
         progress(total - left, total, 0)
         at_work = any(name != COURIER for name in supervisor.pids)
@@ -168,7 +168,7 @@ def _until_empty(config: Config, supervisor: Supervisor, progress: Progress, *, 
             rescued = clock.monotonic()
         clock.sleep(_LOOK / 5)
         wake.wait(_LOOK)
-    return total - store.unfinished()
+    return total - store.outstanding()
 
 
 def _rescuer(config: Config) -> Callable[[str, int], None]:

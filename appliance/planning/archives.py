@@ -55,6 +55,7 @@ class Row(NamedTuple):
     per_page: int
     is_permalink: bool
     priority: int
+    every: float = 0.0
 
 
 def artifacts(site: Site, theme: Theme) -> Iterator[Row]:
@@ -151,7 +152,8 @@ def _entries(site: Site, output: Output) -> Iterator[Row]:
                     named=True,
                 )
             )
-        yield Row(path, output.type, output.template, entry_id, "", 1, 0, output.preferred, output.priority)
+        made = (output.type, output.template, entry_id, "", 1, 0, output.preferred)
+        yield Row(path, *made, output.priority, output.every)
 
 
 def _index(site: Site, output: Output) -> Iterator[Row]:
@@ -174,7 +176,8 @@ def _sitemaps(site: Site, output: Output) -> Iterator[Row]:
         path = PurePosixPath(output.first.path(Subject()))
         for page in range(1, -(-total // SITEMAP_SIZE) + 1):
             part = path.with_name(f"{path.stem}-{page}{path.suffix}").as_posix()
-            yield Row(part, "sitemap", output.template, None, "", page, SITEMAP_SIZE, False, output.priority)
+            made = ("sitemap", output.template, None, "", page, SITEMAP_SIZE, False)
+            yield Row(part, *made, output.priority, output.every)
 
 
 def _archive(site: Site, output: Output) -> Iterator[Row]:
@@ -237,7 +240,8 @@ def _pages(
         further = replace(about or Subject(), page=page) if page > 1 else None
         path = sibling(first, output.further.path(further)) if further else first
         permalink = page == 1 and (output.preferred or output.type == "index")
-        yield Row(path, output.type, output.template, subject, period, page, per_page, permalink, output.priority)
+        made = (output.type, output.template, subject, period, page, per_page, permalink)
+        yield Row(path, *made, output.priority, output.every)
 
 
 _REDIRECTS = """

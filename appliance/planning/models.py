@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import AutoField, BigIntegerField, BooleanField, DoubleField, ForeignKeyField, IntegerField, TextField
 
 from appliance.content.models import Site
 from appliance.db import Table
@@ -31,6 +31,8 @@ class Artifact(Table):
     #: It is the address of its subject: the preferred map, first page.
     is_permalink = BooleanField(default=False)
     priority = IntegerField()
+    #: Seconds that must lie between two builds of it; 0 for none.
+    every = DoubleField(default=0)
     #: Whether the site has it; false for what is to be deleted or is gone.
     wanted = BooleanField(default=True)
     #: Number of the plan that last wanted it.

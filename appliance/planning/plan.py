@@ -22,6 +22,7 @@ from appliance.planning.paths import fault_of
 from appliance.planning.theme import Theme
 from appliance.queue import store
 from appliance.queue.models import Answer
+from appliance.queue.requests import Cause
 
 #: The kind of job that publishes one artifact; its key is the artifact's path.
 PUBLISH = "publish"
@@ -72,25 +73,41 @@ def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
     another site.
     """
     with db.write():
-        changes = db.execute(
-            "SELECT what, entry_id FROM change WHERE site_id = ? AND NOT planned ORDER BY id", [site.id]
-        ).fetchall()
-        known = _made_with(site)
-        if not changes and known == theme.digest:
+        causes, known = _causes(site), _made_with(site)
+        if not causes and known == theme.digest:
             return _ask_again(site, ageing)
         plan = refresh(site, theme)
         conflicts = known == theme.digest + _WITH_FAULTS
-        reason = changes[-1][0] if changes else "conflicts resolved" if conflicts else "theme edited"
+        causes = causes or [Cause("conflicts resolved" if conflicts else "theme edited")]
         plan.answers = store.enqueue_selected(
-            PUBLISH, f"{_JOBS} ORDER BY {_TOUCHED_FIRST}, a.id", [site.id, site.id], ageing=ageing, reason=reason
+            PUBLISH, f"{_JOBS} ORDER BY {_TOUCHED_FIRST}, a.id", [site.id, site.id], ageing=ageing, causes=causes
         )
         _mark_planned(site, theme, plan)
     return plan
 
 
+#: Causes that a job remembers of one planning; what else happened before them is counted as one more.
+_CAUSES = 4
+
+
+def _causes(site: Site) -> list[Cause]:
+    """What happened since the last planning, the latest last: one cause for each (what, actor)."""
+    rows = db.execute(
+        """SELECT what, actor, MAX(id), COUNT(*) FROM change WHERE site_id = ? AND NOT planned
+           GROUP BY what, actor ORDER BY MAX(id)""",
+        [site.id],
+    ).fetchall()
+    causes = [Cause(*row) for row in rows]
+    earlier = causes[:-_CAUSES]
+    if not earlier:
+        return causes
+    others = Cause("other changes", change=earlier[-1].change, times=sum(cause.times for cause in earlier))
+    return [others, *causes[-_CAUSES:]]
+
+
 #: What the queue is asked for, an artifact a row: those wanted, and those to delete.
 _JOBS = """
-SELECT a.path AS key, s.name AS scope, a.priority AS priority, 0.0 AS every
+SELECT a.path AS key, s.name AS scope, a.priority AS priority, CASE WHEN a.wanted THEN a.every ELSE 0 END AS every
 FROM artifact a JOIN site s ON s.id = a.site_id
 WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
@@ -120,12 +137,13 @@ def refresh(site: Site, theme: Theme) -> Plan:
 
 _UPSERT = """
 INSERT INTO artifact (site_id, path, type, template, subject, period, page, per_page, is_permalink, priority,
-                      wanted, plan, version)
+                      every, wanted, plan, version)
 VALUES %s
 ON CONFLICT (path) DO UPDATE SET
     site_id = excluded.site_id, type = excluded.type, template = excluded.template, subject = excluded.subject,
     period = excluded.period, page = excluded.page, per_page = excluded.per_page,
-    is_permalink = excluded.is_permalink, priority = excluded.priority, wanted = true, plan = excluded.plan
+    is_permalink = excluded.is_permalink, priority = excluded.priority, every = excluded.every,
+    wanted = true, plan = excluded.plan
 WHERE (artifact.site_id = excluded.site_id AND artifact.plan <> excluded.plan)
    OR (artifact.site_id <> excluded.site_id AND NOT artifact.wanted)
 RETURNING path
@@ -146,7 +164,7 @@ def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
             rows[row.path] = row
     if not rows:
         return
-    one = "(" + ", ".join(["?"] * 10 + ["true", "?", "0"]) + ")"
+    one = "(" + ", ".join(["?"] * 11 + ["true", "?", "0"]) + ")"
     values = [value for row in rows.values() for value in (site.id, *row, number)]
     taken = {path for (path,) in db.execute(_UPSERT % ", ".join([one] * len(rows)), values).fetchall()}
     plan.faults += [_conflict(row, _holder(path)) for path, row in rows.items() if path not in taken]

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from appliance import clock
 from appliance.config.faults import sentences
 from appliance.errors import ThemeError
 from appliance.planning.paths import FIELDS, Pattern, fault_of, sibling
@@ -41,6 +42,17 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _a_span(text: str) -> str:
+    clock.span(text)
+    return text
+
+
+#: A length of time as people write it: `30s`, `10m`, `2h`, `7d`.
+Span = Annotated[str, AfterValidator(_a_span)]
+
+_EVERY = "A least interval between two builds of one of its files, such as `10m`, `2h` or `1d`; none when absent."
+
+
 class IndexTemplate(_Table):
     """One index template: one file, or one and its further pages."""
 
@@ -52,6 +64,7 @@ class IndexTemplate(_Table):
     feed: bool = Field(False, description="It is a feed: announced in pages, priority 9.")
     sitemap: bool = Field(False, description="It gets the addresses of all pages, not entries.")
     priority: int | None = Field(None, description="A priority of its own.")
+    every: Span | None = Field(None, description=_EVERY)
 
     @property
     def rank(self) -> int:
@@ -75,6 +88,7 @@ class ArchiveMap(_Table):
     paginate: int = Field(0, ge=0, description="Entries a page; 0 for all on one.")
     page_path: str = Field("page/{page}/index.html", description="Where further pages lie, beside the first.")
     priority: int | None = Field(None, description="A priority of its own.")
+    every: Span | None = Field(None, description=_EVERY)
 
     def rank(self, preferred: bool) -> int:
         """Its priority."""
@@ -134,6 +148,8 @@ class Output:
     priority: int
     per_page: int
     preferred: bool
+    #: Seconds that must lie between two builds; 0 for none.
+    every: float
     source: IndexTemplate | ArchiveMap
 
     def page_path(self, first_path: str, further_suffix: str, page: int) -> str:
@@ -236,7 +252,8 @@ def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
                 continue
             is_preferred = preferred.get(kind) is table
             rank = table.rank(is_preferred) if isinstance(table, ArchiveMap) else table.rank
-            yield Output(kind, table.template, first, further, rank, table.paginate, is_preferred, table)
+            every = clock.span(table.every) if table.every else 0.0
+            yield Output(kind, table.template, first, further, rank, table.paginate, is_preferred, every, table)
     faults += _outside(folder, manifest.static)
     if manifest.redirect and not _template_exists(folder, manifest.redirect.template):
         faults.append(

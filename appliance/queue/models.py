@@ -81,6 +81,7 @@ Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_pending", 
 Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_running", where=SQL("state = 'running'")))
 Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state = 'failed'")))
 Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
+Job.add_index(Job.index(Job.run_at, name="job_held_back", where=SQL("state = 'pending' AND every > 0")))
 # Partial, lest a planner prefer it to job_order when it looks for pending jobs.
 Job.add_index(Job.index(Job.state, Job.finished_at, name="job_ended", where=SQL("state NOT IN ('pending', 'running')")))
 

@@ -75,7 +75,7 @@ _REMEMBERED = f"(?, ?, ?, ?, {NOW}, {NOW}, ?)"
 
 
 def enqueue(
-    kind: str, requests: Iterable[Request], *, ageing: float, reason: str = "", cause: Cause | None = None
+    kind: str, requests: Iterable[Request], *, ageing: float, reason: str = "", causes: Sequence[Cause] = ()
 ) -> Counter[Answer]:
     """Ask for work. A key asked for twice in one call counts once, at its higher priority.
 
@@ -84,7 +84,7 @@ def enqueue(
         requests: what to work on; read lazily, a few hundred at a time.
         ageing: seconds of waiting that weigh as much as one step of priority.
         reason: why, in words, for whom that is all there is to say.
-        cause: why, in full.
+        causes: why, in full; one for each (reason, actor), the latest last.
 
     Returns:
         How many were added, raised, coalesced, or added as a follow-up of a running job.
@@ -100,7 +100,7 @@ def enqueue(
                     asked[request.key] = request
             source = f"WITH asked (key, scope, priority, every, payload) AS (VALUES {db.marks(len(asked), 5)})"
             values = [v for r in asked.values() for v in (r.key, r.scope, r.priority, float(r.every), r.payload)]
-            answers += _enqueue(kind, source, values, ageing, cause or Cause(reason))
+            answers += _enqueue(kind, source, values, ageing, causes or [Cause(reason)])
     return answers
 
 
@@ -111,7 +111,7 @@ def enqueue_selected(
     *,
     ageing: float,
     reason: str = "",
-    cause: Cause | None = None,
+    causes: Sequence[Cause] = (),
 ) -> Counter[Answer]:
     """Ask for work on everything a SELECT of (key, scope, priority, every) names, without bringing it here.
 
@@ -119,15 +119,19 @@ def enqueue_selected(
     """
     source = f"WITH asked (key, scope, priority, every, payload) AS (SELECT named.*, NULL FROM ({select}) AS named)"
     with db.write():
-        return _enqueue(kind, source, list(parameters), ageing, cause or Cause(reason))
+        return _enqueue(kind, source, list(parameters), ageing, causes or [Cause(reason)])
 
 
-def _enqueue(kind: str, source: str, values: Sequence[object], ageing: float, cause: Cause) -> Counter[Answer]:
-    bound = [*values, kind, ageing, kind, cause.times, cause.reason, kind]
+def _enqueue(
+    kind: str, source: str, values: Sequence[object], ageing: float, causes: Sequence[Cause]
+) -> Counter[Answer]:
+    times = sum(cause.times for cause in causes)
+    bound = [*values, kind, ageing, kind, times, causes[-1].reason, kind]
     rows = db.execute(source + _ENQUEUE, bound).fetchall()
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         some = rows[start : start + _ROWS_A_STATEMENT]
-        why = (cause.reason, cause.actor, cause.change, cause.times)
-        db.execute(_REMEMBER % ",".join([_REMEMBERED] * len(some)), [v for row in some for v in (row[0], *why)])
+        for cause in causes:
+            why = (cause.reason, cause.actor, cause.change, cause.times)
+            db.execute(_REMEMBER % ",".join([_REMEMBERED] * len(some)), [v for row in some for v in (row[0], *why)])
     db.notify()
     return Counter(answer for _, answer in rows)

@@ -212,6 +212,15 @@ def unfinished() -> int:
     return int(row[0])
 
 
+def outstanding() -> int:
+    """Number of jobs that run or wait, but for those held back until the least interval of their key is over."""
+    row = db.execute(
+        f"""SELECT COUNT(*) FROM job
+            WHERE state = 'pending' AND every > 0 AND failures = 0 AND run_at > {NOW}"""
+    ).fetchone()
+    return unfinished() - int(row[0])
+
+
 def holders() -> list[str]:
     """The names of the workers that hold jobs."""
     return [row[0] for row in db.execute("SELECT DISTINCT worker FROM job WHERE state = 'running'").fetchall()]
@@ -229,5 +238,5 @@ def failures(limit: int = 20) -> list[tuple[str, str, str]]:
 
 __all__ = [
     "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
-    "finish", "held", "holders", "release", "rescue", "unfinished",
+    "finish", "held", "holders", "outstanding", "release", "rescue", "unfinished",
 ]  # fmt: skip
