@@ -26,9 +26,12 @@ def add(
     url: str = "",
     parent: Comment | None = None,
     status: CommentStatus = "approved",
+    at: int | None = None,
     actor: str = "",
 ) -> Comment:
     """Add a comment to `entry`; `text` is plain text or small Markdown, `parent` the comment it answers.
+
+    `at` is when it was said, seconds since the epoch; now, unless it comes from elsewhere.
 
     Raises:
         ContentError: it has no name or no text, is too long, its address is not of the web, or its parent is
@@ -49,7 +52,7 @@ def add(
             author_url=url,
             text=text,
             html=comment_html(text),
-            created_at=int(clock.now()),
+            created_at=int(clock.now()) if at is None else at,
         )
         record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor)
     return comment

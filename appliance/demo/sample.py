@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from appliance import clock
 from appliance import config as settings
 from appliance.config import Config
 from appliance.content import comments
@@ -22,8 +23,11 @@ from appliance.importing.folder import import_folder
 from appliance.importing.report import Report
 from appliance.planning.models import Artifact
 
-#: The content as it is shipped: a folder of Markdown, and comments.toml.
+#: The content as it is shipped: a folder of Markdown with its pictures.
 CONTENT = Path(__file__).with_name("content")
+
+#: What readers have said; beside the content, since a file in it would be published.
+COMMENTS = Path(__file__).with_name("comments.toml")
 
 #: What the content is called in the database, wherever the package lies.
 SOURCE = "demo"
@@ -43,10 +47,11 @@ temp_path = {temporary}
 
 [[sites]]
 name = "{site}"
-title = "The Sample Site"
+title = "Tidemark"
 url = "https://www.example.org/"
-description = "What the appliance publishes when nobody has given it anything else."
+description = "The journal of the observatory and the university at Skarhaven: the sea, the sky, and the town between them."
 theme = "default"
+settings = {{ tagline = "Journal of the observatory and university at Skarhaven" }}
 """
 
 _TARGET = """
@@ -117,7 +122,7 @@ def bring_comments() -> int:
     """
     known: dict[str, Comment] = {}
     added = 0
-    for said in tomllib.loads((CONTENT / "comments.toml").read_text("utf-8"))["comments"]:
+    for said in tomllib.loads(COMMENTS.read_text("utf-8"))["comments"]:
         entry = find_entry(said["entry"])
         parent = known[said["reply_to"]] if "reply_to" in said else None
         comment = Comment.get_or_none(
@@ -125,7 +130,7 @@ def bring_comments() -> int:
         )
         if comment is None:
             comment = comments.add(
-                entry, said["author"], said["text"], url=said.get("url", ""), parent=parent, actor=SOURCE
+                entry, said["author"], said["text"], url=said.get("url", ""), parent=parent, at=clock.moment(said["at"]), actor=SOURCE
             )
             added += 1
         if "id" in said:
