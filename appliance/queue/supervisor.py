@@ -21,6 +21,9 @@ log = telemetry.logger("supervisor")
 _HANDLED = (signal.SIGTERM, signal.SIGINT)
 _FIRST_PAUSE, _LONGEST_PAUSE, _STEADY = 0.1, 10.0, 30.0
 
+#: In a supervised process: the id of its supervisor.
+_supervisor = 0
+
 
 @dataclass
 class _Child:
@@ -96,11 +99,13 @@ class Supervisor:
         child.started = clock.monotonic()
         # A signal that arrives before the child has its own handlers must neither run the parent's nor be lost.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        parent = os.getpid()
         child.pid = os.fork()
         if child.pid:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         else:
-            code = 1
+            global _supervisor
+            _supervisor, code = parent, 1
             try:
                 code = child.main()
             except KeyboardInterrupt:
@@ -126,7 +131,8 @@ class Supervisor:
 
 def orphaned() -> Callable[[], bool]:
     """Tells, when called later, whether this process's supervisor has gone without asking it to end."""
-    parent = os.getppid()
+    # Asked for here, its id would be that of whoever inherits orphans should it have gone already.
+    parent = _supervisor or os.getppid()
     return lambda: os.getppid() != parent
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from appliance import db
@@ -26,7 +26,7 @@ def courier_main(config: Config, report: courier.Report, *, settle: bool) -> int
         stop.set()
         couriers.abandon()
 
-    with on_signals(stop.set, leave), _alone(config, stop) as alone:
+    with on_signals(stop.set, leave), _alone(config, lambda: stop.wait(0.05) or gone()) as alone:
         wake = DatabaseWake(lambda: stop.is_set() or gone())
         if alone:
             with couriers:
@@ -37,27 +37,27 @@ def courier_main(config: Config, report: courier.Report, *, settle: bool) -> int
                 if settle and not gone():
                     couriers.settle()
         elif settle:
-            _await_other_courier(config, left)
+            _await_other_courier(config, lambda: left.is_set() or gone())
     opened.close()
     return 0
 
 
-def _await_other_courier(config: Config, left: threading.Event) -> None:
+def _await_other_courier(config: Config, left: Callable[[], bool]) -> None:
     """Wait until the courier of another process has every target level, or reports why not."""
-    wake = DatabaseWake(left.is_set)
-    while not left.is_set() and any(not t.level and not t.error for t in courier.status(targets(config))):
+    wake = DatabaseWake(left)
+    while not left() and any(not t.level and not t.error for t in courier.status(targets(config))):
         wake.wait(0.5)
 
 
 @contextmanager
-def _alone(config: Config, stop: threading.Event) -> Iterator[bool]:
-    """Hold the place of this host's courier; yields False when told to stop while another process has it."""
+def _alone(config: Config, give_up: Callable[[], bool]) -> Iterator[bool]:
+    """Hold the place of this host's courier; yields False once `give_up`, asked now and then, says so before that."""
     with (config.staging_folder / ".courier").open("w") as file:
         while True:
             with suppress(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 yield True
                 return
-            if stop.wait(0.05):
+            if give_up():
                 yield False
                 return
