@@ -49,7 +49,7 @@ temp_path = {temporary}
 name = "{site}"
 title = "Tidemark"
 url = "https://www.example.org/"
-description = "The journal of the observatory and the university at Skarhaven: the sea, the sky, and the town between them."
+description = "The sea, the sky and the town between them, as seen from the headland at Skarhaven."
 theme = "default"
 settings = {{ tagline = "Journal of the observatory and university at Skarhaven" }}
 """
@@ -130,7 +130,13 @@ def bring_comments() -> int:
         )
         if comment is None:
             comment = comments.add(
-                entry, said["author"], said["text"], url=said.get("url", ""), parent=parent, at=clock.moment(said["at"]), actor=SOURCE
+                entry,
+                said["author"],
+                said["text"],
+                url=said.get("url", ""),
+                parent=parent,
+                at=clock.moment(said["at"]),
+                actor=SOURCE,
             )
             added += 1
         if "id" in said:

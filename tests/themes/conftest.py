@@ -33,8 +33,6 @@ def render(theme: Theme) -> Render:
         **values: Any,
     ) -> str:
         address = "https://www.example.org" + page_url
-        return env.get_template(template).render(
-            site=site, page_url=page_url, page_absolute_url=address, **values
-        )
+        return env.get_template(template).render(site=site, page_url=page_url, page_absolute_url=address, **values)
 
     return one

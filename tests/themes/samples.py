@@ -40,9 +40,7 @@ width="1600" height="900" alt="Fog over the harbour" loading="lazy"></p>
 <section class="footnotes" data-footnotes><ol><li id="fn-1"><p>Note.
 <a href="#fnref-1" class="footnote-backref" aria-label="Back to reference 1">↩</a></p></li></ol></section>""")
 
-PERSON = Person(
-    1, "Ada <Quill>", "ada", f"{ROOT}author/ada/", "https://ada.example/", Markup("<p>Writes.</p>"), 3
-)
+PERSON = Person(1, "Ada <Quill>", "ada", f"{ROOT}author/ada/", "https://ada.example/", Markup("<p>Writes.</p>"), 3)
 HOMELESS = Person(2, "Bo", "bo", None, "", Markup(), 1)
 NEWS = Term(1, "News & Notes", "news", "news", f"{ROOT}category/news/", Markup("<p>Of the day.</p>"), 7, 0)
 LOCAL = Term(2, "Local", "local", "news/local", f"{ROOT}category/news/local/", Markup(), 4, 1)

@@ -44,10 +44,7 @@ def archive(type: str, **changes: object) -> Listing:
 
 ARCHIVES = [
     *("daily", "weekly", "monthly", "yearly", "category", "tag", "author"),
-    *(
-        f"{base}-{span}"
-        for base, span in product(("category", "author"), ("daily", "weekly", "monthly", "yearly"))
-    ),
+    *(f"{base}-{span}" for base, span in product(("category", "author"), ("daily", "weekly", "monthly", "yearly"))),
 ]
 MIDDLE = {
     "page": 2,
@@ -100,9 +97,7 @@ def test_pages_are_valid_html(page: tuple[str, str]) -> None:
     assert not parser.errors
 
 
-def test_pages_fetch_nothing_from_elsewhere_and_need_no_inline_code(
-    page: tuple[str, str], theme: Theme
-) -> None:
+def test_pages_fetch_nothing_from_elsewhere_and_need_no_inline_code(page: tuple[str, str], theme: Theme) -> None:
     _, text = page
     fetched = re.findall(r'<(?:script|img|iframe|source|video|audio)\b[^>]*?\bsrc="([^"]*)"', text)
     fetched += re.findall(r'<link rel="(?:stylesheet|icon|preload)"[^>]*?href="([^"]*)"', text)
@@ -110,9 +105,7 @@ def test_pages_fetch_nothing_from_elsewhere_and_need_no_inline_code(
     assert all(address.startswith(ROOT) for address in fetched), fetched
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", text)
     for file in (theme.folder / "static").iterdir():
-        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(", file.read_text("utf-8")), (
-            file.name
-        )
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|@import|url\(", file.read_text("utf-8")), file.name
 
 
 def test_pages_have_landmarks_one_heading_and_unique_ids(page: tuple[str, str]) -> None:
@@ -302,9 +295,7 @@ def test_feed_is_atom(render: Render) -> None:
         post(1, html=Markup('<p>\x0bA <a href="/journal/x/">link</a> & <img src="/journal/a.jpg"></p>')),
         bare(2),
     )
-    feed = ET.fromstring(
-        render("feed.xml", page_url=f"{ROOT}feed.xml", listing=listing("feed", entries=entries))
-    )
+    feed = ET.fromstring(render("feed.xml", page_url=f"{ROOT}feed.xml", listing=listing("feed", entries=entries)))
     assert feed.tag == f"{ATOM}feed"
     assert feed.findtext(f"{ATOM}title") == "The Journal & Co"
     assert feed.findtext(f"{ATOM}id") == URL
@@ -400,9 +391,7 @@ def test_text_has_contrast_in_both_schemes_and_every_accent(css: str) -> None:
     found = schemes(css)
     assert len(found) == 10
     assert found["light", "plum"] != found["light", "ocean"]
-    assert (
-        luminance(found["dark", "ocean"]["paper"]) < 0.02 < 0.9 < luminance(found["light", "ocean"]["paper"])
-    )
+    assert luminance(found["dark", "ocean"]["paper"]) < 0.02 < 0.9 < luminance(found["light", "ocean"]["paper"])
     faults = []
     for scheme, colours in found.items():
         pairs = [
@@ -424,11 +413,7 @@ def test_contrast_is_computed_as_the_guidelines_say() -> None:
 
 def test_every_token_of_code_has_a_colour(css: str) -> None:
     plain = {"", "n", "w", "x", "l", "g", "nx", "esc", "g-tr"}
-    named = set(
-        re.findall(
-            r"\.([a-z][a-z0-9]{0,2})\b", "".join(re.findall(r":is\(\.highlight, pre\) ([^{]*)\{", css))
-        )
-    )
+    named = set(re.findall(r"\.([a-z][a-z0-9]{0,2})\b", "".join(re.findall(r":is\(\.highlight, pre\) ([^{]*)\{", css))))
     assert set(STANDARD_TYPES.values()) - plain - named == set()
 
 
