@@ -113,14 +113,29 @@ def marks(count: int, width: int = 1) -> str:
     return ",".join([one] * count)
 
 
-def for_update() -> str:
-    """What a SELECT ends with whose rows shall stay as they are until the transaction ends."""
-    return backend().for_update
+def for_update(table: str = "") -> str:
+    """What a SELECT ends with whose rows (those of `table`, of several) shall stay as they are in this transaction."""
+    return backend().locking(table)
 
 
-def skip_locked() -> str:
+def skip_locked(table: str = "") -> str:
     """The same for a SELECT that leaves out the rows other transactions hold."""
-    return backend().skip_locked
+    return backend().locking(table, skip=True)
+
+
+def matches(expression: str) -> str:
+    r"""The condition that a text matches the regular expression bound to it: literals, `.` and `.*`, `\A` and `\Z`."""
+    return backend().matches(expression)
+
+
+def give_way() -> None:
+    """Have this transaction fail rather than wait long for what another holds; `collided` tells such a failure."""
+    backend().give_way()
+
+
+def collided(error: BaseException) -> bool:
+    """Whether `error` says that a transaction got in the way of another and may succeed when repeated."""
+    return backend().collided(error)
 
 
 def by_index() -> None:
@@ -136,6 +151,19 @@ def in_turn(what: str) -> None:
 def notify() -> None:
     """Wake who waits for news, once this transaction is committed."""
     backend().notify()
+
+
+def lost(error: BaseException) -> bool:
+    """Whether `error` says that the database cannot be reached or used now, so that another connection may fare better.
+
+    Statements that are wrong are not meant: they would be wrong again.
+    """
+    return backend().lost(error)
+
+
+def disconnect() -> None:
+    """Give up this thread's connection; the next statement opens another. Not inside a transaction."""
+    database.close()
 
 
 def waiter() -> Waiter:

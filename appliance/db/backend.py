@@ -12,11 +12,6 @@ from peewee import Database
 class Backend(Protocol):
     """One kind of database, opened."""
 
-    #: Appended to the SELECT of rows that shall stay as they are until the transaction ends.
-    for_update: str
-    #: The same, leaving out rows that another transaction holds.
-    skip_locked: str
-
     @property
     def database(self) -> Database:
         """Peewee's database, to which every model is bound."""
@@ -29,6 +24,21 @@ class Backend(Protocol):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """A read transaction in which everything read is of one moment."""
+
+    def locking(self, table: str = "", *, skip: bool = False) -> str:
+        """What a SELECT ends with whose rows, those of `table` if it has several, shall stay as they are.
+
+        With `skip` it leaves out those that another transaction holds.
+        """
+
+    def matches(self, expression: str) -> str:
+        """The condition that a text matches a regular expression, which is bound; see `db.matches`."""
+
+    def give_way(self) -> None:
+        """Have this transaction fail rather than wait long for what another holds."""
+
+    def collided(self, error: BaseException) -> bool:
+        """Whether `error` says that a transaction got in the way of another and may succeed when repeated."""
 
     def by_index(self) -> None:
         """Have this transaction read rows through the index that has them in the order wanted.
@@ -44,6 +54,9 @@ class Backend(Protocol):
 
     def waiter(self) -> Waiter:
         """Something to wait on for news."""
+
+    def lost(self, error: BaseException) -> bool:
+        """Whether `error` says that the database cannot be reached or used now."""
 
     def now_at(self, offset: float) -> None:
         """Let the database's clock of this connection run `offset` seconds ahead; for tests."""

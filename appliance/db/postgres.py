@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from peewee import PostgresqlDatabase
+from peewee import InterfaceError, OperationalError, PostgresqlDatabase
 
 from appliance import clock
 from appliance.db.backend import Waiter
@@ -25,9 +25,6 @@ def _translated(sql: str) -> str:
 
 class Postgres:
     """A PostgreSQL database, connected."""
-
-    for_update = "FOR UPDATE"
-    skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -56,6 +53,22 @@ class Postgres:
             self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield
 
+    def locking(self, table: str = "", *, skip: bool = False) -> str:
+        """Row locks."""
+        return f"FOR UPDATE{f' OF {table}' if table else ''}{' SKIP LOCKED' if skip else ''}"
+
+    def matches(self, expression: str) -> str:
+        """An operator."""
+        return f"{expression} ~ ?"
+
+    def give_way(self) -> None:
+        """Far sooner than the server looks for deadlocks, so that it ends none of the others."""
+        self.database.execute_sql("SELECT set_config('lock_timeout', '100ms', true)")
+
+    def collided(self, error: BaseException) -> bool:
+        """Unique violation, lock not available, deadlock."""
+        return getattr(getattr(error, "orig", None), "sqlstate", None) in ("23505", "55P03", "40P01")
+
     def by_index(self) -> None:
         """Sorting is made the last resort until the transaction ends."""
         self.database.execute_sql("SELECT set_config('enable_sort', 'off', true)")
@@ -71,6 +84,13 @@ class Postgres:
     def waiter(self) -> Waiter:
         """Waits for NOTIFY on a connection of its own."""
         return _Waiter(self._url)
+
+    def lost(self, error: BaseException) -> bool:
+        """Connections that broke or cannot be made, and servers that are starting or stopping."""
+        import psycopg  # only where PostgreSQL is used
+
+        broken = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+        return isinstance(error, broken)
 
     def now_at(self, offset: float) -> None:
         """Let the clock run ahead, for this connection."""

@@ -99,7 +99,9 @@ def enqueue(
                 if known is None or request.priority > known.priority:
                     asked[request.key] = request
             source = f"WITH asked (key, scope, priority, every, payload) AS (VALUES {db.marks(len(asked), 5)})"
-            values = [v for r in asked.values() for v in (r.key, r.scope, r.priority, float(r.every), r.payload)]
+            # Whoever asks for some of the same at once waits for the same first, so that neither waits for ever.
+            ordered = [asked[key] for key in sorted(asked)]
+            values = [v for r in ordered for v in (r.key, r.scope, r.priority, float(r.every), r.payload)]
             answers += _enqueue(kind, source, values, ageing, causes or [Cause(reason)])
     return answers
 

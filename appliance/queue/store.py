@@ -4,13 +4,16 @@ Guarantees the fold (at most one job of a key waits and at most one runs, by uni
 named by (id, attempt); what no longer holds it changes nothing) and that a run which ends badly while a newer
 request for its key waits is superseded by it in the same statement's transaction, never colliding with it.
 
-All times are the database's. Every function is one write transaction, or joins the caller's.
+All times are the database's. Every function is one write transaction, or joins the caller's; `release` and `rescue`
+are one for each run, since who holds several rows and waits for another may be waited for by its holder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from peewee import IntegrityError
 
 from appliance import db
 from appliance.db import NOW
@@ -32,14 +35,18 @@ class Claim:
     payload: str | None
 
 
-# COALESCE keeps planners from looking jobs up by kind and sorting them all, instead of reading job_order.
+# COALESCE keeps planners from looking jobs up by kind and sorting them all, instead of reading job_order; and the rows
+# are picked once, whatever way the update is joined with them.
 _CLAIM = f"""
-UPDATE job SET state = 'running', worker = ?, attempt = attempt + 1, claimed_at = {NOW}, lease_until = {NOW} + ?
-WHERE id IN (
+WITH picked AS MATERIALIZED (
     SELECT j.id FROM job AS j
     WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN ({{kinds}})
       AND NOT EXISTS (SELECT 1 FROM job AS r WHERE r.kind = j.kind AND r.key = j.key AND r.state = 'running')
+      AND (j.every = 0 OR NOT EXISTS (
+        SELECT 1 FROM throttle AS t WHERE t.kind = j.kind AND t.key = j.key AND t.until > {NOW}))
     ORDER BY j.rank, j.id LIMIT ? {{skip_locked}})
+UPDATE job SET state = 'running', worker = ?, attempt = attempt + 1, claimed_at = {NOW}, lease_until = {NOW} + ?
+WHERE id IN (SELECT id FROM picked)
 RETURNING id, attempt, kind, key, scope, priority, failures, payload, rank
 """
 
@@ -52,7 +59,7 @@ def claim(worker: str, kinds: Sequence[str], limit: int, lease: float) -> list[C
     with db.write():
         db.by_index()
         claiming = _CLAIM.format(kinds=db.marks(len(kinds)), skip_locked=db.skip_locked())
-        rows = db.execute(claiming, [worker, lease, *kinds, limit]).fetchall()
+        rows = db.execute(claiming, [*kinds, limit, worker, lease]).fetchall()
     rows.sort(key=lambda row: (row[8], row[0]))  # RETURNING promises no order
     return [Claim(*row[:8]) for row in rows]
 
@@ -84,28 +91,32 @@ def held(claims: Sequence[Claim]) -> set[int]:
 _FINISH = f"""
 UPDATE job SET state = 'done', outcome = ?, finished_at = {NOW}, lease_until = NULL,
                error_class = NULL, error_message = NULL, error_trace = NULL
-WHERE %s RETURNING kind, key
+WHERE %s RETURNING kind, key, every
 """
 
+# In the order in which a selection of failed jobs is tried again, lest each wait for the other.
 _RESOLVE = f"""
 WITH done (kind, key) AS (VALUES %s)
 UPDATE job SET state = 'superseded', finished_at = {NOW}
-WHERE id IN (SELECT f.id FROM done JOIN job AS f ON f.kind = done.kind AND f.key = done.key AND f.state = 'failed')
+WHERE id IN (SELECT f.id FROM done JOIN job AS f ON f.kind = done.kind AND f.key = done.key
+             WHERE f.state = 'failed' ORDER BY f.id %s)
 """
-
 
 # Keys with a least interval between two runs may run again only after it.
 _THROTTLE = f"""
-INSERT INTO throttle (kind, key, until)
-SELECT kind, key, {NOW} + every FROM job WHERE id IN ({{ids}}) AND every > 0 AND state = 'done'
+WITH done (kind, key, every) AS (VALUES %s)
+INSERT INTO throttle (kind, key, until) SELECT kind, key, {NOW} + every FROM done WHERE true
 ON CONFLICT (kind, key) DO UPDATE SET until = excluded.until
 """
+# A claim looks at the interval too; this has the follow-up say when it is due. One that somebody is just asking for
+# again need not be waited for.
 _HOLD_BACK = """
-WITH done (kind, key) AS (VALUES %s)
+WITH done (kind, key) AS (VALUES %s),
+     held AS (SELECT w.id FROM done JOIN job AS w ON w.kind = done.kind AND w.key = done.key
+              WHERE w.state = 'pending' AND w.every > 0 %s)
 UPDATE job SET run_at = t.until
 FROM throttle AS t
-WHERE job.kind = t.kind AND job.key = t.key AND job.state = 'pending' AND job.every > 0 AND job.run_at < t.until
-  AND (t.kind, t.key) IN (SELECT kind, key FROM done)
+WHERE job.kind = t.kind AND job.key = t.key AND job.run_at < t.until AND job.id IN (SELECT id FROM held)
 """
 
 
@@ -115,17 +126,21 @@ def finish(outcomes: Mapping[Claim, str]) -> None:
     A failed job of the same key is thereby resolved: it ends as superseded.
     """
     with db.write():
-        done: list[str] = []
+        done: list[tuple[str, str, float]] = []
         for outcome in set(outcomes.values()):
-            claims = [c for c, o in outcomes.items() if o == outcome]
-            where, values = _fence(claims)
-            rows = db.execute(_FINISH % where, [outcome, *values]).fetchall()
-            done += [v for row in rows for v in row]
+            where, values = _fence([c for c, o in outcomes.items() if o == outcome])
+            done += db.execute(_FINISH % where, [outcome, *values]).fetchall()
         if done:
-            db.execute(_RESOLVE % db.marks(len(done) // 2, 2), done)
-            ended = [claim.id for claim in outcomes]
-            db.execute(_THROTTLE.format(ids=db.marks(len(ended))), ended)
-            db.execute(_HOLD_BACK % db.marks(len(done) // 2, 2), done)
+            keys = [v for kind, key, _ in done for v in (kind, key)]
+            db.execute(_RESOLVE % (db.marks(len(done), 2), db.for_update("f")), keys)
+            _hold_back([row for row in done if row[2] > 0])
+
+
+def _hold_back(ended: Sequence[tuple[str, str, float]]) -> None:
+    if ended:
+        db.execute(_THROTTLE % db.marks(len(ended), 3), [v for row in ended for v in row])
+        keys = [v for kind, key, _ in ended for v in (kind, key)]
+        db.execute(_HOLD_BACK % (db.marks(len(ended), 2), db.skip_locked("w")), keys)
 
 
 _SUPERSEDED = """
@@ -138,8 +153,32 @@ UPDATE job SET
     run_at = {NOW} + ?, failures = failures + ?, finished_at = {NOW}, lease_until = NULL,
     error_class = COALESCE(?, error_class), error_message = COALESCE(?, error_message),
     error_trace = COALESCE(?, error_trace)
-WHERE id = ? AND attempt = ? AND state = 'running' RETURNING state
+WHERE id = ? AND attempt = ? AND state = 'running' %s RETURNING state
 """
+
+# What was urgent stays so: the follow-up takes the place in the order of the run that it supersedes.
+_INHERIT = """
+UPDATE job SET rank = CASE WHEN r.rank < job.rank THEN r.rank ELSE job.rank END,
+               priority = CASE WHEN r.priority > job.priority THEN r.priority ELSE job.priority END
+FROM job AS r WHERE r.id = ? AND r.kind = job.kind AND r.key = job.key AND job.state = 'pending'
+"""
+
+
+def _end_badly(job: int, values: Sequence[object], still: str = "", more: Sequence[object] = ()) -> str | None:
+    """End a run that did not end well, if `still` is true of it; returns the job's new state."""
+    while True:
+        try:
+            with db.write():
+                row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
+                if row and row[0] == "superseded":
+                    db.execute(_INHERIT, [job])
+                if row:
+                    db.notify()
+        except IntegrityError:
+            # While the row was put back as pending, somebody committed a request for the same key. Now the run
+            # sees it, and is superseded by it.
+            continue
+        return row[0] if row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +197,13 @@ def fail(claim: Claim, fault: Fault, *, retry_after: float | None) -> str | None
         The job's new state ('pending', 'failed', 'superseded'), None when the lease was lost before.
     """
     values = [retry_after is not None, retry_after or 0.0, 1, fault.error, fault.message, fault.trace]
-    with db.write():
-        row = db.execute(_END_BADLY, [*values, claim.id, claim.attempt]).fetchone()
-    return row[0] if row else None
+    return _end_badly(claim.id, [*values, claim.id, claim.attempt])
 
 
 def release(claims: Iterable[Claim]) -> None:
     """Give runs back unworked; this counts as no attempt."""
-    with db.write():
-        for claim in claims:
-            db.execute(_END_BADLY, [True, 0.0, 0, None, None, None, claim.id, claim.attempt])
+    for claim in claims:
+        _end_badly(claim.id, [True, 0.0, 0, None, None, None, claim.id, claim.attempt])
 
 
 def rescue(retries: int, *, worker: str | None = None) -> int:
@@ -179,16 +215,17 @@ def rescue(retries: int, *, worker: str | None = None) -> int:
         How many were freed.
     """
     lost = f"lease_until < {NOW}" if worker is None else "worker = ?"
-    values: list[object] = [] if worker is None else [worker]
-    with db.write():
-        rows = db.execute(
-            f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost} {db.skip_locked()}",
-            values,
-        ).fetchall()
-        for job_id, attempt, failures, holder in rows:
-            fault = ["LostLease", f"The worker {holder} vanished while it held this job.", ""]
-            db.execute(_END_BADLY, [failures < retries, 0.0, 1, *fault, job_id, attempt])
-    return len(rows)
+    whose: list[object] = [] if worker is None else [worker]
+    rows = db.execute(
+        f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost} ORDER BY id", whose
+    ).fetchall()
+    freed = 0
+    for job, attempt, failures, holder in rows:
+        fault = ("LostLease", f"The worker {holder} vanished while it held this job.", "")
+        values = [failures < retries, 0.0, 1, *fault, job, attempt]
+        # A worker that was only late may have renewed its lease since.
+        freed += _end_badly(job, values, f"AND {lost}", whose) is not None
+    return freed
 
 
 def counts() -> dict[str, int]:
@@ -221,6 +258,12 @@ def outstanding() -> int:
     return unfinished() - int(row[0])
 
 
+def unfinished_kinds() -> dict[str, int]:
+    """Number of jobs that wait or run, by kind."""
+    rows = db.execute("SELECT kind, COUNT(*) FROM job WHERE state IN ('pending', 'running') GROUP BY kind").fetchall()
+    return dict(rows)
+
+
 def holders() -> list[str]:
     """The names of the workers that hold jobs."""
     return [row[0] for row in db.execute("SELECT DISTINCT worker FROM job WHERE state = 'running'").fetchall()]
@@ -238,5 +281,5 @@ def failures(limit: int = 20) -> list[tuple[str, str, str]]:
 
 __all__ = [
     "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
-    "finish", "held", "holders", "outstanding", "release", "rescue", "unfinished",
+    "finish", "held", "holders", "outstanding", "release", "rescue", "unfinished", "unfinished_kinds",
 ]  # fmt: skip
