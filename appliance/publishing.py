@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from peewee import PeeweeException
+
 from appliance import db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content import schedule, sites
 from appliance.content.models import Site
+from appliance.errors import ConfigError
 from appliance.planning import plan as planning
 from appliance.planning.plan import Plan
 from appliance.planning.theme import Theme
@@ -20,8 +23,18 @@ from appliance.planning.theme import Theme
 
 @contextmanager
 def installation(config: Config) -> Iterator[dict[str, Site]]:
-    """Open the installation: its database, brought up to date, and its sites by name; closed at the end."""
-    opened = db.connect(config)
+    """Open the installation: its database, brought up to date, and its sites by name; closed at the end.
+
+    Raises:
+        ConfigError: the database cannot be opened, or is none.
+    """
+    try:
+        opened = db.connect(config)
+    except (PeeweeException, OSError) as error:
+        # An address may hold a password.
+        name = "the server" if "://" in config.database else config.database
+        told = f"database: {name} cannot be used ({error}); name another, or mend what keeps it from working"
+        raise ConfigError([told], config.path) from error
     try:
         yield sites.sync(config)
     finally:

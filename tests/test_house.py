@@ -90,9 +90,9 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_the_environment_is_made_once_and_the_task_run(checkout: Checkout) -> None:
     status, out, err = checkout.run("greet", "--name=a b")
-    assert (status, out) == (0, f"started\ngreet|--name=a b|")
+    assert (status, out) == (0, "started\ngreet|--name=a b|")
     assert len(err.splitlines()) == 1
-    assert checkout.run("greet") == (0, f"started\ngreet|", "")
+    assert checkout.run("greet") == (0, "started\ngreet|", "")
     _, locked, project = checkout.asked
     assert "--require-hashes" in locked
     assert "--no-deps --no-build-isolation --editable" in project

@@ -70,7 +70,7 @@ def _pages_around(place: Place, artifact: Made) -> dict[int, str]:
         _NEAR, [a.type, a.subject, a.period, a.site, a.template, a.per_page, a.page - 1, a.page + 1]
     ).fetchall()
     # Several maps may use one template for one subject: the pages of this one are those nearest to it.
-    rows.sort(key=lambda row: len(os.path.commonprefix([row[1], a.path])))
+    rows.sort(key=lambda row: len(os.path.commonpath([row[1], a.path])))
     return {page: place.url(path) for page, path in rows}
 
 
