@@ -46,7 +46,8 @@ INSERT INTO job (kind, key, scope, priority, every, rank, state, run_at, created
                  attempt, failures, triggers, reason, answer, payload)
 SELECT ?, asked.key, asked.scope, asked.priority, asked.every, {NOW} - asked.priority * ?, 'pending',
        CASE WHEN asked.every > 0
-            THEN COALESCE((SELECT t.until FROM throttle AS t WHERE t.kind = ? AND t.key = asked.key), {NOW})
+            THEN COALESCE((SELECT t.until FROM throttle AS t
+                           WHERE t.kind = ? AND t.key = asked.key AND t.until > {NOW}), {NOW})
             ELSE {NOW} END,
        {NOW}, 0, 0, ?, ?,
        CASE WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
