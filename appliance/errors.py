@@ -11,6 +11,7 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     │   ├── TemplateFailure       1   its template raised: trying again cannot help
     │   └── PictureFailure        1   the picture it is a copy of cannot be decoded: neither can it here
     ├── LostLease                 1   somebody else owns the job now
+    ├── QueueError                1   a kind, a job or a periodic task makes no sense
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     ├── DeliveryError             2   a target could not be brought up to the journal
     │   └── TargetBusy            2   somebody else is writing to it: not a failure, try again
@@ -77,6 +78,10 @@ class PictureFailure(BuildError):  # noqa: N818 - as above
 
 class LostLease(ApplianceError):  # noqa: N818 - the event, as the design names it
     """The attempt is no longer the job's current one: whatever it made must not be published."""
+
+
+class QueueError(ApplianceError):
+    """A kind of work, a job's payload or a periodic task makes no sense."""
 
 
 class DocrootError(ApplianceError):

@@ -94,13 +94,26 @@ class TargetSettings(_Section):
 
 
 class QueueSettings(_Section):
-    """How jobs are claimed and retried."""
+    """How jobs are claimed, retried and limited."""
 
     workers: int = Field(2, ge=1, le=256, description="Worker processes on this host.")
     batch: int = Field(50, ge=1, le=1000, description="Jobs a worker claims at once.")
     lease: float = Field(30.0, gt=0, description="Seconds a claim lasts unless renewed; renewed after a third of it.")
     retries: int = Field(
         5, ge=0, le=100, description="Retries of what may pass by itself before a job counts as failed."
+    )
+    limit: int = Field(
+        0, ge=0, description="Jobs that one `drain` or `work --once` works on at most; 0 for as many as there are."
+    )
+    pause: float = Field(0.0, ge=0, description="Seconds each worker rests between two jobs.")
+    rate: float = Field(0.0, ge=0, description="Jobs a second each worker starts at most; 0 for as many as it can.")
+    memory: int = Field(
+        0,
+        ge=0,
+        description="MiB of memory above which a worker is replaced by a fresh one, after the job at hand; 0 for none.",
+    )
+    jobs_per_worker: int = Field(
+        0, ge=0, description="Jobs after which a worker is replaced by a fresh one; 0 for never."
     )
     ageing: float = Field(
         60.0,

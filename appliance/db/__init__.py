@@ -166,6 +166,17 @@ def disconnect() -> None:
     database.close()
 
 
+@contextmanager
+def tolerant() -> Iterator[None]:
+    """Pass over errors that say the database is lost, for what is soon tried again. Not inside a transaction."""
+    try:
+        yield
+    except Exception as error:
+        if not lost(error):
+            raise
+        disconnect()
+
+
 def waiter() -> Waiter:
     """Something to wait on for commits of others."""
     return backend().waiter()

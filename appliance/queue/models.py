@@ -125,6 +125,8 @@ class Process(Table):
     pid = IntegerField()
     #: 'worker', 'courier', 'schedule', 'supervisor'.
     role = TextField()
+    #: The name of the supervisor that keeps it; empty for a supervisor.
+    keeper = TextField(default="")
     #: What it is doing, in words.
     doing = TextField(default="")
     #: Bytes.

@@ -1,11 +1,12 @@
 """The processes of a publishing host: workers, and a courier when there are targets.
 
-`drain` runs them until nothing is left to do; `work` until it is told to stop. A worker that dies is started
-again, and the jobs it held are freed at once.
+`drain` runs them until nothing is left to do, `work_off` until nothing is due, `work` until it is told to stop. A
+process that dies is started again, and the jobs it held are freed at once; one that has become too large, or was asked
+to, is followed by a fresh one. All beat in the database and outlive its absence.
 """
 
-from appliance.running.draining import Drained, drain
+from appliance.running.draining import Drained, drain, work_off
 from appliance.running.host import rescue_dead, worker_name
 from appliance.running.working import work
 
-__all__ = ["Drained", "drain", "rescue_dead", "work", "worker_name"]
+__all__ = ["Drained", "drain", "rescue_dead", "work", "work_off", "worker_name"]

@@ -11,42 +11,96 @@ from appliance import db
 from appliance.config import Config
 from appliance.delivery import courier
 from appliance.delivery.targets import targets
-from appliance.queue.supervisor import on_signals, orphaned
+from appliance.queue.heartbeat import Heartbeat
+from appliance.queue.processes import Presence
+from appliance.queue.supervisor import REPLACE, on_signals, orphaned
 from appliance.queue.wakeup import DatabaseWake
 
 
-def courier_main(config: Config, report: courier.Report, *, settle: bool) -> int:
+class _Post:
+    """The courier's process: pushes until told to stop, and not while it is asked to pause."""
+
+    def __init__(self, config: Config, report: courier.Report, keeper: str) -> None:
+        self.stop = threading.Event()
+        self.left = threading.Event()
+        self.gone = orphaned()
+        self.presence = Presence("courier", config.host_name, keeper)
+        self._config = config
+        self._report = report
+        self._couriers: courier.Couriers | None = None
+        self._wake = DatabaseWake(lambda: self.ending() or self.gone())
+
+    def ending(self) -> bool:
+        """Whether to push no more than what is already to be pushed."""
+        return self.stop.is_set() or self.presence.recycled
+
+    def leave(self) -> None:
+        """Push no more at all. Safe in a signal handler."""
+        self.left.set()
+        self.stop.set()
+        if self._couriers:
+            self._couriers.abandon()
+
+    def push(self, *, settle: bool) -> None:
+        """Push what is published until told to stop; then, when `settle`, until every target has what there is."""
+        while not self.ending() and not self.gone():
+            if self.presence.paused:
+                self._rest("paused", 1.0)
+                continue
+            with courier.Couriers(targets(self._config), self._told) as self._couriers:
+                self._couriers.nudge()
+                while not (self.ending() or self.gone() or self.presence.paused):
+                    if self._rest("keeping targets level", 0.5):
+                        self._couriers.nudge()
+                if settle and self.stop.is_set() and not self.gone():
+                    self.presence.doing = "bringing targets level"
+                    self._couriers.settle()
+
+    def await_other(self) -> None:
+        """Wait until the courier of another process has every target level, or reports why not."""
+        wake = DatabaseWake(lambda: self.left.is_set() or self.gone())
+        while not (self.left.is_set() or self.gone()):
+            with db.tolerant():
+                if all(t.level or t.error for t in courier.status(targets(self._config))):
+                    return
+            wake.wait(0.5)
+
+    def close(self) -> None:
+        """Wait for news no longer, and vanish from among the processes."""
+        self._wake.close()
+        with db.tolerant():
+            self.presence.leave()
+
+    def _rest(self, doing: str, seconds: float) -> bool:
+        self.presence.doing = doing
+        news = self._wake.wait(seconds)
+        if news:
+            with db.tolerant():
+                self.presence.look()
+        return news
+
+    def _told(self, line: str) -> None:
+        self.presence.jobs += 1
+        self._report(line)
+
+
+def courier_main(config: Config, report: courier.Report, *, settle: bool, keeper: str = "") -> int:
     """Push until told to stop, then, when `settle`, until every target is level or has failed its tries."""
     opened = db.open_database(config)
-    stop, left = threading.Event(), threading.Event()
-    couriers, gone = courier.Couriers(targets(config), report), orphaned()
-
-    def leave() -> None:
-        left.set()
-        stop.set()
-        couriers.abandon()
-
-    with on_signals(stop.set, leave), _alone(config, lambda: stop.wait(0.05) or gone()) as alone:
-        wake = DatabaseWake(lambda: stop.is_set() or gone())
+    post = _Post(config, report, keeper)
+    post.presence.enter()
+    with (
+        on_signals(post.stop.set, post.leave),
+        Heartbeat(post.presence.beat, every=0.5),
+        _alone(config, lambda: post.stop.wait(0.05) or post.ending() or post.gone()) as alone,
+    ):
         if alone:
-            with couriers:
-                couriers.nudge()
-                while not stop.is_set() and not gone():
-                    if wake.wait(0.5):
-                        couriers.nudge()
-                if settle and not gone():
-                    couriers.settle()
+            post.push(settle=settle)
         elif settle:
-            _await_other_courier(config, lambda: left.is_set() or gone())
+            post.await_other()
+    post.close()
     opened.close()
-    return 0
-
-
-def _await_other_courier(config: Config, left: Callable[[], bool]) -> None:
-    """Wait until the courier of another process has every target level, or reports why not."""
-    wake = DatabaseWake(left)
-    while not left() and any(not t.level and not t.error for t in courier.status(targets(config))):
-        wake.wait(0.5)
+    return REPLACE if post.presence.recycled else 0
 
 
 @contextmanager

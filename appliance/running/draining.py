@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from appliance import clock
+from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import courier
 from appliance.delivery.cursors import TargetState
@@ -14,8 +14,8 @@ from appliance.delivery.targets import targets
 from appliance.queue import store
 from appliance.queue.supervisor import Supervisor, on_signals
 from appliance.queue.wakeup import DatabaseWake
-from appliance.running.host import preflight, rescue_dead, rescuer
-from appliance.running.mains import COURIER, mains
+from appliance.running.host import Upkeep, preflight
+from appliance.running.mains import COURIER, Shift, mains
 
 #: Seconds between two looks at how far a drain has come.
 _LOOK = 0.05
@@ -59,19 +59,44 @@ def drain(
     Args:
         config: the installation, opened by the caller.
         workers: worker processes; those of the settings when None.
-        limit: jobs to work on at most, all workers together.
+        limit: jobs to work on at most, all workers together; that of the settings when None.
         report: takes a line for each push.
         progress: told how far the queue has come.
 
     Raises:
         DocrootError, DeliveryError: nothing has been started.
     """
-    preflight(config)
-    rescue_dead(config)
-    supervisor = Supervisor(
-        mains(config, workers or config.queue.workers, limit, report, lasting=False), rescuer(config)
+    shift = Shift(
+        workers or config.queue.workers, limit or config.queue.limit or None, pushing="settling", report=report
     )
-    outcome = Drained()
+    outcome = _run(config, shift, progress)
+    outcome.targets = courier.status(targets(config))
+    return outcome
+
+
+def work_off(
+    config: Config, *, workers: int | None = None, limit: int | None = None, progress: Progress = _no_progress
+) -> Drained:
+    """Work until no job is due, and wait neither for retries nor for targets: what cron or a timer runs now and then.
+
+    Arguments and errors are those of `drain`.
+    """
+    shift = Shift(workers or config.queue.workers, limit or config.queue.limit or None, once=True)
+    return _run(config, shift, progress)
+
+
+def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
+    preflight(config)
+    upkeep, outcome = Upkeep(config, "draining"), Drained()
+    upkeep.begin()
+    wake = DatabaseWake()
+
+    def before_fork() -> None:
+        wake.close()
+        db.disconnect()
+
+    shift = replace(shift, keeper=upkeep.presence.name)
+    supervisor = Supervisor(mains(config, shift), upkeep.died, before_fork)
 
     def interrupt() -> None:
         outcome.stopped = True
@@ -80,30 +105,33 @@ def drain(
     with on_signals(interrupt):
         supervisor.start()
         try:
-            outcome.done = _until_empty(config, supervisor, progress, limited=limit is not None)
+            outcome.done = _until_done(supervisor, upkeep, wake, progress, shift)
         finally:
             supervisor.stop(signal.SIGINT if outcome.stopped else signal.SIGTERM)
             while supervisor.tend():
+                upkeep.tend(supervisor)
                 clock.sleep(0.002)
+            wake.close()
+            upkeep.end()
     outcome.peaks = supervisor.peaks
     outcome.failed = [(key, message) for _, key, message in store.failures()]
-    outcome.targets = courier.status(targets(config))
     return outcome
 
 
-def _until_empty(config: Config, supervisor: Supervisor, progress: Progress, *, limited: bool) -> int:
-    """Wait for the queue to be empty, or with a limit for the workers to have reached it; returns the jobs ended."""
-    total, wake, rescued = store.outstanding(), DatabaseWake(), clock.monotonic()
+def _until_done(supervisor: Supervisor, upkeep: Upkeep, wake: DatabaseWake, progress: Progress, shift: Shift) -> int:
+    """Wait for the queue to be empty, or for the workers to have ended of their own; returns the jobs ended."""
+    total = left = store.outstanding()
+    ending = shift.once or shift.limit is not None
     while supervisor.tend():
-        left = store.outstanding()
-        total = max(total, left)
-        progress(total - left, total, 0)
-        at_work = any(name != COURIER for name in supervisor.pids)
-        if left == 0 or (limited and not at_work):
-            return total - left
-        if clock.monotonic() - rescued > 1.0:
-            store.rescue(config.queue.retries)
-            rescued = clock.monotonic()
+        upkeep.tend(supervisor)
+        with db.tolerant():
+            left = store.outstanding()
+            total = max(total, left)
+            progress(total - left, total, 0)
+            if (left == 0 and not shift.once) or (ending and supervisor.over(but=COURIER)):
+                return total - left
         clock.sleep(_LOOK / 5)
         wake.wait(_LOOK)
-    return total - store.outstanding()
+    with db.tolerant():
+        left = store.outstanding()
+    return total - left

@@ -1,14 +1,20 @@
-"""What a publishing host's processes need before they start, and what becomes of what the dead held."""
+"""What a publishing host's processes need before they start, and what their supervisor sees to while they run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
+from appliance import clock, db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.delivery import rsync
-from appliance.queue import store
+from appliance.queue import processes, store
+from appliance.queue.notify import Notifier
+from appliance.queue.processes import Presence
+from appliance.queue.supervisor import Supervisor
+
+#: Seconds between two looks for leases that have run out, and for requests.
+_LOOK = 1.0
 
 
 def preflight(config: Config) -> None:
@@ -24,11 +30,20 @@ def preflight(config: Config) -> None:
 
 def rescue_dead(config: Config) -> None:
     """Free the jobs of workers of this host whose process is gone; their leases need not run out first."""
-    for holder in store.holders():
-        host, _, process = holder.partition(":")
-        if host == config.host_name and process.isdigit() and not _alive(int(process)):
-            store.rescue(config.queue.retries, worker=holder)
+    gone = [row.name for row in processes.list()] + store.holders()
+    for name in {name for name in gone if _is_dead(config, name)}:
+        _bury(config, name)
     store.rescue(config.queue.retries)
+
+
+def worker_name(config: Config, process: int) -> str:
+    """What a worker is called on the queue."""
+    return processes.name_of(config.host_name, process)
+
+
+def _is_dead(config: Config, name: str) -> bool:
+    host, _, process = name.rpartition(":")
+    return host == config.host_name and process.isdigit() and not _alive(int(process))
 
 
 def _alive(process: int) -> bool:
@@ -41,15 +56,63 @@ def _alive(process: int) -> bool:
     return True
 
 
-def rescuer(config: Config) -> Callable[[str, int], None]:
-    """Frees the jobs of a worker of this host that has ended, by its process id."""
-
-    def rescue(_name: str, process: int) -> None:
-        store.rescue(config.queue.retries, worker=worker_name(config, process))
-
-    return rescue
+def _bury(config: Config, name: str) -> None:
+    store.rescue(config.queue.retries, worker=name)
+    processes.forget(name)
 
 
-def worker_name(config: Config, process: int) -> str:
-    """What a worker is called on the queue."""
-    return f"{config.host_name}:{process}"
+class Upkeep:
+    """What the supervisor of a host's processes does besides: frees what the dead held, beats, tells systemd.
+
+    A database that is lost is waited for; the processes go on being kept meanwhile.
+    """
+
+    def __init__(self, config: Config, doing: str) -> None:
+        self.presence = Presence("supervisor", config.host_name)
+        self.presence.doing = doing
+        self._config = config
+        self._notifier = Notifier()
+        self._dead: list[str] = []
+        self._due = clock.monotonic()
+
+    def begin(self) -> None:
+        """Bury the dead of former runs and appear among the processes."""
+        rescue_dead(self._config)
+        self.presence.enter()
+
+    def died(self, _name: str, process: int) -> None:
+        """Take note of a process that has ended."""
+        self._dead.append(worker_name(self._config, process))
+
+    def ready(self) -> None:
+        """Tell systemd that the service is up."""
+        self._notifier.tell("READY=1")
+
+    def stopping(self) -> None:
+        """Tell systemd that the service ends. Safe in a signal handler."""
+        self._notifier.tell("STOPPING=1")
+
+    def tend(self, supervisor: Supervisor) -> None:
+        """See to what is due; call it often."""
+        self._notifier.alive(f"{self.presence.doing}: {', '.join(supervisor.pids) or 'no process'}")
+        with db.tolerant():
+            while self._dead:
+                _bury(self._config, self._dead[0])
+                del self._dead[0]
+            if clock.monotonic() < self._due:
+                return
+            self._due = clock.monotonic() + _LOOK
+            store.rescue(self._config.queue.retries)
+            processes.prune()
+            self.presence.beat()
+            self.presence.look()
+            if self.presence.recycled:
+                supervisor.recycle()
+                self.presence.obeyed()
+
+    def end(self) -> None:
+        """Vanish from among the processes."""
+        with db.tolerant():
+            for name in self._dead:
+                _bury(self._config, name)
+            self.presence.leave()

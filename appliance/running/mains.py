@@ -2,45 +2,93 @@
 
 from __future__ import annotations
 
-import os
+import mmap
+import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from appliance import db
 from appliance.building import publish as publishing_kind
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.delivery import courier
-from appliance.queue.supervisor import on_signals, orphaned
+from appliance.queue.heartbeat import Heartbeat
+from appliance.queue.processes import Presence
+from appliance.queue.supervisor import REPLACE, on_signals, orphaned
 from appliance.queue.wakeup import DatabaseWake
 from appliance.queue.worker import Worker
 from appliance.running.couriers import courier_main
-from appliance.running.host import worker_name
 
 COURIER = "courier"
 
+_NUMBER = struct.Struct("q")
 
-def mains(
-    config: Config, workers: int, limit: int | None, report: courier.Report, *, lasting: bool
-) -> dict[str, Callable[[], int]]:
-    """Main functions of the workers and, when there are targets, of the courier, by name."""
-    mains: dict[str, Callable[[], int]] = {}
-    for number in range(workers):
-        share = None if limit is None else limit // workers + (number < limit % workers)
+
+@dataclass(frozen=True)
+class Shift:
+    """What the processes are started for."""
+
+    #: Worker processes.
+    workers: int
+    #: Jobs to work on at most, all workers together.
+    limit: int | None = None
+    #: Workers end when no job is due.
+    once: bool = False
+    #: There is a courier: 'lasting' until told to stop, or 'settling', which then waits for its targets.
+    pushing: Literal["lasting", "settling"] | None = None
+    report: courier.Report = courier.silence
+    #: The name of the process that starts them.
+    keeper: str = ""
+
+
+class Tally:
+    """Jobs ended by each worker, in memory that forked processes share: who is replaced is followed by one who knows.
+
+    Each place is written by one process at a time.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._memory = mmap.mmap(-1, _NUMBER.size * max(1, places))
+
+    def __getitem__(self, place: int) -> int:
+        number: int = _NUMBER.unpack_from(self._memory, place * _NUMBER.size)[0]
+        return number
+
+    def add(self, place: int, jobs: int) -> None:
+        """Count so many more."""
+        _NUMBER.pack_into(self._memory, place * _NUMBER.size, self[place] + jobs)
+
+
+def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
+    """Main functions of the workers and, if wanted and there are targets, of the courier, by name."""
+    found: dict[str, Callable[[], int]] = {}
+    tally = Tally(shift.workers)
+    for number in range(shift.workers):
+        share = None if shift.limit is None else shift.limit // shift.workers + (number < shift.limit % shift.workers)
         if share != 0:
-            mains[f"worker-{number + 1}"] = partial(worker_main, config, share)
-    if config.targets:
-        mains[COURIER] = partial(courier_main, config, report, settle=not lasting)
-    return mains
+            found[f"worker-{number + 1}"] = partial(_worker_main, config, shift, share, tally, number)
+    if config.targets and shift.pushing:
+        found[COURIER] = partial(
+            courier_main, config, shift.report, settle=shift.pushing == "settling", keeper=shift.keeper
+        )
+    return found
 
 
-def worker_main(config: Config, limit: int | None) -> int:
-    """Perform jobs until told to stop, or until `limit` of them are done."""
+def _worker_main(config: Config, shift: Shift, share: int | None, tally: Tally, place: int) -> int:
+    """Perform jobs until told to stop, or until this worker and those it follows have ended `share` of them."""
     opened = db.open_database(config)
-    kind = publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))
-    worker = Worker(worker_name(config, os.getpid()), [kind], config.queue, DatabaseWake(), orphaned())
-    worker.wake = DatabaseWake(worker.stopping)
-    with on_signals(worker.stop):
-        worker.run(limit)
+    presence = Presence("worker", config.host_name, shift.keeper)
+    presence.enter()
+    kinds = [publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))]
+    wake = DatabaseWake(lambda: worker.stopping())
+    worker = Worker(presence.name, kinds, config.queue, wake, orphaned(), presence)
+    left = None if share is None else share - tally[place]
+    with on_signals(worker.stop), Heartbeat(worker.keep, every=min(0.5, config.queue.lease / 6)):
+        worker.run(left, once=shift.once, tally=partial(tally.add, place))
+    with db.tolerant():
+        presence.leave()
+    wake.close()
     opened.close()
-    return 0
+    return REPLACE if worker.worn and (share is None or tally[place] < share) else 0

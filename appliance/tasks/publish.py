@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from appliance import clock, publishing, running
+from appliance.config import Config, QueueSettings
 from appliance.delivery import courier
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
@@ -71,23 +72,91 @@ def _plan_line(plan: Plan, seconds: float) -> str:
     return f"{plan.site}: {plan.wanted} artifacts; {what} ({seconds:.2f} s)"
 
 
+_LIMITS = {
+    "workers": "Worker processes; those of the settings when not given.",
+    "pause": "Seconds each worker rests between two jobs.",
+    "rate": "Jobs a second each worker starts at most.",
+    "memory": "MiB of memory above which a worker is replaced by a fresh one.",
+    "jobs-per-worker": "Jobs after which a worker is replaced by a fresh one.",
+}
+
+
+def _limited(config: Config, **limits: float) -> Config:
+    """The settings with the limits that were given on the command line."""
+    given = {name: value for name, value in limits.items() if value}
+    if not given:
+        return config
+    queue = QueueSettings.model_validate(config.queue.model_dump() | given)
+    return config.model_copy(update={"queue": queue})
+
+
 @task(
     help={
-        "workers": "Worker processes; those of the settings when not given.",
+        **_LIMITS,
         "limit": "Work on this many jobs at most.",
         "verbose": "Tell every push to standard error, and show the stack trace of an error.",
     }
 )
 @command
-def drain(_context: Context, workers: int = 0, limit: int = 0, verbose: bool = False) -> None:
+def drain(
+    _context: Context,
+    workers: int = 0,
+    limit: int = 0,
+    pause: float = 0.0,
+    rate: float = 0.0,
+    memory: int = 0,
+    jobs_per_worker: int = 0,
+    verbose: bool = False,
+) -> None:
     """Work until nothing waits and every target is level; exit status 1 when jobs failed, 2 when a target lags."""
     with opened() as (config, _), _Meter() as meter:
         began = clock.monotonic()
-        report = warn if verbose else courier.silence
         drained = running.drain(
-            config, workers=workers or None, limit=limit or None, report=report, progress=meter.show
+            _limited(config, pause=pause, rate=rate, memory=memory, jobs_per_worker=jobs_per_worker),
+            workers=workers or None,
+            limit=limit or None,
+            report=warn if verbose else courier.silence,
+            progress=meter.show,
         )
         seconds = clock.monotonic() - began
+    _tell_drained(drained, seconds)
+
+
+@task(
+    help={
+        **_LIMITS,
+        "once": "End when no job is due, for cron and timers; wait neither for retries nor for targets.",
+        "limit": "With --once: work on this many jobs at most.",
+        "verbose": "Tell every push to standard error, and show the stack trace of an error.",
+    }
+)
+@command
+def work(
+    _context: Context,
+    workers: int = 0,
+    once: bool = False,
+    limit: int = 0,
+    pause: float = 0.0,
+    rate: float = 0.0,
+    memory: int = 0,
+    jobs_per_worker: int = 0,
+    verbose: bool = False,
+) -> None:
+    """Work on whatever comes, until stopped; with --once until nothing is due, exit status 1 when jobs are failed."""
+    if limit and not once:
+        leave("--limit is for work --once and drain; a daemon has --jobs-per-worker, --pause and --rate", 1)
+    with opened() as (plain, _):
+        config = _limited(plain, pause=pause, rate=rate, memory=memory, jobs_per_worker=jobs_per_worker)
+        if not once:
+            running.work(config, workers=workers or None, report=warn if verbose else courier.silence)
+            return
+        began = clock.monotonic()
+        done = running.work_off(config, workers=workers or None, limit=limit or None)
+        seconds = clock.monotonic() - began
+    _tell_drained(done, seconds)
+
+
+def _tell_drained(drained: running.Drained, seconds: float) -> None:
     rate = f", {drained.done / seconds:,.0f} a second" if drained.done > 10 else ""
     tell(f"{drained.done} jobs in {seconds:.2f} s{rate}")
     for target in drained.targets:
@@ -97,19 +166,6 @@ def drain(_context: Context, workers: int = 0, limit: int = 0, verbose: bool = F
         sentences.append("Interrupted; what was not done is kept on the queue.")
     if drained.exit_code:
         leave("\n".join(sentences), drained.exit_code)
-
-
-@task(
-    help={
-        "workers": "Worker processes; those of the settings when not given.",
-        "verbose": "Tell every push to standard error, and show the stack trace of an error.",
-    }
-)
-@command
-def work(_context: Context, workers: int = 0, verbose: bool = False) -> None:
-    """Work on whatever comes, until stopped."""
-    with opened() as (config, _):
-        running.work(config, workers=workers or None, report=warn if verbose else courier.silence)
 
 
 @task(help={"json": "One JSON document instead of lines.", "verbose": "Show the stack trace of an error."})
