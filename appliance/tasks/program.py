@@ -1,4 +1,5 @@
-"""The program behind `./inv` and `appliance`: invoke's own, but that patterns may follow `publish` plainly.
+"""The program behind `./inv` and `appliance`: invoke's own, but that patterns may follow `publish` plainly, and
+numbers the tasks about jobs.
 
 invoke knows no arguments of any number; what follows -- it hands on untouched, so loose words are put there.
 """
@@ -9,8 +10,18 @@ import shlex
 
 from invoke import Program
 
+from appliance.tasks.filters import HELP
+
 #: Tasks that take any number of words, with their flags that take a value.
-_WORDY = {"publish": {"--match", "-m", "--site", "-s"}}
+_FILTERS = {f"--{name}" for name in HELP}
+_WORDY = {
+    "publish": {"--match", "-m", "--site", "-s"},
+    "jobs.list": {*_FILTERS, "--limit", "--sort"},
+    "jobs.show": set[str](),
+    "jobs.delete": _FILTERS,
+    "jobs.retry": _FILTERS,
+    "jobs.prioritise": {*_FILTERS, "--to"},
+}
 
 
 def with_words_aside(tokens: list[str]) -> tuple[list[str], list[str]]:
