@@ -43,16 +43,16 @@ from appliance.tasks.console import command, leave, opened, out, tell, tell_json
 @command
 def publish(
     context: Context,
-    match: Sequence[str] = (),
-    site: Sequence[str] = (),
+    match: Sequence[str] | None = None,
+    site: Sequence[str] | None = None,
     all: bool = False,
     verbose: bool = False,
 ) -> None:
     """Plan what the changes since the last time touch, and put it on the queue."""
-    patterns = [*match, *shlex.split(context.remainder or "")]
+    patterns = [*(match or ()), *shlex.split(context.remainder or "")]
     with opened() as (config, _):
         began = clock.monotonic()
-        plans = publishing.publish(config, list(site), everything=all, patterns=patterns)
+        plans = publishing.publish(config, list(site or ()), everything=all, patterns=patterns)
         for plan in plans:
             tell(_plan_line(plan, clock.monotonic() - began))
     faults = [fault for plan in plans for fault in plan.faults]
