@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from appliance import clock, db
 from appliance.building.docroot import Docroot
@@ -53,6 +55,9 @@ def _alive(process: int) -> bool:
         return False
     except PermissionError:
         return True
+    with suppress(OSError):
+        # What has ended and nobody has yet asked how is still known by its number.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     return True
 
 
