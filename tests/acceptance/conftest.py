@@ -38,6 +38,24 @@ class Shell:
         assert process.returncode == code, (words, process.returncode, out, err)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
+    def ready(self) -> None:
+        """Import the posts, publish and drain: three commands, one process."""
+        self._in_one(["content.import", "posts"], ["publish"], ["drain"])
+
+    def planned(self) -> None:
+        """Import the posts and publish: two commands, one process."""
+        self._in_one(["content.import", "posts"], ["publish"])
+
+    def _in_one(self, *commands: list[str]) -> None:
+        code = (
+            "import json, sys; from appliance.tasks import ApplianceProgram, namespace\n"
+            "for words in json.loads(sys.argv[1]):\n"
+            "    ApplianceProgram(binary='appliance', namespace=namespace).run(['appliance', *words], exit=False)"
+        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        words = [sys.executable, "-c", code, json.dumps(commands)]
+        subprocess.run(words, cwd=self.folder, env=env, check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own."""
         env = {key: value for key, value in os.environ.items() if key != "APPLIANCE_CONFIG"}

@@ -24,8 +24,7 @@ def test_front_matter_that_cannot_be_read(shell: Shell) -> None:
 
 def test_a_post_that_becomes_unreadable_stays_published(shell: Shell) -> None:
     file = shell.post("one", "First.")
-    for words in (["content.import", "posts"], ["publish"], ["drain"]):
-        shell.run(*words)
+    shell.ready()
     file.write_text("---\ntitle: [unclosed\n---\nSecond.\n")
     said = shell.run("content.import", "posts").stdout
     assert "one.md" in said
@@ -51,8 +50,7 @@ def test_a_template_that_raises(shell: Shell) -> None:
     shell.post("one")
     shell.post("two")
     shell.theme(entry_html="{{ entry.title }}\n{{ 1 / (entry.title != 'two') }}")
-    shell.run("content.import", "posts")
-    shell.run("publish")
+    shell.planned()
     refused = shell.run("drain", code=1)
     assert "two/index.html: failed: " in refused.stderr
     assert "theme/entry.html, line 2: the template failed: division by zero" in refused.stderr
@@ -77,8 +75,7 @@ BROKEN = {
 
 def test_a_theme_that_cannot_work(shell: Shell) -> None:
     shell.post("one")
-    for words in (["content.import", "posts"], ["publish"], ["drain"]):
-        shell.run(*words)
+    shell.ready()
     before = shell.state()
     for manifest, says in BROKEN.items():
         shell.theme(manifest)
@@ -90,8 +87,7 @@ def test_a_theme_that_cannot_work(shell: Shell) -> None:
 
 def test_a_theme_that_breaks_between_publish_and_drain(shell: Shell) -> None:
     shell.post("one")
-    shell.run("content.import", "posts")
-    shell.run("publish")
+    shell.planned()
     manifest = shell.folder / "theme" / "theme.toml"
     whole = manifest.read_text()
     manifest.write_text("broken")
@@ -172,8 +168,7 @@ def test_a_folder_that_is_not_there(shell: Shell) -> None:
 
 def test_a_pattern_that_matches_nothing(shell: Shell) -> None:
     shell.post("one")
-    for words in (["content.import", "posts"], ["publish"], ["drain"]):
-        shell.run(*words)
+    shell.ready()
     before = shell.state()
     refused = shell.run("publish", "two/*", code=1)
     assert "No artifact matches two/*" in refused.stderr

@@ -129,8 +129,8 @@ def missing_in_source(source: Path, post: str | None, link: str) -> bool:
     beside = (source / post).parent
     places = [base / (name + ending) for base in (beside, source) for name in (path.lstrip("/"), stem)
               for ending in ("", ".md", "/index.md")]  # fmt: skip
-    known = source / f"{Path(stem).name}.md"
-    return not any(place.is_file() for place in places) and (not known.is_file() or known == source / post)
+    places.append(source / f"{Path(stem).name}.md")
+    return not any(place.is_file() for place in places if place != source / post)
 
 
 def test_the_feed_and_the_sitemap(blog: Blog) -> None:
