@@ -164,21 +164,24 @@ FROM job AS r WHERE r.id = ? AND r.kind = job.kind AND r.key = job.key AND job.s
 """
 
 
-def _end_badly(job: int, values: Sequence[object], still: str = "", more: Sequence[object] = ()) -> str | None:
+def _end_badly(
+    job: int, values: Sequence[object], still: str = "", more: Sequence[object] = (), tries: int = 20
+) -> str | None:
     """End a run that did not end well, if `still` is true of it; returns the job's new state."""
-    while True:
-        try:
-            with db.write():
-                row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
-                if row and row[0] == "superseded":
-                    db.execute(_INHERIT, [job])
-                if row:
-                    db.notify()
-        except IntegrityError:
-            # While the row was put back as pending, somebody committed a request for the same key. Now the run
-            # sees it, and is superseded by it.
-            continue
-        return row[0] if row else None
+    try:
+        with db.write():
+            row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
+            if row and row[0] == "superseded":
+                db.execute(_INHERIT, [job])
+            if row:
+                db.notify()
+    except IntegrityError:
+        # While the row was put back as pending, somebody committed a request for the same key. Now the run sees it,
+        # and is superseded by it; unless somebody deletes it this very moment, and asks once more.
+        if not tries:
+            raise
+        return _end_badly(job, values, still, more, tries - 1)
+    return row[0] if row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +252,17 @@ def unfinished() -> int:
     return int(row[0])
 
 
-def outstanding() -> int:
-    """Number of jobs that run or wait, but for those held back until the least interval of their key is over."""
+def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9) -> int:
+    """Number of jobs that run or wait for a worker.
+
+    Not counted are those held back until the least interval of their key is over, those due only in more than
+    `patience` seconds (a retry may be far off), and those of other kinds when `kinds` says what there are workers for.
+    """
+    strange = f"OR COALESCE(kind, '') NOT IN ({db.marks(len(kinds))})" if kinds else ""
     row = db.execute(
-        f"""SELECT COUNT(*) FROM job
-            WHERE state = 'pending' AND every > 0 AND failures = 0 AND run_at > {NOW}"""
+        f"""SELECT COUNT(*) FROM job WHERE state = 'pending'
+            AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ? {strange})""",
+        [patience, *(kinds or ())],
     ).fetchone()
     return unfinished() - int(row[0])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, fields
 
 import pytest
@@ -11,16 +10,15 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from appliance import clock, db
+from appliance import db
 from appliance.queue import selection, store
 from appliance.queue.requests import Cause, Request
 from appliance.queue.store import Claim, Fault
-from tests.conftest import MakeConfig
 from tests.queue.model import Model, ModelJob
 
 AGEING, LEASE, RETRIES = 60.0, 30.0, 2
 #: More of them for whoever changes the queue: APPLIANCE_EXAMPLES=2000.
-EXAMPLES = int(os.environ.get("APPLIANCE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("APPLIANCE_EXAMPLES", "50"))
 
 KINDS = st.sampled_from(["publish", "publish", "publish", "mail"])
 KEYS = st.sampled_from(["a", "b"])
@@ -38,28 +36,6 @@ CAUSES = st.lists(
 )  # fmt: skip
 #: Which of the claims ever handed out, the newest first: those that are held, and those that are held no more.
 CHOSEN = st.sets(st.integers(0, 5), min_size=1, max_size=4)
-
-_CLOCK = """
-CREATE OR REPLACE FUNCTION appliance_now() RETURNS double precision LANGUAGE sql VOLATILE AS $$
-    SELECT current_setting('appliance.clock_offset')::double precision
-$$
-"""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def still_clock(
-    request: pytest.FixtureRequest, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Each database, with a clock that moves only when told to."""
-    if request.param == "sqlite":
-        monkeypatch.setattr(clock, "now", lambda: 0.0)
-        opened = db.connect(make_config())
-    else:
-        opened = db.connect(make_config(database=request.getfixturevalue("postgres").fresh()))
-        opened.execute_sql(_CLOCK)
-    yield
-    opened.close()
-
 
 COLUMNS = [f.name for f in fields(ModelJob) if f.name != "chain"]
 _JOBS = f"SELECT {', '.join(COLUMNS)} FROM job"
@@ -137,7 +113,7 @@ class Queue(RuleBasedStateMachine):
             store.finish(outcomes)
             self.model.finish({(c.id, c.attempt): outcome for c, outcome in outcomes.items()})
 
-    @rule(worker=WORKERS, retry_after=st.sampled_from([None, 0.0, 50.0]))
+    @rule(worker=WORKERS, retry_after=st.sampled_from([None, 0.0, 5.0]))
     def work_in_vain(self, worker: str, retry_after: float | None) -> None:
         """All that is due, failed."""
         before = len(self.claims)
@@ -256,7 +232,7 @@ def test_the_queue_is_as_its_model() -> None:
         Queue,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=50,
+            stateful_step_count=100,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
