@@ -19,6 +19,8 @@ from appliance.config import Config
 from appliance.errors import DocrootError
 
 _TRIES = 5
+#: Versions that runs killed one after another may have left.
+_NEAR = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,18 @@ class Docroot:
             return False
         # Ours have whole seconds: what anybody else writes within the same second differs all the same.
         return stat.st_size == size and stat.st_mtime_ns == version * 1_000_000_000
+
+    def above(self, path: str, version: int) -> int:
+        """`version`, or a higher one when the file at `path` bears it already.
+
+        A run that was killed between rename and commit left it there, and a courier may have sent it since.
+        """
+        try:
+            there = int((self.folder / path).stat().st_mtime)
+        except (FileNotFoundError, NotADirectoryError):
+            return version
+        # Far above is no run of ours but somebody's touch.
+        return there + 1 if version <= there < version + _NEAR else version
 
     def stage(self, content: bytes | File, version: int) -> Path:
         """Write a file aside, world-readable, with `version` as its mtime; returns where it waits."""

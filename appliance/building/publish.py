@@ -103,6 +103,7 @@ class Publisher:
             digest, size = hashlib.blake2b(content, digest_size=32).hexdigest(), len(content)
         if digest == artifact.digest and self._docroot.holds(artifact.path, size, artifact.version):
             return _Built(artifact, "unchanged")
+        version = self._docroot.above(artifact.path, version)
         return _Built(artifact, "changed", self._docroot.stage(content, version), digest, size, version)
 
     def _publish(self, ready: Mapping[Claim, _Built | None], desk: Desk) -> None:

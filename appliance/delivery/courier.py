@@ -161,6 +161,7 @@ class Courier:
             self._note(failures=self.failures + 1)
             if isinstance(error, PeeweeException):
                 self._report(f"{self.target.name}: the database: {error}")
+                db.disconnect()
             self._stop.wait(pause(self.failures))
             return
         self._note(failures=0, served=asked)
