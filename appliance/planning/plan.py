@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from itertools import islice
+from typing import NamedTuple
 
 from appliance import db
 from appliance.content.models import Site
@@ -46,6 +47,7 @@ class Plan:
 def publish_all(site: Site, theme: Theme, *, ageing: float, reason: str) -> Plan:
     """Bring the artifacts up to the content and enqueue every one of them, and what is to be deleted."""
     with db.write():
+        _take(site)
         plan = refresh(site, theme)
         select = f"{_JOBS} ORDER BY a.id"
         plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason=reason)
@@ -73,31 +75,60 @@ def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
     another site.
     """
     with db.write():
-        causes, known = _causes(site), _made_with(site)
-        if not causes and known == theme.digest:
+        taken, known = _take(site), _made_with(site)
+        if not taken and known == theme.digest:
             return _ask_again(site, ageing)
-        plan = refresh(site, theme)
+        if known == theme.digest and all(change.subject == "comment" for change in taken):
+            plan = Plan(site.name, wanted=_count(site))  # what somebody says makes no file and moves none
+        else:
+            plan = refresh(site, theme)
         conflicts = known == theme.digest + _WITH_FAULTS
-        causes = causes or [Cause("conflicts resolved" if conflicts else "theme edited")]
+        causes = _causes(taken) or [Cause("conflicts resolved" if conflicts else "theme edited")]
+        touched = list({change.entry: None for change in reversed(taken) if change.entry is not None})[:_TOUCHED]
+        first = _TOUCHED_FIRST.format(entries=db.marks(len(touched)) or "NULL")
         plan.answers = store.enqueue_selected(
-            PUBLISH, f"{_JOBS} ORDER BY {_TOUCHED_FIRST}, a.id", [site.id, site.id], ageing=ageing, causes=causes
+            PUBLISH, f"{_JOBS} ORDER BY {first}, a.id", [site.id, *touched], ageing=ageing, causes=causes
         )
         _mark_planned(site, theme, plan)
     return plan
 
 
+class _Change(NamedTuple):
+    id: int
+    what: str
+    actor: str
+    subject: str
+    entry: int | None
+
+
+def _take(site: Site) -> list[_Change]:
+    """Take the changes that are not planned yet, in order; they count as planned when this transaction is committed.
+
+    To be called before anything is read to plan from: what is committed later is then left for the next planning,
+    rather than marked and never seen.
+    """
+    db.in_turn(f"planning {site.id}")
+    rows = db.execute(
+        """UPDATE change SET planned = true WHERE site_id = ? AND NOT planned
+           RETURNING id, what, actor, subject, entry_id""",
+        [site.id],
+    )
+    return sorted(_Change(*row) for row in rows.fetchall())
+
+
 #: Causes that a job remembers of one planning; what else happened before them is counted as one more.
 _CAUSES = 4
+#: Entries whose pages come first, the latest of those that were changed.
+_TOUCHED = 1000
 
 
-def _causes(site: Site) -> list[Cause]:
-    """What happened since the last planning, the latest last: one cause for each (what, actor)."""
-    rows = db.execute(
-        """SELECT what, actor, MAX(id), COUNT(*) FROM change WHERE site_id = ? AND NOT planned
-           GROUP BY what, actor ORDER BY MAX(id)""",
-        [site.id],
-    ).fetchall()
-    causes = [Cause(*row) for row in rows]
+def _causes(changes: Sequence[_Change]) -> list[Cause]:
+    """One cause for each (what, actor), the latest last."""
+    found: dict[tuple[str, str], Cause] = {}
+    for change in changes:
+        known = found.pop((change.what, change.actor), None)
+        found[change.what, change.actor] = Cause(change.what, change.actor, change.id, known.times + 1 if known else 1)
+    causes = list(found.values())
     earlier = causes[:-_CAUSES]
     if not earlier:
         return causes
@@ -113,11 +144,7 @@ WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
 
 
-_TOUCHED_FIRST = """
-CASE WHEN a.type IN ('entry', 'page') AND a.subject IN (
-    SELECT c.entry_id FROM change c WHERE c.site_id = ? AND NOT c.planned AND c.entry_id IS NOT NULL)
-THEN 0 ELSE 1 END
-"""
+_TOUCHED_FIRST = "CASE WHEN a.type IN ('entry', 'page') AND a.subject IN ({entries}) THEN 0 ELSE 1 END"
 
 
 def refresh(site: Site, theme: Theme) -> Plan:
@@ -252,7 +279,6 @@ _WITH_FAULTS = " with faults"
 
 
 def _mark_planned(site: Site, theme: Theme, plan: Plan) -> None:
-    db.execute("UPDATE change SET planned = true WHERE site_id = ? AND NOT planned", [site.id])
     db.execute(
         "INSERT INTO planned (site_id, theme_digest) VALUES (?, ?)"
         " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.config import Config
-from bench import contention
+from bench.queueing import contention
 
 
 @pytest.mark.slow
