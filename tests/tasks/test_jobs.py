@@ -15,7 +15,7 @@ from appliance import config as settings
 from appliance import publishing
 from appliance.queue import store
 from appliance.queue.requests import Cause
-from appliance.tasks import job_views, namespace
+from appliance.tasks import job_views, namespace, reference
 from appliance.tasks.program import ApplianceProgram, with_words_aside
 
 Typed = Callable[..., str]
@@ -55,8 +55,9 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def typed(queue: None, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(queue: None, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
     """Runs a command line; returns what it printed; its exit status must be that expected."""
+    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
 
     def run(line: str, *words: str, status: int = 0) -> str:
         code = 0
@@ -68,7 +69,9 @@ def typed(queue: None, capsys: pytest.CaptureFixture[str]) -> Typed:
         assert code == status, told + error
         return told + error
 
-    return run
+    yield run
+    for task, texts in help_of.items():  # which a parser uses up
+        task.help = texts
 
 
 def listed(typed: Typed, options: str) -> list[str]:
