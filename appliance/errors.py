@@ -12,6 +12,10 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     │   └── PictureFailure        1   the picture it is a copy of cannot be decoded: neither can it here
     ├── LostLease                 1   somebody else owns the job now
     ├── QueueError                1   a kind, a job or a periodic task makes no sense
+    ├── MailError                 1   mail could not be sent, perhaps it can be later
+    │   └── MailRefused           1   it was refused for good, or cannot be sent as it is
+    ├── PurgeError                1   a cache did not drop what it was told to, perhaps it will later
+    │   └── PurgeRefused          1   it will not, as it is set up
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     ├── DeliveryError             2   a target could not be brought up to the journal
     │   └── TargetBusy            2   somebody else is writing to it: not a failure, try again
@@ -82,6 +86,22 @@ class LostLease(ApplianceError):  # noqa: N818 - the event, as the design names 
 
 class QueueError(ApplianceError):
     """A kind of work, a job's payload or a periodic task makes no sense."""
+
+
+class MailError(ApplianceError):
+    """Mail could not be sent. Trying again may help."""
+
+
+class MailRefused(MailError):  # noqa: N818 - what the server did
+    """Mail was refused for good, or cannot be sent as it is: trying again cannot help."""
+
+
+class PurgeError(ApplianceError):
+    """A cache did not drop what it was told to. Trying again may help."""
+
+
+class PurgeRefused(PurgeError):  # noqa: N818 - what the cache did
+    """A cache does not take such requests from here: trying again cannot help until it is set up for them."""
 
 
 class DocrootError(ApplianceError):

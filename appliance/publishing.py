@@ -15,7 +15,8 @@ from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content import schedule, sites
 from appliance.content.models import Site
-from appliance.errors import ConfigError
+from appliance.errors import ApplianceError, ConfigError
+from appliance.mailing import notices
 from appliance.planning import plan as planning
 from appliance.planning.plan import Plan
 from appliance.planning.theme import Theme
@@ -75,12 +76,37 @@ def publish(
     plans = []
     for name, theme in loaded.items():
         site = Site.get(Site.name == name)
-        schedule.turn(site)
-        ageing = config.queue.ageing
-        if patterns:
-            plans.append(planning.publish_matching(site, theme, patterns, ageing=ageing, reason="asked by path"))
-        elif everything:
-            plans.append(planning.publish_all(site, theme, ageing=ageing, reason="asked for everything"))
-        else:
-            plans.append(planning.publish_changes(site, theme, ageing=ageing))
+        with db.write():  # what is due, its jobs and the mail about it are there together or not at all
+            schedule.turn(site)
+            plans.append(_plan(config, site, theme, everything, patterns))
+            notices.ask(config, site)
     return plans
+
+
+def publish_due(config: Config) -> int:
+    """Publish and withdraw the entries that are due, and enqueue their jobs; returns how many jobs.
+
+    Raises:
+        ApplianceError: a site cannot be published; the others are.
+    """
+    jobs, now, faults = 0, db.now(), []
+    for site in config.sites:
+        due = schedule.next_turn([site.name])
+        if due is None or due > now:
+            continue
+        try:
+            jobs += sum(sum(plan.answers.values()) for plan in publish(config, [site.name]))
+        except ApplianceError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+    return jobs
+
+
+def _plan(config: Config, site: Site, theme: Theme, everything: bool, patterns: Sequence[str]) -> Plan:
+    ageing = config.queue.ageing
+    if patterns:
+        return planning.publish_matching(site, theme, patterns, ageing=ageing, reason="asked by path")
+    if everything:
+        return planning.publish_all(site, theme, ageing=ageing, reason="asked for everything")
+    return planning.publish_changes(site, theme, ageing=ageing)

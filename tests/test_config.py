@@ -34,9 +34,7 @@ def refused(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
     assert caught.value.exit_code == 3
-    assert str(caught.value).splitlines() == [
-        f"{tmp_path / 'appliance.toml'}: {f}" for f in caught.value.faults
-    ]
+    assert str(caught.value).splitlines() == [f"{tmp_path / 'appliance.toml'}: {f}" for f in caught.value.faults]
     return caught.value.faults
 
 
@@ -109,8 +107,8 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "queue.retries: must be a whole number, without quotes, not true",
         "delivery.ssh_key: “id_ed25519” is relative; write the absolute path, beginning with /",
         'delivery.timeout: must be a whole number, without quotes, not "1"',
-        "worker: unknown key; remove it, or use one of assets, database, delivery, docroot, host, publishing_hosts, queue, "
-        "sites, staging, targets",
+        "worker: unknown key; remove it, or use one of assets, caches, database, delivery, docroot, host, mail, "
+        "publishing_hosts, queue, schedule, sites, staging, targets",
         "sites: the name “blog” is used twice; give each its own",
         "sites: the folder “” (the docroot itself) is used twice; give each its own",
     ]
@@ -133,9 +131,7 @@ def test_contradictions_are_told_beside_other_faults(tmp_path: Path) -> None:
 
 def test_an_unknown_key_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
     assert refused(tmp_path, 'docrot = "/srv/x"\n' + GOOD) == ["docrot: unknown key; did you mean docroot?"]
-    assert refused(tmp_path, GOOD + "[queue]\nworker = 3\n") == [
-        "queue.worker: unknown key; did you mean workers?"
-    ]
+    assert refused(tmp_path, GOOD + "[queue]\nworker = 3\n") == ["queue.worker: unknown key; did you mean workers?"]
     assert refused(tmp_path, 'path = "/x"\nquoue = 1\n' + GOOD) == [
         "path: unknown key; remove it",
         "quoue: unknown key; did you mean queue?",
@@ -170,16 +166,10 @@ def test_a_table_where_a_list_of_tables_belongs_is_refused(tmp_path: Path) -> No
     assert refused(tmp_path, "") == ["docroot: is missing; add it", "sites: is missing; add it"]
 
 
-@pytest.mark.parametrize(
-    "docroot", ["/", "//", "/etc", "//etc", "/etc/", "/etc/www", "/proc/1/root", "/home", "/tmp"]
-)
+@pytest.mark.parametrize("docroot", ["/", "//", "/etc", "//etc", "/etc/", "/etc/www", "/proc/1/root", "/home", "/tmp"])
 def test_a_system_folder_is_no_docroot(tmp_path: Path, docroot: str) -> None:
-    (fault,) = refused(
-        tmp_path, GOOD.replace("/srv/www", docroot, 1).replace("front1.example.org:/srv/www", "front1")
-    )
-    assert re.fullmatch(
-        r"docroot: “/.*” is a system folder; name a folder made for the site, such as /srv/www", fault
-    )
+    (fault,) = refused(tmp_path, GOOD.replace("/srv/www", docroot, 1).replace("front1.example.org:/srv/www", "front1"))
+    assert re.fullmatch(r"docroot: “/.*” is a system folder; name a folder made for the site, such as /srv/www", fault)
 
 
 @pytest.mark.parametrize("docroot", ["./www", "www", "", "~/www", "/srv/../etc", "/srv/www\\u0000"])
@@ -243,9 +233,7 @@ def test_two_targets_are_two_places(tmp_path: Path) -> None:
     assert len(read(tmp_path, GOOD + twin + "port = 2222\n").targets) == 2
 
 
-@pytest.mark.parametrize(
-    "line", ['database = "/srv/www/a.db"', 'assets = "/srv/www/a"', 'staging = "/srv/www/.tmp"']
-)
+@pytest.mark.parametrize("line", ['database = "/srv/www/a.db"', 'assets = "/srv/www/a"', 'staging = "/srv/www/.tmp"'])
 def test_nothing_private_lies_in_the_docroot(tmp_path: Path, line: str) -> None:
     (fault,) = refused(tmp_path, line + GOOD)
     assert fault.startswith(line.split()[0] + ": ")

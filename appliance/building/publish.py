@@ -21,9 +21,10 @@ from appliance.building.artifacts import Made, find
 from appliance.building.builder import Builder, Make
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
-from appliance.delivery import journal
+from appliance.delivery import journal, purge
 from appliance.errors import PictureFailure, TemplateFailure, ThemeError
 from appliance.planning.plan import PUBLISH
+from appliance.queue.kinds import registry
 from appliance.queue.retry import RetryPolicy
 from appliance.queue.store import Claim
 from appliance.queue.worker import Desk, Kind
@@ -37,6 +38,9 @@ def kind(config: Config, docroot: Docroot) -> Kind:
     """The publishing kind for this host."""
     retry = RetryPolicy(retries=config.queue.retries, hopeless=(TemplateFailure, PictureFailure, ThemeError))
     return Kind(PUBLISH, Publisher(config, docroot).perform, retry)
+
+
+registry.add(PUBLISH, lambda config: kind(config, Docroot(config.docroot, config.staging_folder)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Publisher:
     """Performs publishing jobs."""
 
     def __init__(self, config: Config, docroot: Docroot) -> None:
+        self._config = config
         self._origin = config.host_name
         self._docroot = docroot
         self._builder = Builder(config)
@@ -162,6 +167,8 @@ class Publisher:
             ],
             self._origin,
         )
+        if not self._config.targets:  # else the caches hear of it when all targets show it
+            purge.ask(self._config)
 
 
 def _raise(error: Exception) -> NoReturn:

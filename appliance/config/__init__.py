@@ -13,13 +13,17 @@ from appliance.config.sections import (
     SiteSettings,
     TargetSettings,
 )
+from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
 
 __all__ = [
     "FILE_NAME",
     "SYSTEM_FILE",
+    "CacheSettings",
     "Config",
     "DeliverySettings",
+    "MailSettings",
     "QueueSettings",
+    "ScheduleSettings",
     "SiteSettings",
     "TargetSettings",
     "check",

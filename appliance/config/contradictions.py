@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from appliance.config.sections import SiteSettings, TargetSettings
+    from appliance.config.services import CacheSettings
 
 
 def contradictions(
@@ -15,6 +16,7 @@ def contradictions(
     sites: Sequence[SiteSettings],
     targets: Sequence[TargetSettings],
     kept: Mapping[str, Path],
+    caches: Sequence[CacheSettings] = (),
 ) -> Iterator[str]:
     """One sentence for each contradiction; an absent docroot and empty names are passed over.
 
@@ -23,6 +25,7 @@ def contradictions(
     yield from _twice("sites", "name", [site.name for site in sites])
     yield from _twice("sites", "folder", [site.folder.strip("/") for site in sites])
     yield from _twice("targets", "name", [target.name for target in targets])
+    yield from _twice("caches", "name", [cache.name for cache in caches])
     # One address behind two ports or two jump hosts is two places.
     ways = [(target.address, (target.port, target.ssh_options)) for target in targets]
     yield from _twice("targets", "address", [way[0] for way in ways if ways.count(way) > 1])

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from appliance.config.contradictions import contradictions
+from appliance.config.section import Section as _Section
+from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
 from appliance.config.values import (
     ADDRESS,
     AbsolutePath,
@@ -26,10 +28,6 @@ from appliance.errors import ConfigError
 
 #: What the settings file is called.
 FILE_NAME = "appliance.toml"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class SiteSettings(_Section):
@@ -176,11 +174,16 @@ class Config(_Section):
     delivery: DeliverySettings = Field(
         default_factory=lambda: DeliverySettings(), description="How changes travel to the targets."
     )
+    schedule: ScheduleSettings = Field(
+        default_factory=lambda: ScheduleSettings(), description="When periodic tasks run."
+    )
+    mail: MailSettings = Field(default_factory=lambda: MailSettings(), description="How mail is sent to authors.")
+    caches: list[CacheSettings] = Field(default_factory=list, description="Caches that are told what to drop.")
     path: AnyPath = Field(Path(FILE_NAME), exclude=True, repr=False, description="The file these settings came from.")
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        found = list(contradictions(self.docroot, self.sites, self.targets, self._kept()))
+        found = list(contradictions(self.docroot, self.sites, self.targets, self._kept(), self.caches))
         if len(set(self.publishing_hosts)) > 1 and not self.database_url:
             found.append(
                 "database: several publishing hosts cannot share an SQLite file; write postgresql://user@host/name,"

@@ -6,7 +6,7 @@ planned, nothing is planned that was rolled back.
 
 from __future__ import annotations
 
-from appliance import clock
+from appliance import clock, db
 from appliance.content.models import Change, Site
 
 
@@ -31,4 +31,23 @@ def record(
         subject=subject,
         subject_id=subject_id,
         entry_id=entry_id,
+        told=subject != "comment",
     ).execute()
+
+
+def prune(older_than: float, most: int = 2000) -> int:
+    """Remove changes that are planned and told and so many seconds old; returns how many.
+
+    At most `most` go in one transaction, so that nobody waits for long.
+    """
+    before, removed = int(clock.now() - older_than), 0
+    while True:
+        with db.write():
+            gone = db.execute(
+                """DELETE FROM change WHERE id IN
+                   (SELECT id FROM change WHERE planned AND told AND at < ? ORDER BY id LIMIT ?) RETURNING id""",
+                [before, most],
+            ).fetchall()
+        removed += len(gone)
+        if len(gone) < most:
+            return removed

@@ -119,6 +119,8 @@ def save(
             order.keep([entry.id])
         if what:
             record(site, f"{entry.kind} {what}", "entry", entry.id, entry.id, actor)
+            if data.status == "scheduled" or data.unpublish_at is not None:
+                db.notify()  # it may be due before anything else is
     return entry, bool(what)
 
 

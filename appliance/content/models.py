@@ -158,6 +158,13 @@ Entry.add_index(
 Entry.add_index(
     Entry.index(Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED)
 )
+# What is due next, for the schedule.
+Entry.add_index(Entry.index(Entry.published_at, name="entry_scheduled", where=SQL("status = 'scheduled'")))
+Entry.add_index(
+    Entry.index(
+        Entry.unpublish_at, name="entry_expiring", where=SQL("status = 'published' AND unpublish_at IS NOT NULL")
+    )
+)
 Entry.add_index(Entry.index(Entry.site, Entry.slug, name="entry_slug"))
 Entry.add_index(Entry.index(Entry.site, Entry.address, name="entry_address", where=SQL("address IS NOT NULL")))
 
@@ -302,8 +309,11 @@ class Change(Table):
     #: The entry concerned, when there is one.
     entry_id = IntegerField(null=True)
     planned = BooleanField(default=False)
+    #: Whether people who shall hear of it are, by a job on the queue; nobody waits to hear of most.
+    told = BooleanField(default=True)
 
 
+Change.add_index(Change.index(Change.site, Change.id, name="change_untold", where=SQL("NOT told")))
 Change.add_index(Change.index(Change.site, Change.id, name="change_unplanned", where=SQL("NOT planned")))
 
 #: Parents before children, as they are created.

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from appliance import db
 from appliance.content import changes, order
 from appliance.content.models import Site
+
+
+def next_turn(names: Sequence[str]) -> int | None:
+    """When the next entry of the named sites is to be published or withdrawn, on the database's clock.
+
+    In the past when that is due already; None when there is none.
+    """
+    sites = f"site_id IN (SELECT id FROM site WHERE name IN ({db.marks(len(names))}))"
+    row = db.execute(
+        f"""SELECT (SELECT MIN(published_at) FROM entry WHERE status = 'scheduled' AND {sites}),
+                   (SELECT MIN(unpublish_at) FROM entry
+                    WHERE status = 'published' AND unpublish_at IS NOT NULL AND {sites})""",
+        [*names, *names],
+    ).fetchone()
+    return min((moment for moment in row if moment is not None), default=None)
 
 
 def turn(site: Site) -> int:

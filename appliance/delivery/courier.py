@@ -18,7 +18,7 @@ from peewee import PeeweeException
 
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import cursors, journal
+from appliance.delivery import cursors, journal, purge
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.rsync import Push, Rsync, preflight
 from appliance.delivery.ssh import Channel, PrivateFolder
@@ -52,8 +52,17 @@ class Wake(Protocol):
 class Courier:
     """Brings one target level, and again whenever it is nudged."""
 
-    def __init__(self, target: Target, channel: Channel | None, stop: threading.Event, report: Report) -> None:
+    def __init__(
+        self,
+        target: Target,
+        channel: Channel | None,
+        stop: threading.Event,
+        report: Report,
+        confirmed: Callable[[], object] = lambda: None,
+    ) -> None:
         self.target = target
+        #: Called inside each transaction that moves the cursor.
+        self._confirmed = confirmed
         #: Failed pushes since the last that succeeded.
         self.failures = 0
         self._channel = channel
@@ -125,14 +134,16 @@ class Courier:
                     self._failed(origin, error, len(stretch.changes))
                 raise
             self._report(_line(self.target, [c.path for c in stretch.changes], push))
-        cursors.confirm(
-            self.target,
-            origin,
-            stretch.through,
-            files=push.files + push.deleted,
-            bytes=push.bytes,
-            seconds=push.seconds,
-        )
+        with db.write():
+            cursors.confirm(
+                self.target,
+                origin,
+                stretch.through,
+                files=push.files + push.deleted,
+                bytes=push.bytes,
+                seconds=push.seconds,
+            )
+            self._confirmed()
         return True
 
     def _failed(self, origin: str, error: Exception, changes: int) -> None:
@@ -181,9 +192,12 @@ class Courier:
 class Couriers:
     """All couriers of this host. A context manager: they run inside it, nothing of them is left after it."""
 
-    def __init__(self, chosen: Sequence[Target], report: Report = silence) -> None:
+    def __init__(
+        self, chosen: Sequence[Target], report: Report = silence, confirmed: Callable[[], object] = lambda: None
+    ) -> None:
         self._targets = list(chosen)
         self._report = report
+        self._confirmed = confirmed
         self._stop = threading.Event()
         self._folder: PrivateFolder | None = None
         self._couriers: list[Courier] = []
@@ -232,7 +246,7 @@ class Couriers:
         if target.host:
             self._folder = self._folder or PrivateFolder(target.delivery)
             channel = Channel(target, self._folder.path, number)
-        return Courier(target, channel, self._stop, self._report)
+        return Courier(target, channel, self._stop, self._report, self._confirmed)
 
 
 def run(config: Config, stop: threading.Event, wake: Wake, report: Report = silence) -> None:
@@ -241,7 +255,7 @@ def run(config: Config, stop: threading.Event, wake: Wake, report: Report = sile
     Raises:
         DeliveryError: this host cannot push at all: rsync is missing or too old, no temporary folder.
     """
-    with Couriers(targets(config), report) as couriers:
+    with Couriers(targets(config), report, lambda: purge.ask(config)) as couriers:
         while not stop.is_set():
             if wake.wait(0.5):
                 couriers.nudge()

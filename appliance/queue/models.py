@@ -146,5 +146,9 @@ class Periodic(Table):
     #: The due time that was served last; the next one follows from the schedule, not from when it ran.
     due_at = DoubleField()
     done_at = DoubleField(null=True)
+    #: Host and process id of who served it last.
     host = TextField(default="")
+    #: Until when a run goes on unless renewed; null between runs.
+    lease_until = DoubleField(null=True)
+    #: Why the last run failed; null when it did not.
     error = TextField(null=True)

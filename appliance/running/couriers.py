@@ -6,10 +6,11 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import courier
+from appliance.delivery import courier, purge
 from appliance.delivery.targets import targets
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import Presence
@@ -43,11 +44,13 @@ class _Post:
 
     def push(self, *, settle: bool) -> None:
         """Push what is published until told to stop; then, when `settle`, until every target has what there is."""
-        while not self.ending() and not self.gone():
-            if self.presence.paused:
+        while not self.gone():
+            if self.presence.paused and not self.ending():
                 self._rest("paused", 1.0)
                 continue
-            with courier.Couriers(targets(self._config), self._told) as self._couriers:
+            # Also when told to stop already: what was published before is still to be brought.
+            confirmed = partial(purge.ask, self._config)
+            with courier.Couriers(targets(self._config), self._told, confirmed) as self._couriers:
                 self._couriers.nudge()
                 while not (self.ending() or self.gone() or self.presence.paused):
                     if self._rest("keeping targets level", 0.5):
@@ -55,6 +58,8 @@ class _Post:
                 if settle and self.stop.is_set() and not self.gone():
                     self.presence.doing = "bringing targets level"
                     self._couriers.settle()
+            if self.ending():
+                return
 
     def await_other(self) -> None:
         """Wait until the courier of another process has every target level, or reports why not."""

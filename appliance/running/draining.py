@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from appliance import clock, db
 from appliance.config import Config
@@ -15,10 +16,13 @@ from appliance.queue import store
 from appliance.queue.supervisor import Supervisor, on_signals
 from appliance.queue.wakeup import DatabaseWake
 from appliance.running.host import Upkeep, preflight
-from appliance.running.mains import COURIER, Shift, mains
+from appliance.running.mains import COURIER, Shift, kinds_done, mains
 
 #: Seconds between two looks at how far a drain has come.
 _LOOK = 0.05
+
+#: Seconds; a retry that is further off is left to another time.
+_PATIENCE = 30.0
 
 #: Told now and then: jobs ended, jobs known of, targets that are behind.
 Progress = Callable[[int, int, int], None]
@@ -70,6 +74,10 @@ def drain(
         workers or config.queue.workers, limit or config.queue.limit or None, pushing="settling", report=report
     )
     outcome = _run(config, shift, progress)
+    if config.caches and config.targets and shift.limit is None and not outcome.stopped:
+        # What the couriers delivered last, the caches have yet to drop.
+        outcome.done += _run(config, Shift(0, once=True), _no_progress).done
+        outcome.failed = [(key, message) for _, key, message in store.failures()]
     outcome.targets = courier.status(targets(config))
     return outcome
 
@@ -105,7 +113,7 @@ def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
     with on_signals(interrupt):
         supervisor.start()
         try:
-            outcome.done = _until_done(supervisor, upkeep, wake, progress, shift)
+            outcome.done = _until_done(config, supervisor, upkeep, wake, progress, shift)
         finally:
             supervisor.stop(signal.SIGINT if outcome.stopped else signal.SIGTERM)
             while supervisor.tend():
@@ -118,14 +126,17 @@ def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
     return outcome
 
 
-def _until_done(supervisor: Supervisor, upkeep: Upkeep, wake: DatabaseWake, progress: Progress, shift: Shift) -> int:
+def _until_done(
+    config: Config, supervisor: Supervisor, upkeep: Upkeep, wake: DatabaseWake, progress: Progress, shift: Shift
+) -> int:
     """Wait for the queue to be empty, or for the workers to have ended of their own; returns the jobs ended."""
-    total = left = store.outstanding()
+    left_to_do = partial(store.outstanding, kinds_done(config, shift), _PATIENCE)
+    total = left = left_to_do()
     ending = shift.once or shift.limit is not None
     while supervisor.tend():
         upkeep.tend(supervisor)
         with db.tolerant():
-            left = store.outstanding()
+            left = left_to_do()
             total = max(total, left)
             progress(total - left, total, 0)
             if (left == 0 and not shift.once) or (ending and supervisor.over(but=COURIER)):
@@ -133,5 +144,5 @@ def _until_done(supervisor: Supervisor, upkeep: Upkeep, wake: DatabaseWake, prog
         clock.sleep(_LOOK / 5)
         wake.wait(_LOOK)
     with db.tolerant():
-        left = store.outstanding()
+        left = left_to_do()
     return total - left

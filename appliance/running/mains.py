@@ -11,17 +11,22 @@ from typing import Literal
 
 from appliance import db
 from appliance.building import publish as publishing_kind
-from appliance.building.docroot import Docroot
 from appliance.config import Config
-from appliance.delivery import courier
+from appliance.delivery import courier, purge
+from appliance.mailing import notices
 from appliance.queue.heartbeat import Heartbeat
+from appliance.queue.kinds import registry
 from appliance.queue.processes import Presence
 from appliance.queue.supervisor import REPLACE, on_signals, orphaned
 from appliance.queue.wakeup import DatabaseWake
 from appliance.queue.worker import Worker
 from appliance.running.couriers import courier_main
+from appliance.running.scheduling import schedule_main
 
-COURIER = "courier"
+COURIER, ERRANDS, SCHEDULE = "courier", "errands", "schedule"
+
+#: What performs each kind of work there is. That their modules are loaded here is what registers them.
+KINDS = (publishing_kind.kind, notices.send, purge.purge)
 
 _NUMBER = struct.Struct("q")
 
@@ -64,11 +69,15 @@ class Tally:
 def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
     """Main functions of the workers and, if wanted and there are targets, of the courier, by name."""
     found: dict[str, Callable[[], int]] = {}
-    tally = Tally(shift.workers)
+    tally = Tally(shift.workers + 1)
     for number in range(shift.workers):
         share = None if shift.limit is None else shift.limit // shift.workers + (number < shift.limit % shift.workers)
         if share != 0:
             found[f"worker-{number + 1}"] = partial(_worker_main, config, shift, share, tally, number)
+    if runs_errands(config, shift):
+        found[ERRANDS] = partial(_worker_main, config, shift, None, tally, shift.workers, apart=True)
+    if shift.pushing == "lasting":
+        found[SCHEDULE] = partial(schedule_main, config, keeper=shift.keeper)
     if config.targets and shift.pushing:
         found[COURIER] = partial(
             courier_main, config, shift.report, settle=shift.pushing == "settling", keeper=shift.keeper
@@ -76,12 +85,24 @@ def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
     return found
 
 
-def _worker_main(config: Config, shift: Shift, share: int | None, tally: Tally, place: int) -> int:
+def runs_errands(config: Config, shift: Shift) -> bool:
+    """Whether there is a worker for what waits for other machines, so that publishing never does."""
+    return shift.limit is None and bool(config.mail.host or config.caches)
+
+
+def kinds_done(config: Config, shift: Shift) -> list[str]:
+    """The names of the kinds somebody works on."""
+    return registry.names() if runs_errands(config, shift) else registry.names(apart=False)
+
+
+def _worker_main(
+    config: Config, shift: Shift, share: int | None, tally: Tally, place: int, *, apart: bool = False
+) -> int:
     """Perform jobs until told to stop, or until this worker and those it follows have ended `share` of them."""
     opened = db.open_database(config)
     presence = Presence("worker", config.host_name, shift.keeper)
     presence.enter()
-    kinds = [publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))]
+    kinds = registry.make(config, apart=apart)
     wake = DatabaseWake(lambda: worker.stopping())
     worker = Worker(presence.name, kinds, config.queue, wake, orphaned(), presence)
     left = None if share is None else share - tally[place]

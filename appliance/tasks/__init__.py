@@ -5,12 +5,12 @@ from __future__ import annotations
 from invoke import Collection
 
 from appliance import __version__
-from appliance.tasks import bench, content, demo, house, jobs, processes, publish, site
+from appliance.tasks import bench, content, demo, house, jobs, periodic, processes, publish, site
 from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
 namespace = Collection(
-    publish.publish, publish.drain, publish.work, publish.status,
+    publish.publish, publish.drain, publish.work, publish.status, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench,
     Collection("site", site.init),

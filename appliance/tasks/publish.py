@@ -26,6 +26,7 @@ from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
 from appliance.planning.plan import Plan
 from appliance.queue import store
+from appliance.queue.kinds import registry
 from appliance.queue.models import ANSWERS
 from appliance.tasks.console import command, leave, opened, out, tell, tell_json, tell_table, warn
 
@@ -173,13 +174,16 @@ def _tell_drained(drained: running.Drained, seconds: float) -> None:
 def status(_context: Context, json: bool = False, verbose: bool = False) -> None:
     """Say what is on the queue, what failed, and how far each target is."""
     with opened() as (config, _):
-        counts, failed = store.counts(), store.failures()
+        counts, failed, unknown = store.counts(), store.failures(), registry.unknown()
         states = courier.status(targets(config))
     if json:
         failures = [{"kind": kind, "key": key, "error": message} for kind, key, message in failed]
-        tell_json({"jobs": counts, "failed": failures, "targets": [target_json(t) for t in states]})
+        known = {"jobs": counts, "failed": failures, "unknown": unknown}
+        tell_json({**known, "targets": [target_json(t) for t in states]})
         return
     tell("jobs: " + ", ".join(f"{number:,} {state}" for state, number in counts.items()))
+    for kind, number in unknown.items():
+        tell(f"left alone: {number:,} of the kind “{kind}”, which this release does not know")
     for _, key, message in failed:
         tell(f"failed: {key}: {message}")
     for target in states:

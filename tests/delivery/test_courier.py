@@ -402,6 +402,7 @@ def test_run_pushes_when_it_is_woken_and_ends_when_told(publisher: Publisher, fr
 
     class Settings:
         docroot, delivery, targets = publisher.docroot, publisher.delivery, [front.settings()]
+        caches: tuple[()] = ()
 
     def serve() -> None:
         courier.run(Settings(), stop, Woken())  # type: ignore[arg-type]

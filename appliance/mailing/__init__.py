@@ -1,0 +1,1 @@
+"""Mail to people: what is said, to whom, and how it reaches an SMTP server."""

@@ -1,0 +1,226 @@
+"""The periodic tasks of an installation, run as the schedule runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance import db, housekeeping
+from appliance.building.verification import Verified, verify
+from appliance.config import Config
+from appliance.content import comments, entries, schedule
+from appliance.content.entries import EntryData
+from appliance.content.models import Change
+from appliance.queue import store
+from appliance.queue.requests import Request, enqueue
+from appliance.queue.schedule import Schedule
+from appliance.queue.wakeup import DatabaseWake
+from tests.workshop import Workshop, archive, index, workshop
+
+THEME = archive("entry", "{slug}.html", more="preferred = true") + index("index.html")
+DAY = 86_400
+
+
+@pytest.fixture
+def shop(database: Config, tmp_path: Path) -> Iterator[Workshop]:
+    """A site on each database in turn, with one entry published."""
+    with workshop(tmp_path, THEME, database=database.database) as made:
+        made.save("Old")
+        made.run()
+        yield made
+        db.backend().now_at(0.0)
+
+
+def serving(shop: Workshop) -> Schedule:
+    return housekeeping.scheduler(shop.config)
+
+
+def run(shop: Workshop) -> dict[str, Any]:
+    return {ran.name: ran.error or ran.did for ran in serving(shop).run_due()}
+
+
+def clock_to(moment: float) -> None:
+    db.backend().now_at(moment - time.time())
+
+
+def plan_entry(shop: Workshop, at: int, until: int | None = None) -> None:
+    data = EntryData(title="Soon", slug="soon", published_at=at, unpublish_at=until, status="scheduled")
+    entries.save(shop.site, data)
+
+
+@pytest.mark.conformance("D6")
+def test_entries_are_published_and_withdrawn_at_their_second(shop: Workshop) -> None:
+    now = int(db.now())
+    plan_entry(shop, now + 60, now + 90)
+    shop.run()
+    run(shop)
+    assert "soon.html" not in shop.paths()
+    assert schedule.next_turn(["blog"]) == now + 60
+    clock_to(now + 59.8)
+    assert "scheduled" not in run(shop)
+    clock_to(now + 60.1)
+    assert run(shop)["scheduled"].endswith(" jobs")
+    shop.drain()
+    assert shop.text("index.html") == "Soon;Old;"
+    assert (shop.docroot / "soon.html").is_file()
+    clock_to(now + 90.1)
+    assert "scheduled" in run(shop)
+    shop.drain()
+    assert shop.text("index.html") == "Old;"
+    assert not (shop.docroot / "soon.html").exists()
+    assert schedule.next_turn(["blog"]) is None
+
+
+def test_an_entry_is_published_within_the_second_by_a_schedule_that_slept(shop: Workshop) -> None:
+    """It is saved while the schedule sleeps, and due after that."""
+    run(shop)
+    here, there = os.pipe()
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            db.open_database(shop.config)
+            wake = DatabaseWake()
+            asked = serving(shop)
+            os.write(there, b"!")
+            done: list[str] = []
+
+            def stopping() -> bool:
+                found = db.execute("SELECT 1 FROM job WHERE state = 'pending'").fetchone()
+                done.append("x") if found else None
+                return bool(done)
+
+            asked.run(stopping, wake)
+            code = 0
+        finally:
+            os._exit(code)
+    os.read(here, 1)
+    due = int(db.now()) + 2
+    plan_entry(shop, due)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    (at,) = db.execute("SELECT MIN(created_at) FROM job WHERE state = 'pending'").fetchone()
+    assert 0 <= at - due < 1.0
+
+
+def test_a_site_that_cannot_be_published_is_told_and_stays_due(shop: Workshop) -> None:
+    plan_entry(shop, int(db.now()) - 5)
+    manifest = shop.folder / "theme" / "theme.toml"
+    whole = manifest.read_text("utf-8")
+    manifest.write_text("nonsense", "utf-8")
+    assert "theme.toml" in run(shop)["scheduled"]
+    assert schedule.next_turn(["blog"]) is not None  # not half done
+    manifest.write_text(whole, "utf-8")
+    assert "scheduled" not in run(shop)  # after a pause
+    clock_to(time.time() + 31)
+    assert "scheduled" in run(shop)
+    assert schedule.next_turn(["blog"]) is None
+
+
+def test_rows_nobody_needs_are_removed(shop: Workshop) -> None:
+    for number in range(3):
+        shop.save("Old", entry=entries.Entry.get(), text=f"{number}")
+        shop.run()
+    enqueue("strange", [Request("waits")], ageing=60.0)
+    enqueue("publish", [Request("broken")], ageing=60.0)
+    (broken,) = store.claim("here:9", ["publish"], 1, 30.0)
+    store.fail(broken, store.Fault("OSError", "It cannot be.", ""), retry_after=None)
+    before = db.execute("SELECT path, MAX(id) FROM publication GROUP BY path ORDER BY path").fetchall()
+    run(shop)
+    assert store.counts()["done"] > 0  # younger than a week
+    clock_to(time.time() + 8 * DAY)
+    assert "jobs removed" in run(shop)["prune"]
+    counts = store.counts()
+    assert (counts["done"], counts["superseded"], counts["failed"], counts["pending"]) == (0, 0, 1, 1)
+    assert db.execute("SELECT COUNT(*) FROM job_trigger t WHERE NOT EXISTS (SELECT 1 FROM job WHERE id = t.job_id)"
+                      ).fetchone()[0] == 0  # fmt: skip
+    assert db.execute("SELECT path, id FROM publication ORDER BY path").fetchall() == before  # the latest of each
+
+
+def test_changes_are_kept_until_they_are_planned_and_told(shop: Workshop) -> None:
+    from appliance.content import changes
+
+    assert Change.select().count() > 0
+    comments.add(entries.Entry.get(), "R", "Hello.")
+    Change.update(at=0).execute()
+    changes.prune(DAY)
+    assert [change.what for change in Change.select()] == ["comment added"]
+    shop.publish()
+    changes.prune(DAY)
+    assert Change.select().count() == 0
+
+
+def damage(file: Path, text: str) -> None:
+    """Other bytes of the same size and time."""
+    stat = file.stat()
+    file.write_text(text, "utf-8")
+    os.utime(file, (stat.st_mtime, stat.st_mtime))
+
+
+def test_what_differs_from_what_was_published_is_published_again(shop: Workshop) -> None:
+    whole = shop.tree()
+    assert verify(shop.config) == verify(shop.config, contents=True) == Verified(2, 0)
+    (shop.docroot / "old.html").unlink()
+    (shop.docroot / "index.html").write_text("longer than it was, by far", "utf-8")
+    assert verify(shop.config) == Verified(2, 2)
+    shop.drain()
+    assert shop.tree() == whole
+    assert verify(shop.config) == Verified(2, 0)
+
+
+def test_damage_of_the_same_size_and_time_is_found_by_the_bytes(shop: Workshop) -> None:
+    whole = shop.tree()
+    damage(shop.docroot / "index.html", shop.text("index.html").replace("Old", "Odd"))
+    assert verify(shop.config) == Verified(2, 0)
+    assert verify(shop.config, contents=True) == Verified(2, 1)
+    shop.drain()
+    assert shop.tree() == whole
+
+
+def test_lost_jobs_are_rescued(shop: Workshop) -> None:
+    enqueue("publish", [Request("index.html")], ageing=60.0)
+    assert len(store.claim("dead:1", ["publish"], 1, 30.0)) == 1
+    run(shop)
+    clock_to(time.time() + 61)
+    assert run(shop)["rescue"] == "1 jobs freed"
+    assert store.counts()["running"] == 0
+
+
+def test_each_host_verifies_its_own_docroot(shop: Workshop) -> None:
+    names = [task.name for task in housekeeping.tasks(shop.config)]
+    assert names == ["scheduled", "rescue", "prune", "verify here", "verify-bytes here"]
+    quiet = shop.config.schedule.model_copy(update={"prune": "never", "verify": "never", "verify_bytes": "never"})
+    assert [t.name for t in housekeeping.tasks(shop.config.model_copy(update={"schedule": quiet}))] == names[:2]
+
+
+def test_the_command_runs_what_is_due_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from appliance.tasks import namespace
+    from appliance.tasks.program import ApplianceProgram
+
+    (tmp_path / "appliance.toml").write_text(
+        f'docroot = "{tmp_path}/www"\nhost = "here"\n'
+        '[[sites]]\nname = "blog"\ntitle = "B"\nurl = "https://blog.example/"\n',
+        "utf-8",
+    )
+    monkeypatch.setenv("APPLIANCE_CONFIG", str(tmp_path / "appliance.toml"))
+
+    def command(*words: str) -> str:
+        program = ApplianceProgram(name="appliance", binary="appliance", namespace=namespace, version="0")
+        program.run(["appliance", *words], exit=False)
+        return capsys.readouterr().out
+
+    first = json.loads(command("periodic", "--json"))
+    assert [ran["name"] for ran in first] == ["rescue", "prune", "verify here", "verify-bytes here"]
+    assert {ran["error"] for ran in first} == {None}
+    assert json.loads(command("periodic", "--json")) == []
+    assert "verify here" in command("periodic", "--list")
+    standing = {one["name"]: one for one in json.loads(command("periodic", "--list", "--json"))}
+    assert standing["scheduled"]["next_at"] is None
+    assert standing["prune"]["next_at"] > standing["prune"]["due_at"]
