@@ -54,12 +54,20 @@ class Server:
         )  # fmt: skip
         with (data / "postgresql.conf").open("a") as conf:
             conf.write(f"{_SETTINGS}port={self.port}\nunix_socket_directories='{self._folder}'\n")
-        self._process = subprocess.Popen(
+        self._start = lambda: subprocess.Popen(
             [programs / "postgres", "-D", data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment, cwd=self._folder, start_new_session=True, **as_other,
         )  # fmt: skip
+        self._process = self._start()
         self._await()
         return self
+
+    def restart(self) -> None:
+        """End the server and all its connections, and start it again; returns once it answers."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+        self._process = self._start()
+        self._await()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

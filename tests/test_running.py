@@ -1,32 +1,247 @@
-"""The processes of a publishing host: who counts as dead."""
+"""The processes of a publishing host on each database: drain, work off, and the daemon."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from appliance import db
-from appliance.config import Config
-from appliance.queue import store
-from appliance.queue.store import Request
-from appliance.running import host
+import psycopg
+import pytest
+
+from appliance import clock, db, running
+from appliance.config import Config, QueueSettings
+from appliance.queue import processes, store
+from appliance.queue.wakeup import DatabaseWake
+from tests.postgresql import Server
+from tests.workshop import Workshop, archive, index, tree, workshop
+
+pytestmark = pytest.mark.slow
+
+THEME = archive("entry", "{slug}/index.html") + index("index.html")
 
 
-def test_a_killed_process_nobody_has_reaped_yet_holds_no_jobs(config: Config) -> None:
-    store.enqueue("publish", [Request("a"), Request("b")], ageing=60)
-    sleeper = subprocess.Popen(["sleep", "60"])
+@pytest.fixture
+def shop(database: Config, tmp_path: Path) -> Iterator[Workshop]:
+    with workshop(tmp_path, THEME, database=database.database) as made:
+        yield made
+
+
+def filled(shop: Workshop, entries: int) -> None:
+    for number in range(entries):
+        shop.save(f"Entry {number}")
+    shop.publish()
+
+
+def limited(config: Config, **queue: Any) -> Config:
+    return config.model_copy(update={"queue": QueueSettings(**{"workers": 2, **queue})})
+
+
+def complete(shop: Workshop) -> None:
+    """Every file is there, was published once for each time it changed, and no job or process is left."""
+    assert sorted(shop.tree()) == shop.paths()
+    assert (store.unfinished(), store.failures(), processes.list()) == (0, [], [])
+
+
+def await_that(true: Callable[[], Any], seconds: float = 20) -> Any:
+    end = clock.monotonic() + seconds
+    while not (found := true()):
+        assert clock.monotonic() < end
+        clock.sleep(0.01)
+    return found
+
+
+@contextmanager
+def daemon(config: Config) -> Iterator[int]:
+    """A daemon in a process of its own; yields its process id. It must end well, and soon, when told to."""
+    db.disconnect()
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            db.open_database(config)
+            running.work(config)
+            code = 0
+        finally:
+            os._exit(code)
     try:
-        for worker in (sleeper.pid, os.getpid()):
-            assert store.claim(f"{config.host_name}:{worker}", ["publish"], 1, 1000.0)
-        host.rescue_dead(config)
-        assert len(store.holders()) == 2
-        sleeper.send_signal(signal.SIGKILL)
-        os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and still in the process table
-        host.rescue_dead(config)
-        assert store.holders() == [f"{config.host_name}:{os.getpid()}"]
+        yield pid
     finally:
-        sleeper.kill()
-        sleeper.wait()
-    rows = db.execute("SELECT failures FROM job WHERE state = 'pending'").fetchall()
-    assert [tuple(row) for row in rows] == [(1,)]
+        os.kill(pid, signal.SIGTERM)
+        began = clock.monotonic()
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert clock.monotonic() - began < 5
+
+
+def files(folder: Path) -> set[str]:
+    """The names of all files below `folder`, while others write there."""
+    found = {os.path.relpath(f"{top}/{name}", folder) for top, _, names in os.walk(folder) for name in names}
+    return {name for name in found if ".~tmp~" not in name}
+
+
+def named(role: str) -> list[str]:
+    return [row.name for row in processes.list() if row.role == role]
+
+
+def test_a_drain_leaves_nothing(shop: Workshop) -> None:
+    filled(shop, 120)
+    drained = running.drain(limited(shop.config))
+    assert (drained.exit_code, drained.done) == (0, 121)
+    complete(shop)
+    assert len(shop.journal()) == 121
+
+
+def test_working_off_waits_for_no_retry(shop: Workshop) -> None:
+    filled(shop, 20)
+    db.execute("UPDATE job SET run_at = run_at + 600 WHERE key = 'entry-3/index.html'")
+    done = running.work_off(limited(shop.config))
+    assert done.exit_code == 0
+    assert store.unfinished() == 1
+    assert "entry-3/index.html" not in shop.tree()
+    assert len(shop.journal()) == 20
+
+
+def test_limits_hold_across_workers_that_are_replaced(shop: Workshop) -> None:
+    filled(shop, 60)
+    running.work_off(limited(shop.config, jobs_per_worker=4), limit=31)
+    assert len(shop.journal()) == 31
+    running.drain(limited(shop.config, jobs_per_worker=9, limit=7))
+    assert len(shop.journal()) == 38
+    running.drain(limited(shop.config, jobs_per_worker=9))
+    complete(shop)
+
+
+def test_workers_are_replaced_without_back_off(shop: Workshop) -> None:
+    filled(shop, 40)
+    began = clock.monotonic()
+    assert running.drain(limited(shop.config, workers=1, jobs_per_worker=5)).exit_code == 0
+    assert clock.monotonic() - began < 6, "eight back-offs would take 25 s"
+    complete(shop)
+
+
+def test_a_daemon_works_at_once_pauses_resumes_and_recycles(shop: Workshop) -> None:
+    with daemon(limited(shop.config)) as pid:
+        workers = await_that(lambda: len(named("worker")) == 2 and named("worker"))
+        assert named("supervisor") == [f"here:{pid}"]
+        shop.save("First")
+        shop.publish()
+        await_that(lambda: "first/index.html" in shop.tree() and store.unfinished() == 0)
+        processes.ask(f"here:{pid}", "pause")
+        await_that(lambda: {r.doing for r in processes.list() if r.role == "worker"} == {"paused"})
+        shop.save("Second")
+        shop.publish()
+        asked = store.unfinished()
+        clock.sleep(0.3)
+        assert store.unfinished() == asked > 1
+        processes.ask(f"here:{pid}", "resume")
+        await_that(lambda: store.unfinished() == 0)
+        processes.ask(f"here:{pid}", "recycle")
+        await_that(lambda: len(named("worker")) == 2 and not set(named("worker")) & set(workers))
+        workers = named("worker")
+        os.kill(pid, signal.SIGHUP)
+        await_that(lambda: len(named("worker")) == 2 and not set(named("worker")) & set(workers))
+        processes.ask(named("worker")[0], "recycle")
+        await_that(lambda: len(named("worker")) == 2 and not set(named("worker")) & set(workers[:1]))
+        shop.save("Third")
+        shop.publish()
+        await_that(lambda: "third/index.html" in shop.tree() and store.unfinished() == 0)
+    complete(shop)
+
+
+def test_a_daemon_told_to_stop_counts_no_attempt(shop: Workshop) -> None:
+    filled(shop, 300)
+    with daemon(limited(shop.config)):
+        await_that(lambda: len(files(shop.docroot)) > 20)
+    assert 20 < len(shop.tree()) < 301
+    assert store.counts()["running"] == 0
+    assert db.execute("SELECT MAX(failures) FROM job").fetchone() == (0,)
+    assert processes.list() == []
+    running.drain(limited(shop.config))
+    complete(shop)
+    assert len(shop.journal()) == 301
+
+
+def test_a_killed_worker_takes_no_row_along_and_its_jobs_are_done(shop: Workshop) -> None:
+    filled(shop, 200)
+    with daemon(limited(shop.config, pause=0.005)):
+        (holder, *_) = await_that(lambda: len(files(shop.docroot)) > 5 and store.holders())
+        os.kill(int(holder.partition(":")[2]), signal.SIGKILL)
+        await_that(lambda: holder not in [row.name for row in processes.list()])
+        await_that(lambda: store.unfinished() == 0)
+    complete(shop)
+
+
+def test_a_child_does_not_touch_its_parents_connections(database: Config) -> None:
+    wake = DatabaseWake()
+    before = db.database.connection()
+    child = os.fork()
+    if not child:
+        db.open_database(database)
+        with db.write():
+            db.notify()
+        DatabaseWake().close()
+        db.database.close()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert wake.wait(5), "the child's news arrives"
+    assert db.execute("SELECT 1").fetchone() == (1,)
+    assert db.database.connection() is before
+    wake.close()
+
+
+def restart(server: Server) -> None:
+    """Every connection is ended, as a restarted server or a failover does it."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+
+def test_a_database_that_drops_every_connection_is_outlived(postgres: Server, tmp_path: Path) -> None:
+    target = {"name": "copy", "address": str(tmp_path / "copy"), "other_path": True}
+    with workshop(tmp_path, THEME, database=postgres.fresh(), targets=[target]) as shop:
+        (tmp_path / "copy").mkdir()
+        filled(shop, 400)
+        over = threading.Event()
+
+        def trouble() -> None:
+            for _ in range(4):
+                if over.wait(0.4):
+                    return
+                restart(postgres)
+
+        thread = threading.Thread(target=trouble)
+        with daemon(limited(shop.config)):
+            await_that(lambda: len(files(shop.docroot)) > 5)
+            thread.start()
+            await_that(lambda: len(files(shop.docroot)) == 401 and files(tmp_path / "copy") == files(shop.docroot))
+            thread.join()
+        db.disconnect()
+        complete(shop)
+        assert tree(tmp_path / "copy") == shop.tree()
+        assert len(shop.journal()) == 401
+
+
+def test_a_drain_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
+    with Server() as server, workshop(tmp_path, THEME, database=server.fresh()) as shop:
+        filled(shop, 400)
+
+        def stop_and_go() -> None:
+            while len(files(shop.docroot)) < 20:
+                clock.sleep(0.01)
+            server.restart()
+
+        thread = threading.Thread(target=stop_and_go)
+        db.disconnect()
+        thread.start()
+        drained = running.drain(limited(shop.config))
+        thread.join()
+        assert drained.exit_code == 0
+        complete(shop)
+        assert len(shop.journal()) == 401

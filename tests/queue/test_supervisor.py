@@ -1,0 +1,122 @@
+"""Processes kept alive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance import clock
+from appliance.queue.supervisor import REPLACE, Supervisor, on_signals
+
+
+def until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 10) -> float:
+    """Tend until something holds; returns how long it took."""
+    began = clock.monotonic()
+    while not true():
+        assert supervisor.tend() or true()
+        assert clock.monotonic() - began < seconds
+        clock.sleep(0.005)
+    return clock.monotonic() - began
+
+
+def waiting(log: Path, code: int = 0) -> Callable[[], int]:
+    """A main that notes its process id and waits to be told to end."""
+
+    def main() -> int:
+        over = threading.Event()
+        with on_signals(over.set):
+            with log.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            while not over.wait(0.01):
+                pass
+        return code
+
+    return main
+
+
+def started(log: Path) -> list[int]:
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def test_one_that_wants_to_be_replaced_is_at_once_and_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def main() -> int:
+        with log.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return REPLACE if len(started(log)) < 6 else 0
+
+    died = []
+    supervisor = Supervisor({"worker": main}, lambda _name, pid: died.append(pid))
+    assert until(supervisor, lambda: supervisor.over()) < 2, "back-off would have taken six seconds"
+    assert len(set(started(log))) == 6
+    assert died == started(log)
+
+
+def test_one_that_dies_is_restarted_with_back_off(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    def main() -> int:
+        with log.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return 0 if len(started(log)) == 3 else 1
+
+    supervisor = Supervisor({"worker": main})
+    assert 0.5 < until(supervisor, lambda: supervisor.over()) < 5
+
+
+def test_recycling_replaces_one_after_another(tmp_path: Path) -> None:
+    logs = [tmp_path / name for name in ("a", "b", "c")]
+    supervisor = Supervisor({log.name: waiting(log) for log in logs})
+    supervisor.start()
+    until(supervisor, lambda: all(len(started(log)) == 1 for log in logs))
+    least = len(logs)
+    supervisor.recycle()
+
+    def replaced() -> bool:
+        nonlocal least
+        least = min(least, len(supervisor.pids))
+        return all(len(started(log)) == 2 for log in logs)
+
+    assert until(supervisor, replaced) < 5
+    assert least >= 2
+    assert not set(supervisor.pids.values()) & {started(log)[0] for log in logs}
+    supervisor.end()
+    until(supervisor, lambda: supervisor.over())
+
+
+def test_one_that_does_not_end_is_killed() -> None:
+    def deaf() -> int:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        threading.Event().wait()
+        return 0
+
+    supervisor = Supervisor({"deaf": deaf})
+    supervisor.start()
+    supervisor.end(0.3)
+    assert 0.2 < until(supervisor, lambda: supervisor.over()) < 3
+
+
+def test_a_hangup_is_the_supervisors_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    supervisor = Supervisor({"worker": waiting(log)})
+    supervisor.start()
+    until(supervisor, lambda: len(started(log)) == 1)
+    os.kill(started(log)[0], signal.SIGHUP)
+    supervisor.end()
+    until(supervisor, lambda: supervisor.over())
+    assert len(started(log)) == 1
+
+
+def test_connections_are_given_up_before_each_fork(tmp_path: Path) -> None:
+    given = []
+    log = tmp_path / "log"
+    supervisor = Supervisor({"a": waiting(log), "b": waiting(log)}, before_fork=lambda: given.append(True))
+    supervisor.start()
+    assert len(given) == 2
+    supervisor.end()
+    until(supervisor, lambda: supervisor.over())

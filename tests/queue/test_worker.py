@@ -1,0 +1,238 @@
+"""The worker loop: leases beside long jobs, limits, requests, and a database that goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from peewee import OperationalError
+
+from appliance import clock, db
+from appliance.config import Config, QueueSettings
+from appliance.queue import processes, store
+from appliance.queue import worker as loop
+from appliance.queue.heartbeat import Heartbeat
+from appliance.queue.limits import Limits
+from appliance.queue.processes import Presence
+from appliance.queue.store import Claim, Request
+from appliance.queue.worker import Desk, Kind, Worker
+
+LEASE = 0.3
+
+
+class Still:
+    def wait(self, timeout: float) -> bool:
+        return False
+
+
+def ask(*keys: str) -> None:
+    store.enqueue("work", [Request(key) for key in keys], ageing=60)
+
+
+def worker(perform: Any, **settings: Any) -> Worker:
+    return Worker("here:1", [Kind("work", perform)], QueueSettings(**settings), Still())
+
+
+def finish(claims: Sequence[Claim], desk: Desk) -> None:
+    for claim in claims:
+        if desk.stopping():
+            return
+        desk.complete([claim], lambda held: dict.fromkeys(held, "changed"))
+
+
+def jobs() -> list[tuple[Any, ...]]:
+    return list(db.execute("SELECT key, state, attempt, failures FROM job ORDER BY id").fetchall())
+
+
+def test_a_job_longer_than_its_lease_is_not_run_twice(database: Config) -> None:
+    ask("long")
+    freed = []
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        end = clock.monotonic() + 1.0
+        while clock.monotonic() < end:
+            freed.append(store.rescue(5))
+            clock.sleep(0.02)
+        finish(claims, desk)
+
+    slow = worker(perform, lease=LEASE)
+    with Heartbeat(slow.keep, every=LEASE / 6):
+        slow.run(1)
+    assert set(freed) == {0}
+    assert jobs() == [("long", "done", 1, 0)]
+
+
+def test_a_worker_stopped_past_its_lease_publishes_nothing(database: Config) -> None:
+    ask("page")
+    reading, writing = os.pipe()
+    db.disconnect()
+    child = os.fork()
+    if not child:
+        try:
+            db.open_database(database)
+
+            def perform(claims: Sequence[Claim], desk: Desk) -> None:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+                def effect(held: Sequence[Claim]) -> dict[Claim, str]:
+                    os.write(writing, b"published" * len(held))
+                    return dict.fromkeys(held, "changed")
+
+                desk.complete(claims, effect)
+
+            stopped = worker(perform, lease=LEASE)
+            with Heartbeat(stopped.keep, every=LEASE / 6):
+                stopped.run(1, once=True)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, os.WUNTRACED)
+    while not store.rescue(5):
+        clock.sleep(0.02)  # until the lease has run out
+    worker(finish).run(1)
+    assert jobs() == [("page", "done", 2, 1)]
+    os.kill(child, signal.SIGCONT)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b""
+    os.close(reading)
+    assert jobs() == [("page", "done", 2, 1)]
+
+
+def test_a_job_that_does_not_stop_is_given_up(database: Config) -> None:
+    ask("endless", "next")
+    db.disconnect()
+    child = os.fork()
+    if not child:
+        try:
+            db.open_database(database)
+
+            def perform(claims: Sequence[Claim], desk: Desk) -> None:
+                stubborn.stop()
+                threading.Event().wait()
+
+            loop.PATIENCE = 0.5
+            stubborn = worker(perform)
+            with Heartbeat(stubborn.keep, every=0.1):
+                stubborn.run()
+        finally:
+            os._exit(1)
+    began = clock.monotonic()
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert 0.5 < clock.monotonic() - began < 3
+    assert jobs() == [("endless", "pending", 1, 0), ("next", "pending", 1, 0)]
+
+
+def test_what_is_asked_to_stop_ends_the_job_at_hand_and_gives_back_the_rest(database: Config) -> None:
+    ask("a", "b", "c")
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        finish(claims[:1], desk)
+        asked.stop()
+        finish(claims[1:], desk)
+
+    asked = worker(perform)
+    assert asked.run() == 1
+    assert jobs() == [("a", "done", 1, 0), ("b", "pending", 1, 0), ("c", "pending", 1, 0)]
+
+
+def test_jobs_per_worker(database: Config) -> None:
+    ask(*"abcde")
+    first = worker(finish, jobs_per_worker=3)
+    assert (first.run(), first.worn) == (3, True)
+    second = worker(finish, jobs_per_worker=3)
+    assert (second.run(once=True), second.worn) == (2, False)
+
+
+def test_a_worker_too_heavy_ends_with_the_job_that_made_it_so(database: Config) -> None:
+    ask("a", "b", "c")
+    held = [1]
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        held[0] = 101
+        clock.sleep(0.06)  # the memory is looked at a few times a second
+        finish(claims, desk)
+
+    heavy = worker(perform, memory=100)
+    heavy._limits = Limits(heavy.settings, lambda: held[0] << 20)
+    assert (heavy.run(), heavy.worn) == (1, True)
+    assert [row[1] for row in jobs()] == ["done", "pending", "pending"]
+
+
+def test_the_rate_is_kept(database: Config) -> None:
+    ask(*map(str, range(12)))
+    began = clock.monotonic()
+    assert worker(finish, rate=20).run(12) == 12
+    assert 0.55 < clock.monotonic() - began < 2
+
+
+def test_the_pause_is_kept_and_ends_when_asked_to_stop(database: Config) -> None:
+    ask("a", "b", "c")
+    began = clock.monotonic()
+    assert worker(finish, pause=0.1).run(3) == 3
+    assert 0.3 <= clock.monotonic() - began < 1.5
+    ask("d")
+    patient = worker(finish, pause=60)
+    threading.Timer(0.1, patient.stop).start()
+    assert patient.run() == 1
+
+
+def test_requests_are_obeyed(database: Config) -> None:
+    ask("a")
+    presence = Presence("worker", "here")
+    presence.enter()
+    processes.ask(presence.name, "pause")
+    presence.look()
+
+    class Resume:
+        waited = 0
+
+        def wait(self, timeout: float) -> bool:
+            self.waited += 1
+            assert jobs() == [("a", "pending", 0, 0)]
+            processes.ask(presence.name, "resume")
+            return True
+
+    wake = Resume()
+    paused = Worker(presence.name, [Kind("work", finish)], QueueSettings(), wake, presence=presence)
+    assert (paused.run(1), wake.waited) == (1, 1)
+    processes.ask(presence.name, "recycle")
+    presence.look()
+    assert (paused.run(), paused.worn) == (1, True)
+
+
+def test_a_batch_whose_transaction_fails_is_given_back_and_done(database: Config) -> None:
+    ask("a", "b")
+    broken = [True]
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        def effect(held: Sequence[Claim]) -> dict[Claim, str]:
+            if broken.pop() if broken else False:
+                raise OperationalError("the server closed the connection unexpectedly")
+            return dict.fromkeys(held, "changed")
+
+        desk.complete(claims, effect)
+
+    assert worker(perform).run(2) == 2
+    assert jobs() == [("a", "done", 2, 0), ("b", "done", 2, 0)]
+
+
+def test_a_wrong_statement_is_no_lost_database(config: Config) -> None:
+    ask("a")
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        db.execute("SELECT nothing FROM nowhere")
+
+    worker(perform).run(1)
+    assert jobs() == [("a", "pending", 1, 1)]
+
+
+@pytest.mark.parametrize("settings", [{"batch": 7}, {"rate": 7.9}, {"jobs_per_worker": 9}, {"limit": 0}])
+def test_no_more_is_claimed_than_may_be_done(settings: dict[str, Any]) -> None:
+    limits = Limits(QueueSettings(**settings))
+    assert limits.batch(2, 9) == 7
+    assert Limits(QueueSettings(pause=1, **settings)).batch(0, None) == 1
