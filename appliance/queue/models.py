@@ -123,7 +123,7 @@ class Process(Table):
     name = TextField(primary_key=True)
     host = TextField()
     pid = IntegerField()
-    #: 'worker', 'courier', 'schedule', 'supervisor'.
+    #: 'worker', 'errands', 'courier', 'schedule', 'supervisor'.
     role = TextField()
     #: The name of the supervisor that keeps it; empty for a supervisor.
     keeper = TextField(default="")

@@ -100,7 +100,7 @@ def _worker_main(
 ) -> int:
     """Perform jobs until told to stop, or until this worker and those it follows have ended `share` of them."""
     opened = db.open_database(config)
-    presence = Presence("worker", config.host_name, shift.keeper)
+    presence = Presence(ERRANDS if apart else "worker", config.host_name, shift.keeper)
     presence.enter()
     kinds = registry.make(config, apart=apart)
     wake = DatabaseWake(lambda: worker.stopping())
