@@ -10,7 +10,7 @@ from appliance.running.host import Upkeep, preflight
 from appliance.running.mains import Shift, mains
 
 #: Seconds between two looks at the processes.
-_LOOK = 0.05
+_LOOK = 0.2
 
 
 def work(config: Config, *, workers: int | None = None, report: courier.Report = courier.silence) -> None:
