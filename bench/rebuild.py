@@ -16,11 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import content as generated
-
 from appliance import clock, config, db, publishing, running
 from appliance.content import entries
 from appliance.content.terms import Terms
+from bench import content as generated
 
 MIB = 1 << 20
 

@@ -19,9 +19,8 @@ import psycopg
 #: Where Debian keeps the server's programs, newest first.
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: -int(p.parts[-3]))
 
-_SETTINGS = (
-    "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\nmax_connections=100\nlisten_addresses='127.0.0.1'\n"
-)
+_SETTINGS = "max_connections=100\nlisten_addresses='127.0.0.1'\n"
+_FLEETING = "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\n"
 
 
 def installed() -> bool:
@@ -30,10 +29,15 @@ def installed() -> bool:
 
 
 class Server:
-    """A server in a folder of its own; a context manager. Durability is off: nothing outlives the tests."""
+    """A server in a folder of its own; a context manager. Durability is off: nothing outlives the tests.
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    To measure with, it may be `durable`, in a `folder` on a disk.
+    """
+
+    def __init__(self, *, durable: bool = False, folder: Path | None = None) -> None:
+        self._settings = _SETTINGS + ("" if durable else _FLEETING)
+        memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir=folder or memory))
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         with socket.socket() as probe:
@@ -53,7 +57,7 @@ class Server:
             check=True, stdout=subprocess.DEVNULL, env=environment, cwd=self._folder, **as_other,
         )  # fmt: skip
         with (data / "postgresql.conf").open("a") as conf:
-            conf.write(f"{_SETTINGS}port={self.port}\nunix_socket_directories='{self._folder}'\n")
+            conf.write(f"{self._settings}port={self.port}\nunix_socket_directories='{self._folder}'\n")
         self._start = lambda: subprocess.Popen(
             [programs / "postgres", "-D", data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment, cwd=self._folder, start_new_session=True, **as_other,

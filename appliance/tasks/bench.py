@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from appliance.tasks.house import ROOT
 )
 def bench(context: Context, name: str) -> None:
     """Run a benchmark and print its figures."""
-    file = ROOT / "bench" / f"{name}.py"
     known = sorted(f.stem for f in (ROOT / "bench").glob("*.py") if f.stem != "content")
     if name not in known:
         raise Exit(f"There is no benchmark “{name}”; there are: {', '.join(known) or 'none outside a checkout'}.", 2)
     arguments = shlex.split(context.remainder or "")
-    raise Exit(None, subprocess.run([sys.executable, str(file), *arguments], check=False).returncode)
+    # As a module, since one is called queue: a folder of such files first in the path would hide Python's own.
+    command = [sys.executable, "-P", "-m", f"bench.{name}", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    raise Exit(None, subprocess.run(command, env=environment, check=False).returncode)
