@@ -5,7 +5,7 @@
 The task does nothing but send when it began. Each queue as its documentation starts it: one worker, its own defaults.
 """
 
-# ruff: noqa: D103, PTH - a script of another environment, where only the queue measured is certain to be there
+# ruff: noqa: D103, PTH100, PTH118, PTH120 - a script of another environment, where only the queue measured is certain to be there
 
 import os
 import signal
