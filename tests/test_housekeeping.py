@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,12 +200,7 @@ def test_each_host_verifies_its_own_docroot(shop: Workshop) -> None:
     assert [t.name for t in housekeeping.tasks(shop.config.model_copy(update={"schedule": quiet}))] == names[:2]
 
 
-def test_the_command_runs_what_is_due_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from appliance.tasks import namespace
-    from appliance.tasks.program import ApplianceProgram
-
+def test_the_command_runs_what_is_due_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "appliance.toml").write_text(
         f'docroot = "{tmp_path}/www"\nhost = "here"\n'
         '[[sites]]\nname = "blog"\ntitle = "B"\nurl = "https://blog.example/"\n',
@@ -212,9 +209,8 @@ def test_the_command_runs_what_is_due_once(
     monkeypatch.setenv("APPLIANCE_CONFIG", str(tmp_path / "appliance.toml"))
 
     def command(*words: str) -> str:
-        program = ApplianceProgram(name="appliance", binary="appliance", namespace=namespace, version="0")
-        program.run(["appliance", *words], exit=False)
-        return capsys.readouterr().out
+        code = "from appliance.tasks import main; main()"
+        return subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True).stdout
 
     first = json.loads(command("periodic", "--json"))
     assert [ran["name"] for ran in first] == ["rescue", "prune", "verify here", "verify-bytes here"]
