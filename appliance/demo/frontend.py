@@ -344,7 +344,7 @@ def _nginx(folder: Path, docroot: Path, port: int) -> str:
         "        index index.html;\n"
         "        absolute_redirect off;\n"
         "        disable_symlinks on from=$document_root;\n"
-        "        error_page 404 /404.html;\n"
+        "        error_page 403 404 =404 /404.html;\n"
         "        location = /404.html { internal; }\n"
         r"        location ~ /\. { return 404; }" + "\n"
         "    }\n}\n"
