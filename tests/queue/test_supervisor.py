@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance import clock
-from appliance.queue.supervisor import REPLACE, Supervisor, on_signals
+from appliance.queue.supervisor import REPLACE, Supervisor, on_signals, orphaned
 
 
 def until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 10) -> float:
@@ -120,3 +120,28 @@ def test_connections_are_given_up_before_each_fork(tmp_path: Path) -> None:
     assert len(given) == 2
     supervisor.end()
     until(supervisor, lambda: supervisor.over())
+
+
+def test_one_whose_supervisor_is_killed_before_it_looks_knows_itself_an_orphan(tmp_path: Path) -> None:
+    said, wait = os.pipe()
+
+    def main() -> int:
+        with on_signals(lambda: None):
+            os.write(wait, b"here;")
+            while os.getppid() == supervisor_pid:
+                clock.sleep(0.002)
+            os.write(wait, str(orphaned()()).encode())
+        return 0
+
+    pid = os.fork()
+    if pid == 0:
+        supervisor_pid = os.getpid()
+        Supervisor({"worker": main}).start()
+        threading.Event().wait(60)
+        os._exit(1)
+    os.close(wait)
+    with os.fdopen(said, "rb") as answers:
+        assert answers.read(5) == b"here;"
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert answers.read() == b"True"
