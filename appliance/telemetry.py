@@ -11,7 +11,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
@@ -48,9 +49,23 @@ def configure(
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *shape],
         wrapper_class=structlog.make_filtering_bound_logger(_DEBUG if verbose else _INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=structlog.WriteLoggerFactory(file=stream or cast(TextIO, _StandardError())),
         cache_logger_on_first_use=False,
     )
+
+
+class _StandardError:
+    """Standard error as it is when something is written; what cannot be told must stop nobody's work."""
+
+    def write(self, text: str) -> None:
+        """Write, unless there is nowhere to."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush, unless there is nothing to."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def logger(name: str) -> FilteringBoundLogger:

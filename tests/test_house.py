@@ -153,9 +153,7 @@ def test_commands_that_only_look_like_python_are_passed_over(checkout: Checkout,
 def test_a_named_python_that_does_not_run_is_told(checkout: Checkout) -> None:
     status, _, err = checkout.run(PYTHON="/nonexistent")
     assert status == 3
-    assert err == (
-        "inv: PYTHON names /nonexistent, which is no Python 3.11 or newer that runs; correct or unset it\n"
-    )
+    assert err == ("inv: PYTHON names /nonexistent, which is no Python 3.11 or newer that runs; correct or unset it\n")
 
 
 def bare(checkout: Checkout, user: int) -> str:
@@ -212,9 +210,7 @@ def test_scripts_are_sound(script: str) -> None:
 
 
 def test_ci_tells_what_ran_and_passes_its_status_on(checkout: Checkout) -> None:
-    checkout.program(
-        checkout.folder / "inv", '#!/bin/sh\necho "asked for $*"; read -r line && exit 9; exit 4\n'
-    )
+    checkout.program(checkout.folder / "inv", '#!/bin/sh\necho "asked for $*"; read -r line && exit 9; exit 4\n')
     (checkout.folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", checkout.folder / ".ci")
     status, out, _ = checkout.run(inv=checkout.folder / ".ci" / "run")

@@ -27,9 +27,7 @@ def said(verbose: bool = False, json_lines: bool = False) -> io.StringIO:
 def test_an_event_is_one_line_with_its_values() -> None:
     stream = said()
     telemetry.logger("courier").warning("front1 does not answer", tries=3, lag=1.23456, path="a b")
-    pattern = (
-        r'\d{4}-\d\d-\d\dT[\d:.]{12}Z warning courier: front1 does not answer tries=3 lag=1\.235 path="a b"\n'
-    )
+    pattern = r'\d{4}-\d\d-\d\dT[\d:.]{12}Z warning courier: front1 does not answer tries=3 lag=1\.235 path="a b"\n'
     assert re.fullmatch(pattern, stream.getvalue())
 
 

@@ -335,7 +335,7 @@ def test_the_daemon_starts_on_a_job_at_once(install: Callable[..., Installed]) -
         assert "Said 3." in (site.config.docroot / "one.html").read_text("utf-8")
         rows = selection.find(Selection(keys=[Text("equals", "one.html")]), "id")
         waits = [(row.claimed_at or 0) - row.created_at for row in rows]
-        assert len(waits) == 4
+        assert len(waits) >= 4  # the daemon's own verification may have asked once more
         assert median(waits[1:]) < 0.5  # the first waited for the daemon to be started
     finally:
         daemon.send_signal(signal.SIGTERM)
