@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from appliance import db
 from appliance.content.models import Site
+from appliance.planning import showing
 from appliance.planning.archives import Row, artifacts
 from appliance.planning.paths import fault_of
 from appliance.planning.theme import Theme
@@ -69,7 +70,8 @@ def publish_matching(site: Site, theme: Theme, patterns: Sequence[str], *, agein
 def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
     """Enqueue what the changes since the last planning may touch; nothing when there were none.
 
-    Any page may show anything of its site, so a change touches them all; the pages of the changed entries come first.
+    What readers say touches the pages that may show it (`showing`). Any other change touches all pages, since any may
+    show anything of its site; the pages of the changed entries come first.
     Building finds out which bytes differ, and only those are written. Without changes, what never came to be published
     or deleted is asked for once more, and a site that had conflicts is planned again: they may have been resolved by
     another site.
@@ -78,18 +80,33 @@ def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
         taken, known = _take(site), _made_with(site)
         if not taken and known == theme.digest:
             return _ask_again(site, ageing)
-        if known == theme.digest and all(change.subject == "comment" for change in taken):
-            plan = Plan(site.name, wanted=_count(site))  # what somebody says makes no file and moves none
-        else:
-            plan = refresh(site, theme)
+        entries = list({change.entry: None for change in reversed(taken) if change.entry is not None})
+        if known == theme.digest and len(entries) <= _TOUCHED and all(c.subject == "comment" for c in taken):
+            return _publish_comments(site, theme, entries, _causes(taken), ageing)
+        plan = refresh(site, theme)
         conflicts = known == theme.digest + _WITH_FAULTS
         causes = _causes(taken) or [Cause("conflicts resolved" if conflicts else "theme edited")]
-        touched = list({change.entry: None for change in reversed(taken) if change.entry is not None})[:_TOUCHED]
+        touched = entries[:_TOUCHED]
         first = _TOUCHED_FIRST.format(entries=db.marks(len(touched)) or "NULL")
         plan.answers = store.enqueue_selected(
             PUBLISH, f"{_JOBS} ORDER BY {first}, a.id", [site.id, *touched], ageing=ageing, causes=causes
         )
         _mark_planned(site, theme, plan)
+    return plan
+
+
+def _publish_comments(site: Site, theme: Theme, entries: list[int], causes: list[Cause], ageing: float) -> Plan:
+    """Enqueue what may show comments of these entries: what somebody says makes no file and moves none."""
+    plan = Plan(site.name, wanted=_count(site))
+    shown, values = showing.condition(site, theme, entries)
+    plan.answers = store.enqueue_selected(
+        PUBLISH,
+        f"{_JOBS} AND {shown} ORDER BY a.priority DESC, a.id",
+        [site.id, *values],
+        ageing=ageing,
+        causes=causes,
+        pause=_PAUSE,
+    )
     return plan
 
 
@@ -118,6 +135,8 @@ def _take(site: Site) -> list[_Change]:
 
 #: Causes that a job remembers of one planning; what else happened before them is counted as one more.
 _CAUSES = 4
+#: Seconds that comments gather in which arrive while their page is built: at most eight builds a second of any page.
+_PAUSE = 0.12
 #: Entries whose pages come first, the latest of those that were changed.
 _TOUCHED = 1000
 

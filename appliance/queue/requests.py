@@ -48,7 +48,8 @@ SELECT ?, asked.key, asked.scope, asked.priority, asked.every, {NOW} - asked.pri
        CASE WHEN asked.every > 0
             THEN COALESCE((SELECT t.until FROM throttle AS t
                            WHERE t.kind = ? AND t.key = asked.key AND t.until > {NOW}), {NOW})
-            ELSE {NOW} END,
+            WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
+            THEN {NOW} + ? ELSE {NOW} END,
        {NOW}, 0, 0, ?, ?,
        CASE WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
             THEN 'follow-up' ELSE 'added' END,
@@ -60,7 +61,8 @@ ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
                     THEN excluded.rank - (excluded.created_at - job.created_at) ELSE job.rank END,
     priority = CASE WHEN excluded.priority > job.priority THEN excluded.priority ELSE job.priority END,
     every    = excluded.every,
-    run_at   = CASE WHEN excluded.run_at < job.run_at THEN excluded.run_at ELSE job.run_at END,
+    run_at   = CASE WHEN job.failures = 0 AND job.every = excluded.every AND job.run_at < {NOW} + ? THEN job.run_at
+                    WHEN excluded.run_at < job.run_at THEN excluded.run_at ELSE job.run_at END,
     payload  = excluded.payload,
     reason   = excluded.reason,
     triggers = job.triggers + excluded.triggers
@@ -115,21 +117,23 @@ def enqueue_selected(
     ageing: float,
     reason: str = "",
     causes: Sequence[Cause] = (),
+    pause: float = 0.0,
 ) -> Counter[Answer]:
     """Ask for work on everything a SELECT of (key, scope, priority, every) names, without bringing it here.
 
-    The select must name a key once. Its answers are counted as in `enqueue`.
+    The select must name a key once. A follow-up is due `pause` seconds from now, and further requests fold into it
+    meanwhile, so that a flood of them becomes few runs. Its answers are counted as in `enqueue`.
     """
     source = f"WITH asked (key, scope, priority, every, payload) AS (SELECT named.*, NULL FROM ({select}) AS named)"
     with db.write():
-        return _enqueue(kind, source, list(parameters), ageing, causes or [Cause(reason)])
+        return _enqueue(kind, source, list(parameters), ageing, causes or [Cause(reason)], pause)
 
 
 def _enqueue(
-    kind: str, source: str, values: Sequence[object], ageing: float, causes: Sequence[Cause]
+    kind: str, source: str, values: Sequence[object], ageing: float, causes: Sequence[Cause], pause: float = 0.0
 ) -> Counter[Answer]:
     times = sum(cause.times for cause in causes)
-    bound = [*values, kind, ageing, kind, times, causes[-1].reason, kind]
+    bound = [*values, kind, ageing, kind, kind, pause, times, causes[-1].reason, kind, pause]
     rows = db.execute(source + _ENQUEUE, bound).fetchall()
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         some = rows[start : start + _ROWS_A_STATEMENT]

@@ -267,6 +267,16 @@ def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9) -> in
     return unfinished() - int(row[0])
 
 
+def next_due(within: float) -> float | None:
+    """Seconds until the next job that waits for its time is due, None when none is `within` so many seconds."""
+    row = db.execute(
+        f"""SELECT MIN(run_at) - {NOW} FROM job
+            WHERE state = 'pending' AND run_at > {NOW} AND run_at < {NOW} + ?""",
+        [within],
+    ).fetchone()
+    return None if row[0] is None else max(0.0, float(row[0]))
+
+
 def unfinished_kinds() -> dict[str, int]:
     """Number of jobs that wait or run, by kind."""
     rows = db.execute("SELECT kind, COUNT(*) FROM job WHERE state IN ('pending', 'running') GROUP BY kind").fetchall()

@@ -220,8 +220,9 @@ class Worker:
 
     def _rest(self, doing: str) -> None:
         self._say(doing)
-        # At the latest after a second: retries become due without any news.
-        if self.wake.wait(1.0) and self._presence:
+        # Follow-ups and retries become due without any news.
+        due = store.next_due(1.0)
+        if self.wake.wait(1.0 if due is None else due + 0.001) and self._presence:
             self._presence.look()
 
     def _say(self, doing: str) -> None:

@@ -57,11 +57,10 @@ def test_a_comment_asks_for_pages_without_planning_the_site_again(config: Any, m
             sites["blog"], EntryData(title="early", slug="early", published_at=THEN, text="text")
         )[0]
         publishing.publish(config)
-        waiting = store.unfinished()
         store.finish(dict.fromkeys(store.claim("w", [plan.PUBLISH], 1000, 30.0), "changed"))
         comments.add(entry, "Ada", "Hello")
         monkeypatch.delattr(plan, "refresh")
         (made,) = publishing.publish(config)
-        assert made.answers["added"] == waiting == made.wanted
+        assert 0 < made.answers["added"] < made.wanted
         first = db.execute("SELECT key FROM job WHERE state = 'pending' ORDER BY id").fetchone()[0]
         assert first in wanted(), "the page of the entry comes first"

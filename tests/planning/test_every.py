@@ -115,9 +115,9 @@ def test_a_burst_of_changes_is_counted_in_few_rows(open_workshop: OpenWorkshop) 
     shop = open_workshop(SLOW_FRONT)
     shop.run()
     for number in range(30):
-        record(shop.site, "comment added", "comment", actor=f"reader {number}")
+        record(shop.site, "entry edited", "entry", actor=f"editor {number}")
     shop.publish()
     why = chain(shop, "index.html")
-    assert [actor for _, actor, _, _ in why] == ["", *(f"reader {n}" for n in range(26, 30))]
+    assert [actor for _, actor, _, _ in why] == ["", *(f"editor {n}" for n in range(26, 30))]
     assert (why[0][0], why[0][3]) == ("other changes", 26)
     assert db.execute("SELECT triggers FROM job WHERE state = 'pending'").fetchone() == (30,)

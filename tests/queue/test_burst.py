@@ -13,4 +13,4 @@ def test_a_burst_of_comments_is_few_builds_and_the_last_shows_all_of_them(databa
     result = burst(database, number=1000)
     print(result)
     assert result.shown == 1000
-    assert result.builds < 100 * max(1.0, result.seconds / 10), "a hundred in ten seconds"
+    assert result.builds < 100
