@@ -85,6 +85,12 @@ def newest(origin: str) -> int:
     return int(row[0] or 0)
 
 
+def made_since(origin: str, cursor: int) -> int:
+    """How many publications of `origin` come after a cursor, superseded ones included."""
+    row = db.execute("SELECT COUNT(*) FROM publication WHERE origin = ? AND id > ?", [origin, cursor]).fetchone()
+    return int(row[0])
+
+
 def origins() -> list[str]:
     """The publishing hosts that ever published, by name."""
     # A walk from one name to the next: DISTINCT would read every row of the journal.

@@ -9,7 +9,7 @@ from functools import partial
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.delivery import courier
+from appliance.delivery import courier, journal
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
 from appliance.queue import store
@@ -37,6 +37,8 @@ class Drained:
     """How a drain ended."""
 
     done: int = 0
+    #: Publications made meanwhile: files written, and deleted.
+    changed: int = 0
     #: (path, sentence) of jobs that are failed.
     failed: list[tuple[str, str]] = field(default_factory=list)
     targets: list[TargetState] = field(default_factory=list)
@@ -96,6 +98,7 @@ def work_off(
 def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
     preflight(config)
     upkeep, outcome = Upkeep(config, "draining"), Drained()
+    before = journal.newest(config.host_name)
     upkeep.begin()
     wake = DatabaseWake()
 
@@ -121,6 +124,7 @@ def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
                 clock.sleep(0.002)
             wake.close()
             upkeep.end()
+    outcome.changed = journal.made_since(config.host_name, before)
     outcome.peaks = supervisor.peaks
     outcome.failed = [(key, message) for _, key, message in store.failures()]
     return outcome

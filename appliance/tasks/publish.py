@@ -159,7 +159,7 @@ def work(
 
 def _tell_drained(drained: running.Drained, seconds: float) -> None:
     rate = f", {drained.done / seconds:,.0f} a second" if drained.done > 10 else ""
-    tell(f"{drained.done} jobs in {seconds:.2f} s{rate}")
+    tell(f"{drained.done} jobs in {seconds:.2f} s{rate}; {drained.changed} files changed")
     for target in drained.targets:
         tell(f"{target.name}: {_standing(target)}")
     sentences = [f"{key}: failed: {message}" for key, message in drained.failed]
