@@ -15,11 +15,21 @@ from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content import schedule, sites
 from appliance.content.models import Site
-from appliance.errors import ApplianceError, ConfigError
+from appliance.errors import ApplianceError, ConfigError, ThemeError
 from appliance.mailing import notices
 from appliance.planning import plan as planning
 from appliance.planning.plan import Plan
 from appliance.planning.theme import Theme
+from appliance.queue.kinds import Errand, Outcome, kind
+from appliance.queue.requests import Cause, Request, enqueue
+from appliance.queue.retry import RetryPolicy
+
+#: The kind of job that plans a site; its key is the site's name.
+PLAN = "plan"
+#: It comes before everything that is already planned.
+_PLANNED_FIRST = 20
+#: Seconds that changes gather in which come while a site is being planned.
+_GATHER = 0.05
 
 
 @contextmanager
@@ -81,6 +91,22 @@ def publish(
             plans.append(_plan(config, site, theme, everything, patterns))
             notices.ask(config, site)
     return plans
+
+
+def ask(config: Config, site: Site, cause: Cause) -> None:
+    """Have a worker plan what has changed on a site, at once; call it in the transaction that changes the content.
+
+    However many ask while a planning waits, they are one job: this is how to publish what comes in floods.
+    """
+    request = Request(site.name, priority=_PLANNED_FIRST, scope=site.name)
+    enqueue(PLAN, [request], ageing=config.queue.ageing, causes=[cause], pause=_GATHER)
+
+
+@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError)), apart=False)
+def _plan_asked(_payload: object, errand: Errand) -> Outcome:
+    """Plan the site that the job's key names."""
+    plans = publish(errand.config, [errand.key])
+    return "changed" if any(plan.answers.total() for plan in plans) else "unchanged"
 
 
 def publish_due(config: Config) -> int:

@@ -38,6 +38,7 @@ def record(
 def prune(older_than: float, most: int = 2000) -> int:
     """Remove changes that are planned and told and so many seconds old; returns how many.
 
+    The newest always stays: its number tells builders whether what they keep is of the present.
     At most `most` go in one transaction, so that nobody waits for long.
     """
     before, removed = int(clock.now() - older_than), 0
@@ -45,7 +46,8 @@ def prune(older_than: float, most: int = 2000) -> int:
         with db.write():
             gone = db.execute(
                 """DELETE FROM change WHERE id IN
-                   (SELECT id FROM change WHERE planned AND told AND at < ? ORDER BY id LIMIT ?) RETURNING id""",
+                   (SELECT id FROM change WHERE planned AND told AND at < ? AND id < (SELECT MAX(id) FROM change)
+                    ORDER BY id LIMIT ?) RETURNING id""",
                 [before, most],
             ).fetchall()
         removed += len(gone)

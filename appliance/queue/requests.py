@@ -78,7 +78,13 @@ _REMEMBERED = f"(?, ?, ?, ?, {NOW}, {NOW}, ?)"
 
 
 def enqueue(
-    kind: str, requests: Iterable[Request], *, ageing: float, reason: str = "", causes: Sequence[Cause] = ()
+    kind: str,
+    requests: Iterable[Request],
+    *,
+    ageing: float,
+    reason: str = "",
+    causes: Sequence[Cause] = (),
+    pause: float = 0.0,
 ) -> Counter[Answer]:
     """Ask for work. A key asked for twice in one call counts once, at its higher priority.
 
@@ -88,6 +94,7 @@ def enqueue(
         ageing: seconds of waiting that weigh as much as one step of priority.
         reason: why, in words, for whom that is all there is to say.
         causes: why, in full; one for each (reason, actor), the latest last.
+        pause: seconds after which a follow-up is due, so that a flood of requests becomes few runs.
 
     Returns:
         How many were added, raised, coalesced, or added as a follow-up of a running job.
@@ -105,7 +112,7 @@ def enqueue(
             # Whoever asks for some of the same at once waits for the same first, so that neither waits for ever.
             ordered = [asked[key] for key in sorted(asked)]
             values = [v for r in ordered for v in (r.key, r.scope, r.priority, float(r.every), r.payload)]
-            answers += _enqueue(kind, source, values, ageing, causes or [Cause(reason)])
+            answers += _enqueue(kind, source, values, ageing, causes or [Cause(reason)], pause)
     return answers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from appliance import db
+from appliance import db, publishing
 from appliance.building import publish as publishing_kind
 from appliance.config import Config
 from appliance.delivery import courier, purge
@@ -26,7 +26,7 @@ from appliance.running.scheduling import schedule_main
 COURIER, ERRANDS, SCHEDULE = "courier", "errands", "schedule"
 
 #: What performs each kind of work there is. That their modules are loaded here is what registers them.
-KINDS = (publishing_kind.kind, notices.send, purge.purge)
+KINDS = (publishing.ask, publishing_kind.kind, notices.send, purge.purge)
 
 _NUMBER = struct.Struct("q")
 

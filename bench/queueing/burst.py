@@ -1,7 +1,7 @@
 """Many comments on one entry at once: how often its page is built, and whether the last build shows the last comment.
 
-Several processes take comments, as web processes do: each saves one and asks for the pages it may change, in one
-transaction, before it takes the next. A daemon with its workers publishes meanwhile.
+Several processes take comments, as web processes do: each saves one and asks for its site to be planned, in one
+transaction, before it takes the next. A daemon with its workers plans and publishes meanwhile.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from appliance.config import Config
 from appliance.content import comments, entries, sites
 from appliance.content.entries import EntryData
 from appliance.content.models import Entry, Site
-from appliance.planning import plan
-from appliance.planning.theme import Theme
 from appliance.queue import store
+from appliance.queue.requests import Cause
 
 _FORK = multiprocessing.get_context("fork")
 _PATIENCE = 300.0
@@ -98,11 +97,10 @@ def _daemon(config: Config, workers: int) -> None:
 def _take(config: Config, entry_id: int, writer: int, number: int) -> None:
     opened = db.open_database(config)
     site, entry = Site.get(), Entry.get_by_id(entry_id)
-    theme = Theme.load(config.sites[0].theme, config.path.parent)
     for which in range(number):
         with db.write():
             comments.add(entry, "Ada", f"Comment number {writer}-{which} says something.")
-            plan.publish_changes(site, theme, ageing=config.queue.ageing)
+            publishing.ask(config, site, Cause("comment added", "reader"))
     opened.close()
 
 
