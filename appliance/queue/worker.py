@@ -118,6 +118,8 @@ class Desk:
 
 #: Seconds before the first try to reach a lost database again, and the longest between two.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: Seconds a run-once worker waits for what is about to be due; no retry is due so soon.
+_MOMENT = 0.25
 #: Seconds a worker that was told to stop may take for the job at hand.
 PATIENCE = 4.0
 
@@ -177,7 +179,8 @@ class Worker:
             before = self.done
             try:
                 if not self._turn(limit):
-                    if once:
+                    # What only gathers for a moment is not left for another run.
+                    if once and store.next_due(_MOMENT) is None:
                         break
                     self._rest("waiting for work")
                 self._pause = _FIRST_PAUSE
