@@ -268,10 +268,13 @@ def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9) -> in
 
 
 def next_due(within: float) -> float | None:
-    """Seconds until the next job that waits for its time is due, None when none is `within` so many seconds."""
+    """Seconds until the next job that waits for its time is due, None when none is `within` so many seconds.
+
+    0 for one that became due a moment ago: it may have done so after the claim that did not find it.
+    """
     row = db.execute(
         f"""SELECT MIN(run_at) - {NOW} FROM job
-            WHERE state = 'pending' AND run_at > {NOW} AND run_at < {NOW} + ?""",
+            WHERE state = 'pending' AND run_at > {NOW} - 0.1 AND run_at < {NOW} + ?""",
         [within],
     ).fetchone()
     return None if row[0] is None else max(0.0, float(row[0]))

@@ -63,6 +63,14 @@ def states(key: str) -> list[str]:
 # --- two at once ---
 
 
+def test_what_became_due_a_moment_ago_is_not_overlooked(database: Config) -> None:
+    store.enqueue("k", [store.Request("a")], ageing=60)
+    assert store.next_due(1.0) == 0.0
+    db.execute("UPDATE job SET run_at = appliance_now() + 0.5")
+    assert 0.3 < (store.next_due(1.0) or 0) <= 0.5
+    assert store.next_due(0.25) is None
+
+
 def test_a_run_that_fails_while_its_key_is_asked_for_is_superseded(database: Config) -> None:
     ask("a")
     (claim,) = take()
