@@ -27,6 +27,10 @@ class _Thread(threading.local):
     news = False
 
 
+#: Times a connection is tried while other processes make the file.
+_TRIES = 100
+
+
 class Sqlite:
     """An SQLite database, opened."""
 
@@ -49,7 +53,20 @@ class Sqlite:
         # SQLite has no sub-second clock before 3.42; its clock is this host's in any case.
         self.database.register_function(lambda: clock.now() + self._offset, "appliance_now", 0)
         self.database.register_function(lambda text, pattern: bool(re.search(pattern, text)), "appliance_matches", 2)
-        self.database.connect()
+        self._connect()
+
+    def _connect(self) -> None:
+        """Connect; processes that turn a new file to WAL at once refuse each other without any waiting."""
+        for left in reversed(range(_TRIES)):
+            try:
+                self.database.connect(reuse_if_open=True)
+            except OperationalError as error:
+                self.database.close()
+                if "locked" not in str(error) or not left:
+                    raise
+                clock.sleep(0.02)
+            else:
+                return
 
     def translate(self, sql: str) -> str:
         """Nothing to translate."""
