@@ -7,7 +7,6 @@ be told apart is reported by name while all others are planned.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -303,8 +302,3 @@ def _mark_planned(site: Site, theme: Theme, plan: Plan) -> None:
         " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest",
         [site.id, theme.digest + (_WITH_FAULTS if plan.faults else "")],
     )
-
-
-def settings_of(site: Site, theme: Theme) -> dict[str, object]:
-    """The theme's settings as the site has them."""
-    return theme.settings(json.loads(site.settings))

@@ -303,5 +303,5 @@ def failures(limit: int = 20) -> list[tuple[str, str, str]]:
 
 __all__ = [
     "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
-    "finish", "held", "holders", "outstanding", "release", "rescue", "unfinished", "unfinished_kinds",
+    "finish", "held", "holders", "next_due", "outstanding", "release", "rescue", "unfinished", "unfinished_kinds",
 ]  # fmt: skip
