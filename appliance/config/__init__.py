@@ -8,6 +8,7 @@ from appliance.config.file import SYSTEM_FILE, check, find, load
 from appliance.config.sections import (
     FILE_NAME,
     Config,
+    DeletionSettings,
     DeliverySettings,
     QueueSettings,
     SiteSettings,
@@ -20,6 +21,7 @@ __all__ = [
     "SYSTEM_FILE",
     "CacheSettings",
     "Config",
+    "DeletionSettings",
     "DeliverySettings",
     "MailSettings",
     "QueueSettings",

@@ -145,6 +145,15 @@ class DeliverySettings(_Section):
     )
 
 
+class DeletionSettings(_Section):
+    """How much may disappear at once without leave."""
+
+    share: float = Field(
+        1 / 3, gt=0, le=1, description="More than this part of a site's files, or of a source's entries, is refused."
+    )
+    least: int = Field(50, ge=1, description="Fewer than this are never refused.")
+
+
 class Config(_Section):
     """All settings of one installation on one host."""
 
@@ -170,6 +179,9 @@ class Config(_Section):
     targets: list[TargetSettings] = Field(default_factory=list, description="The front ends.")
     queue: QueueSettings = Field(
         default_factory=lambda: QueueSettings(), description="How jobs are claimed and retried."
+    )
+    deletions: DeletionSettings = Field(
+        default_factory=lambda: DeletionSettings(), description="How much may disappear at once without leave."
     )
     delivery: DeliverySettings = Field(
         default_factory=lambda: DeliverySettings(), description="How changes travel to the targets."

@@ -6,7 +6,12 @@ planned, nothing is planned that was rolled back.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from appliance import clock, db
+from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.models import Change, Site
 
 
@@ -17,11 +22,15 @@ def record(
     subject_id: int | None = None,
     entry_id: int | None = None,
     actor: str = "",
+    aspects: Aspect = EVERYTHING,
+    was: Mapping[str, Any] | None = None,
 ) -> None:
     """Note one change; call it inside the write transaction that makes the change.
 
     `what` is what a person would say (`entry edited`); `subject` is one of 'entry', 'comment', 'asset',
-    'category', 'author', 'tag', 'site', 'theme'; `entry_id` the entry concerned, when there is one.
+    'category', 'author', 'tag', 'site', 'theme'; `entry_id` the entry concerned, when there is one, and `aspects`
+    what of it is touched. `was` tells what nothing else tells afterwards: the `day` and `week` of an entry that was
+    elsewhere, the term `into` which one was merged.
     """
     Change.insert(
         site=site if isinstance(site, int) else site.id,
@@ -31,6 +40,8 @@ def record(
         subject=subject,
         subject_id=subject_id,
         entry_id=entry_id,
+        aspects=int(aspects),
+        was=json.dumps(was) if was else "",
         told=subject != "comment",
     ).execute()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from appliance import clock, db
+from appliance.content.aspects import TALK
 from appliance.content.changes import record
 from appliance.content.markup import comment_html
 from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry
@@ -54,7 +55,7 @@ def add(
             html=comment_html(text),
             created_at=int(clock.now()) if at is None else at,
         )
-        record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor)
+        record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, TALK)
     return comment
 
 
@@ -70,7 +71,7 @@ def set_status(comment: Comment, status: CommentStatus, actor: str = "") -> bool
         entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
         changed = Comment.update(status=status).where(Comment.id == comment.id, Comment.status != status).execute()
         if changed:
-            record(entry.site_id, _SAID[status], "comment", comment.id, entry.id, actor)
+            record(entry.site_id, _SAID[status], "comment", comment.id, entry.id, actor, TALK)
     comment.status = status
     return bool(changed)
 
@@ -81,7 +82,7 @@ def delete(comment: Comment, actor: str = "") -> None:
         entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
         Comment.update(parent=comment.parent_id).where(Comment.parent == comment.id).execute()
         if Comment.delete().where(Comment.id == comment.id).execute():
-            record(entry.site_id, "comment removed", "comment", comment.id, entry.id, actor)
+            record(entry.site_id, "comment removed", "comment", comment.id, entry.id, actor, TALK)
 
 
 def _fault(name: str, text: str, url: str, status: str) -> str | None:

@@ -17,7 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
-from appliance.content import markup, order
+from appliance.content import aspects, markup, order
+from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.changes import record
 from appliance.content.links import Links
 from appliance.content.markup import Rendered, Resolver
@@ -107,18 +108,19 @@ def save(
         if not checked:
             _refuse_taken(site, data, entry)
         before = Links.of(entry)
+        was = {"day": entry.day, "week": entry.week} if entry else None
         after = Links.named(data.authors, data.categories, data.tags, data.aliases, terms)
         columns = _columns(site, data, rendered)
         if entry is None:
             entry = _insert(site, columns, data)
-            what = "added"
+            what, touched = "added", EVERYTHING
         else:
-            what = _update(entry, columns, data, before != after)
+            what, touched = _update(entry, columns, data, after.touched(before))
         after.replace(entry, before, actor)
         if what or before != after:
             order.keep([entry.id])
         if what:
-            record(site, f"{entry.kind} {what}", "entry", entry.id, entry.id, actor)
+            record(site, f"{entry.kind} {what}", "entry", entry.id, entry.id, actor, touched, was)
             if data.status == "scheduled" or data.unpublish_at is not None:
                 db.notify()  # it may be due before anything else is
     return entry, bool(what)
@@ -152,7 +154,8 @@ def delete(entry: Entry, actor: str = "") -> None:
         before = Links.of(entry)
         if Entry.delete().where(Entry.id == entry.id).execute():
             before.record_leaving(entry, set(), actor)
-            record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor)
+            was = {"day": entry.day, "week": entry.week}
+            record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor, was=was)
 
 
 def render(data: EntryData, resolver: Resolver | None = None) -> Rendered:
@@ -198,12 +201,15 @@ def _insert(site: Site, columns: dict[str, Any], data: EntryData) -> Entry:
     return Entry.create(site=site, modified_at=modified, **columns)
 
 
-def _update(entry: Entry, columns: dict[str, Any], data: EntryData, relinked: bool) -> str:
-    """Write the columns that differ; says what happened, in a word, or nothing."""
+def _update(entry: Entry, columns: dict[str, Any], data: EntryData, linked: Aspect) -> tuple[str, Aspect]:
+    """Write the columns that differ; says what happened, in a word, or nothing, and what is touched.
+
+    `linked` is what a change of its terms touches.
+    """
     reserved = entry.source_digest == _RESERVED
     was, now = entry.__data__, dict(columns)
     differing = {column for column, value in now.items() if was[column] != value}
-    visible = bool(differing - _ORIGIN) or relinked or reserved
+    visible = bool(differing - _ORIGIN) or bool(linked) or reserved
     if data.modified_at is not None:
         now["modified_at"] = data.modified_at
     elif reserved:
@@ -218,12 +224,13 @@ def _update(entry: Entry, columns: dict[str, Any], data: EntryData, relinked: bo
     if differing:
         entry.save(only=sorted(differing))
     if not visible:
-        return ""
+        return "", Aspect(0)
     if reserved:
-        return "added"
+        return "added", EVERYTHING
+    touched = aspects.of_columns(differing) | linked
     if status != entry.status and "published" in (status, entry.status):
-        return "published" if entry.status == "published" else "unpublished"
-    return "edited"
+        return "published" if entry.status == "published" else "unpublished", touched
+    return "edited", touched
 
 
 def _of_source(site: Site, data: EntryData) -> Entry | None:

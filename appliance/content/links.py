@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.content.aspects import Aspect
 from appliance.content.changes import record
 from appliance.content.models import Alias, Entry, EntryAuthor, EntryCategory, EntryTag
 from appliance.content.terms import Terms
@@ -81,10 +82,19 @@ class Links:
         if before != self:
             before.record_leaving(entry, self._terms(), actor)
 
+    def touched(self, before: Links) -> Aspect:
+        """What of the entry is touched when it had `before` until now."""
+        if self._terms_in_order() != before._terms_in_order():
+            return Aspect.TERMS | Aspect.PLACE
+        return Aspect.PLACE if self != before else Aspect(0)
+
     def record_leaving(self, entry: Entry, staying: set[tuple[str, int]], actor: str) -> None:
         """Note the terms that this entry had and has no more."""
         for subject, key in sorted(self._terms() - staying):
             record(entry.site_id, f"{subject} lost an entry", subject, key, entry.id, actor)
+
+    def _terms_in_order(self) -> tuple[tuple[int, ...], ...]:
+        return self.authors, self.categories, self.tags
 
     def _terms(self) -> set[tuple[str, int]]:
         named = {"author": self.authors, "category": self.categories, "tag": self.tags}

@@ -308,6 +308,10 @@ class Change(Table):
     subject_id = IntegerField(null=True)
     #: The entry concerned, when there is one.
     entry_id = IntegerField(null=True)
+    #: What of the entry is touched, as `content.aspects` numbers it; everything for other subjects.
+    aspects = IntegerField(default=-1)
+    #: JSON object of what nothing else tells afterwards, empty when there is nothing to tell; see `content.changes`.
+    was = TextField(default="")
     planned = BooleanField(default=False)
     #: Whether people who shall hear of it are, by a job on the queue; nobody waits to hear of most.
     told = BooleanField(default=True)
