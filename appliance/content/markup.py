@@ -91,7 +91,7 @@ def render(
 def text_html(text: str, *, format: str = "markdown", resolver: Resolver | None = None) -> str:
     """The HTML of a text that is 'markdown' or 'html'; `<!-- more -->` stays in it."""
     tags: list[str] = []
-    if resolver is not None and ("{{" in text or "{%" in text):
+    if resolver is not None and format != "html" and ("{{" in text or "{%" in text):
         text = _TEMPLATE_TAG.sub(lambda match: _set_aside(tags, match[0]), text)
     html = text if format == "html" else _markdown(text)
     if tags:

@@ -197,6 +197,7 @@ RETURNING path
 
 def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
     rows: dict[str, Row] = {}
+    clashing: list[Row] = []
     for row in chunk:
         fault = fault_of(row.path)
         if fault:
@@ -204,7 +205,7 @@ def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
                 f"{_named(row)} would be published as “{row.path}”, but {fault}; change its address or slug"
             )
         elif row.path in rows:
-            plan.faults.append(_conflict(row, rows[row.path]))
+            clashing.append(row)
         else:
             rows[row.path] = row
     if not rows:
@@ -212,7 +213,22 @@ def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
     one = "(" + ", ".join(["?"] * 11 + ["true", "?", "0"]) + ")"
     values = [value for row in rows.values() for value in (site.id, *row, number)]
     taken = {path for (path,) in db.execute(_UPSERT % ", ".join([one] * len(rows)), values).fetchall()}
-    plan.faults += [_conflict(row, _holder(path)) for path, row in rows.items() if path not in taken]
+    clashing += [row for path, row in rows.items() if path not in taken]
+    own = _own_addresses([row.subject for row in clashing if row.type == "redirect"])
+    others = [row for row in clashing if row.type != "redirect" or (row.subject, row.path) not in own]
+    plan.faults += [_conflict(row, _holder(row.path)) for row in others]
+
+
+def _own_addresses(aliases: list[int | None]) -> set[tuple[int | None, str]]:
+    """(alias, path) where a former address is the one its entry has now: the page is there, nobody is redirected."""
+    if not aliases:
+        return set()
+    rows = db.execute(
+        f"""SELECT x.id, a.path FROM alias x JOIN artifact a ON a.subject = x.entry_id AND a.wanted
+            WHERE a.type IN ('entry', 'page') AND x.id IN ({db.marks(len(aliases))})""",
+        aliases,
+    )
+    return set(rows.fetchall())
 
 
 def _conflict(row: Row, holder: Row) -> str:

@@ -203,3 +203,13 @@ def test_what_is_due_is_published_and_what_has_expired_withdrawn(open_workshop: 
     shop.run()
     assert sorted(shop.tree()) == ["due.html", "index.html"]
     assert {e.title: e.status for e in Entry.select()} == {"Due": "published", "Over": "draft", "Later": "scheduled"}
+
+
+def test_a_former_address_that_is_the_present_one_again_redirects_nobody(open_workshop: OpenWorkshop) -> None:
+    shop = open_workshop(SMALL + '[redirect]\ntemplate = "redirect.html"\n')
+    shop.save("One", aliases=["one.html", "earlier.html"])
+    shop.save("Two", aliases=["index.html"])
+    (plan,) = shop.publish()
+    assert shop.paths() == ["earlier.html", "index.html", "one.html", "two.html"]
+    (fault,) = plan.faults
+    assert "“index.html”" in fault
