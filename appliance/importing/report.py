@@ -16,14 +16,23 @@ _LISTED = 10
 
 @dataclass(slots=True)
 class Report:
-    """Counts of files by outcome; `skipped` are (file, reason), `notes` what else a person should know."""
+    """Counts of files by outcome; `skipped` are (file, reason), `notes` what else a person should know.
+
+    Where one file holds many texts, its items are counted instead of files.
+    """
 
     source: str = ""
+    #: What `files` counts: "files" or "items".
+    unit: str = "files"
     files: int = 0
     texts: Counter[Outcome] = field(default_factory=Counter)
     assets: Counter[Outcome] = field(default_factory=Counter)
     removed: int = 0
     assets_removed: int = 0
+    #: What became of comments, in words such as "added", "unchanged" or "pings not taken".
+    comments: Counter[str] = field(default_factory=Counter)
+    #: Items by what the other system says of them and what became of them: ("page", "draft", "added" or "skipped").
+    kinds: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -56,21 +65,31 @@ class Report:
     def is_idle(self) -> bool:
         """Whether the import changed nothing."""
         touched = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
-        return not (touched or self.removed or self.assets_removed)
+        said = self.comments["added"] + self.comments["changed"]
+        return not (touched or said or self.removed or self.assets_removed)
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
-        lines = [f"{self.files} files in {self.source}"]
+        lines = [f"{self.files} {self.unit} in {self.source}"]
         for name, counts, removed in (
             ("texts", self.texts, self.removed),
             ("other files", self.assets, self.assets_removed),
         ):
             said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + ([f"{removed} removed"] if removed else [])
             lines.append(f"  {name}: {', '.join(said) or 'none'}")
+        if self.comments:
+            lines.append("  comments: " + ", ".join(f"{n} {word}" for word, n in sorted(self.comments.items()) if n))
+        lines += self._kind_lines()
         if self.skipped:
             lines.append(f"  {len(self.skipped)} not taken:")
             lines += [f"    {line}" for line in self._skipped_lines()]
         return lines + [f"  note: {note}" for note in self.notes]
+
+    def _kind_lines(self) -> list[str]:
+        by_kind: dict[tuple[str, str], list[str]] = {}
+        for (kind, status, outcome), count in sorted(self.kinds.items()):
+            by_kind.setdefault((kind, status), []).append(f"{count} {outcome}")
+        return [f"  {kind}, {status}: {', '.join(said)}" for (kind, status), said in by_kind.items()]
 
     def _skipped_lines(self) -> list[str]:
         by_reason: dict[str, list[str]] = {}
