@@ -266,6 +266,21 @@ Comment.add_index(
 )
 
 
+class Ping(Table):
+    """A TrackBack ping that came with an import: kept as data, shown by nothing."""
+
+    id = AutoField()
+    entry_id: int
+    entry = ForeignKeyField(Entry, backref="pings", on_delete="CASCADE")
+    title = TextField(default="")
+    url = TextField(default="")
+    blog_name = TextField(default="")
+    ip = TextField(default="")
+    #: What it said of the entry, as it was given.
+    text = TextField(default="")
+    at = BigIntegerField()
+
+
 class Asset(Table):
     """An uploaded file. Its bytes are kept by digest in the assets folder; `path` is its address."""
 
@@ -322,5 +337,5 @@ Change.add_index(Change.index(Change.site, Change.id, name="change_unplanned", w
 
 #: Parents before children, as they are created.
 MODELS: Final = (
-    Site, Author, Category, Tag, Entry, EntryAuthor, EntryCategory, EntryTag, Alias, Comment, Asset, Change,
+    Site, Author, Category, Tag, Entry, EntryAuthor, EntryCategory, EntryTag, Alias, Comment, Ping, Asset, Change,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an import did, for the person who started it: every file of the folder, once."""
+"""What an import did, for the person who started it: every file of a folder, or every entry of a file, once."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Report:
     assets: Counter[Outcome] = field(default_factory=Counter)
     removed: int = 0
     assets_removed: int = 0
+    comments: Counter[Outcome] = field(default_factory=Counter)
+    pings: Counter[Outcome] = field(default_factory=Counter)
+    #: Entries and pages by what they are now: `published`, `draft page`.
+    statuses: Counter[str] = field(default_factory=Counter)
     #: What became of comments, in words such as "added", "unchanged" or "pings not taken".
     comments: Counter[str] = field(default_factory=Counter)
     #: Items by what the other system says of them and what became of them: ("page", "draft", "added" or "skipped").
@@ -58,13 +62,14 @@ class Report:
 
     @property
     def accounted(self) -> int:
-        """Files with an outcome or a reason; equal to `files`."""
+        """Files (or items) with an outcome or a reason; equal to `files`."""
         return self.texts.total() + self.assets.total() + len(self.skipped)
 
     @property
     def is_idle(self) -> bool:
         """Whether the import changed nothing."""
-        touched = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
+        counted = (self.texts, self.assets, self.comments, self.pings)
+        touched = sum(counts[o] for counts in counted for o in OUTCOMES if o != "unchanged")
         said = self.comments["added"] + self.comments["changed"]
         return not (touched or said or self.removed or self.assets_removed)
 

@@ -1,0 +1,1 @@
+"""Writing content for other systems: Movable Type's text format, Markdown folders."""
