@@ -29,12 +29,10 @@ class Report:
     assets: Counter[Outcome] = field(default_factory=Counter)
     removed: int = 0
     assets_removed: int = 0
-    comments: Counter[Outcome] = field(default_factory=Counter)
-    pings: Counter[Outcome] = field(default_factory=Counter)
-    #: Entries and pages by what they are now: `published`, `draft page`.
-    statuses: Counter[str] = field(default_factory=Counter)
     #: What became of comments, in words such as "added", "unchanged" or "pings not taken".
     comments: Counter[str] = field(default_factory=Counter)
+    #: The same of TrackBack pings.
+    pings: Counter[str] = field(default_factory=Counter)
     #: Items by what the other system says of them and what became of them: ("page", "draft", "added" or "skipped").
     kinds: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -68,9 +66,8 @@ class Report:
     @property
     def is_idle(self) -> bool:
         """Whether the import changed nothing."""
-        counted = (self.texts, self.assets, self.comments, self.pings)
-        touched = sum(counts[o] for counts in counted for o in OUTCOMES if o != "unchanged")
-        said = self.comments["added"] + self.comments["changed"]
+        touched = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
+        said = sum(counts[word] for counts in (self.comments, self.pings) for word in ("added", "changed"))
         return not (touched or said or self.removed or self.assets_removed)
 
     def lines(self) -> list[str]:
@@ -82,8 +79,9 @@ class Report:
         ):
             said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + ([f"{removed} removed"] if removed else [])
             lines.append(f"  {name}: {', '.join(said) or 'none'}")
-        if self.comments:
-            lines.append("  comments: " + ", ".join(f"{n} {word}" for word, n in sorted(self.comments.items()) if n))
+        for name, words in (("comments", self.comments), ("pings", self.pings)):
+            if words:
+                lines.append(f"  {name}: " + ", ".join(f"{n} {word}" for word, n in sorted(words.items()) if n))
         lines += self._kind_lines()
         if self.skipped:
             lines.append(f"  {len(self.skipped)} not taken:")
