@@ -159,6 +159,27 @@ def save(
     return asset, changed
 
 
+def move(asset: Asset, path: str, actor: str = "") -> bool:
+    """Give an asset another address; returns whether it is another.
+
+    Raises:
+        ContentError: the path is none, or another file's.
+    """
+    path = clean_path(path)
+    with db.write():
+        was = Asset.get_or_none(Asset.id == asset.id)
+        if was is None:
+            raise ContentError(f"the file “{asset.path}” is gone; name another")
+        if was.path == path:
+            return False
+        if Asset.select().where(Asset.site == was.site_id, Asset.path == path).exists():
+            raise ContentError(f"the address “{path}” is that of another file; name another, or remove that one first")
+        Asset.update(path=path).where(Asset.id == was.id).execute()
+        record(was.site_id, "asset moved", "asset", was.id, was.entry_id, actor, was={"path": was.path})
+    asset.path = path
+    return True
+
+
 def delete(asset: Asset, actor: str = "") -> None:
     """Take an asset off its site. Its bytes stay: other assets may have them too."""
     with db.write():

@@ -7,7 +7,7 @@ planned, nothing is planned that was rolled back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appliance import clock, db
@@ -44,6 +44,21 @@ def record(
         was=json.dumps(was) if was else "",
         told=subject != "comment",
     ).execute()
+
+
+def record_entries(site_id: int, what: str, chosen: str, parameters: Sequence[Any], actor: str, aspects: Aspect) -> int:
+    """Note one change to each entry of many, as `record` does for one; returns how many.
+
+    `chosen` is fixed SQL that selects their ids, with `?` for `parameters`.
+    """
+    return int(
+        db.execute(
+            f"""INSERT INTO change
+                    (site_id, at, actor, what, subject, subject_id, entry_id, aspects, was, planned, told)
+                SELECT ?, ?, ?, ?, 'entry', id, id, ?, '', FALSE, TRUE FROM entry WHERE id IN ({chosen}) ORDER BY id""",
+            [site_id, int(clock.now()), actor, what, int(aspects), *parameters],
+        ).rowcount
+    )
 
 
 def prune(older_than: float, most: int = 2000) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from appliance import clock, db
-from appliance.content.aspects import TALK
+from appliance.content.aspects import TALK, Aspect
 from appliance.content.changes import record
 from appliance.content.markup import comment_html
 from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry
@@ -57,6 +57,44 @@ def add(
         )
         record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, TALK)
     return comment
+
+
+def edit(
+    comment: Comment,
+    *,
+    author_name: str | None = None,
+    text: str | None = None,
+    email: str | None = None,
+    url: str | None = None,
+    actor: str = "",
+) -> bool:
+    """Change what a comment says or who says it; returns whether it is another now.
+
+    Raises:
+        ContentError: as `add`, or it is gone.
+    """
+    with db.write():
+        row = Comment.get_or_none(Comment.id == comment.id)
+        if row is None:
+            raise ContentError(f"comment {comment.id} is gone; name another")
+        name = row.author_name if author_name is None else " ".join(author_name.split())
+        said = row.text if text is None else text.strip()
+        address = row.author_url if url is None else url.strip()
+        if fault := _fault(name, said, address, row.status):
+            raise ContentError(fault)
+        mail = row.author_email if email is None else email.strip()
+        values = {"author_name": name, "author_email": mail, "author_url": address, "text": said}
+        differing = {column: value for column, value in values.items() if getattr(row, column) != value}
+        if not differing:
+            return False
+        if "text" in differing:
+            differing["html"] = comment_html(said)
+        Comment.update(differing).where(Comment.id == row.id).execute()
+        for column, value in differing.items():
+            setattr(comment, column, value)
+        if set(differing) != {"author_email"}:
+            record(row.entry.site_id, "comment edited", "comment", row.id, row.entry_id, actor, Aspect.COMMENTS)
+    return True
 
 
 def set_status(comment: Comment, status: CommentStatus, actor: str = "") -> bool:

@@ -59,29 +59,32 @@ def slugify(text: str) -> str:
 class Terms:
     """The authors, categories and tags of one site, made when they are first named.
 
-    Remembers what it found, so that saving many entries asks once for each; use one per write of related
-    changes.
+    Whoever names one may say its slug or its name, also where the two differ since it was renamed. Remembers what it
+    found, so that saving many entries asks once for each; use one per write of related changes.
     """
 
     def __init__(self, site: Site, actor: str = "") -> None:
         self.site = site
         self.actor = actor
         self._authors: dict[str, int] = {}
-        self._categories: dict[str, int] = {}
+        self._categories: dict[str, tuple[int, str]] = {}
         self._tags: dict[str, int] = {}
+        self._renamed: dict[str, dict[tuple[int | None, str], Any]] = {}
 
     def author(self, name: str) -> int:
         """Id of the author called `name`."""
         slug = slugify(name)
         if slug not in self._authors:
-            self._authors[slug] = self._get_or_add(Author, "author", {"slug": slug}, {"name": name.strip()})
+            row = self.known_author(name) or self._add(Author, "author", slug=slug, name=name.strip())
+            self._authors[slug] = row.id
         return self._authors[slug]
 
     def tag(self, name: str) -> int:
         """Id of the tag called `name`."""
         slug = slugify(name)
         if slug not in self._tags:
-            self._tags[slug] = self._get_or_add(Tag, "tag", {"slug": slug}, {"name": name.strip()})
+            row = self.known_tag(name) or self._add(Tag, "tag", slug=slug, name=name.strip())
+            self._tags[slug] = row.id
         return self._tags[slug]
 
     def category(self, names: Sequence[str]) -> int:
@@ -92,19 +95,71 @@ class Terms:
         """
         if not names:
             raise ContentError("a category needs a name; give one")
+        return self._category(names)[0]
+
+    def known_author(self, name: str) -> Author | None:
+        """The author with this slug or name, if there is one."""
+        found = Author.get_or_none(Author.site == self.site, Author.slug == slugify(name))
+        return found or self._renamed_one(Author, None, name)
+
+    def known_tag(self, name: str) -> Tag | None:
+        """The tag with this slug or name, if there is one."""
+        found = Tag.get_or_none(Tag.site == self.site, Tag.slug == slugify(name))
+        return found or self._renamed_one(Tag, None, name)
+
+    def known_category(self, names: Sequence[str]) -> Category | None:
+        """The category named from the topmost down, by slugs or names, if there is one."""
+        found: Category | None = None
+        for name in names:
+            above = found
+            path = _below(above.path if above else "", slugify(name))
+            found = Category.get_or_none(Category.site == self.site, Category.path == path)
+            found = found or self._renamed_one(Category, above.id if above else None, name)
+            if found is None:
+                return None
+        return found
+
+    def _category(self, names: Sequence[str]) -> tuple[int, str]:
         path = category_path(names)
         if path not in self._categories:
-            parent = self.category(names[:-1]) if len(names) > 1 else None
-            values = {"name": names[-1].strip(), "slug": slugify(names[-1]), "parent": parent}
-            self._categories[path] = self._get_or_add(Category, "category", {"path": path}, values)
+            row = self.known_category(names)
+            if row is None:
+                above, place = self._category(names[:-1]) if len(names) > 1 else (None, "")
+                slug = slugify(names[-1])
+                row = self._add(
+                    Category, "category", path=_below(place, slug), slug=slug, name=names[-1].strip(), parent=above
+                )
+            self._categories[path] = (row.id, row.path)
         return self._categories[path]
 
-    def _get_or_add(self, model: Any, subject: str, key: dict[str, str], values: dict[str, Any]) -> int:
+    def _renamed_one(self, model: Any, above: int | None, name: str) -> Any:
+        """A term whose slug is not made of its name, by the slug that is.
+
+        They are read when the first name is unknown: nothing in the database tells them from the others. What a
+        source describes is known by its place in the source alone.
+        """
+        kind = model.__name__
+        if kind not in self._renamed:
+            columns = (model.id, model.name, model.slug)
+            more = (model.parent, model.path, model.source) if model is Category else ()
+            self._renamed[kind] = {
+                (row.parent_id if more else None, slugify(row.name)): row
+                for row in model.select(*columns, *more).where(model.site == self.site).order_by(model.id.desc())
+                if slugify(row.name) != row.slug and not (more and row.source)
+            }
+        return self._renamed[kind].get((above, slugify(name)))
+
+    def _add(self, model: Any, subject: str, **values: Any) -> Any:
+        key = "path" if "path" in values else "slug"
         with db.write():
-            row, added = model.get_or_create(site=self.site, **key, defaults=values)
+            row, added = model.get_or_create(site=self.site, **{key: values.pop(key)}, defaults=values)
             if added:
                 record(self.site, f"{subject} added", subject, row.id, actor=self.actor)
-        return int(row.id)
+        return row
+
+
+def _below(above: str, slug: str) -> str:
+    return f"{above}/{slug}" if above else slug
 
 
 def category_path(names: Sequence[str]) -> str:
