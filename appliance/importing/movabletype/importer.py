@@ -1,0 +1,290 @@
+"""Import of a file in Movable Type's format.
+
+Guarantees that a file which is not of the format is refused before anything is touched; that every entry of it is
+accounted for once, a block that makes no sense by a line of the report; that a second import of the same file
+writes no row; and that what is held does not grow with the file. Entries are recognised by their unique address, or
+by their moment and basename; whether one changed is told by a digest of its block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from appliance import db
+from appliance.config import Config
+from appliance.content import entries, sites
+from appliance.content.entries import day_and_week
+from appliance.content.models import Entry, Site
+from appliance.content.terms import Terms
+from appliance.errors import ContentError
+from appliance.importing.movabletype import blocks, encodings, mapping
+from appliance.importing.movabletype.blocks import Block
+from appliance.importing.movabletype.mapping import Item
+from appliance.importing.movabletype.remarks import add_comments, add_pings
+from appliance.importing.report import Report
+
+#: Told how many entries are done, of how many.
+Progress = Callable[[int, int], None]
+
+ACTOR = "import"
+
+#: Entries saved in one transaction.
+BATCH = 200
+_NOTED = 5
+
+
+def import_file(
+    config: Config,
+    site_name: str,
+    file: Path | str,
+    source: str | None = None,
+    encoding: str | None = None,
+    remove: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Take over the entries, comments and pings of a file; returns what became of each entry.
+
+    `source` names the file from import to import (its resolved path by default): entries are recognised by it.
+    `encoding` is what it is written in, UTF-8 if not given. `remove` also removes entries of this source that are
+    not in the file now, which else are only named, since an export is often a part.
+
+    Raises:
+        ContentError: there is no such file, it is not of this format, or not in that encoding.
+        ConfigError: there is no such site.
+    """
+    path = Path(file)
+    settings = config.site(site_name)
+    name, marks = encodings.settle(path, encoding)
+    site = sites.sync(config)[settings.name]
+    run = _Import(site, source or str(path.resolve()), name, progress or _silent)
+    return run.run(path, marks, remove)
+
+
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+class _Seen:
+    """Ids of entries, a bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, key: int) -> None:
+        if key // 8 >= len(self._bits):
+            self._bits.extend(bytes(key // 8 + 1 - len(self._bits)))
+        self._bits[key // 8] |= 1 << key % 8
+
+    def __contains__(self, key: int) -> bool:
+        return key // 8 < len(self._bits) and bool(self._bits[key // 8] >> key % 8 & 1)
+
+
+@dataclass(slots=True)
+class _Text:
+    """A block on its way; `row` is the entry it was before."""
+
+    block: Block
+    key: str
+    row: Entry | None
+    item: Item | None = None
+
+
+class _Import:
+    """One run."""
+
+    def __init__(self, site: Site, source: str, encoding: str, progress: Progress) -> None:
+        self.site = site
+        self.source = source
+        self.encoding = encoding
+        self.progress = progress
+        self.terms = Terms(site, ACTOR)
+        self.report = Report(source=source, unit="entries")
+        self.seen = _Seen()
+        #: By reason: the first it holds for, and how many there are.
+        self.noted: dict[str, tuple[list[str], int]] = {}
+
+    def run(self, file: Path, marks: int, remove: bool) -> Report:
+        with encodings.opened_text(file, self.encoding) as lines:
+            for batch in blocks.batches(blocks.read(lines), BATCH):
+                self._take(batch)
+                self.progress(min(self.report.files, marks), max(marks, self.report.files))
+                if not batch[-1].is_ended:
+                    self.report.notes.append(
+                        f"{mapping.label(batch[-1])} has no end mark; see whether the file was cut off"
+                    )
+        self._account_for_gone(remove)
+        for reason, (labels, count) in self.noted.items():
+            more = f" and {count - _NOTED} more" if count > _NOTED else ""
+            self.report.notes.append(f"{', '.join(labels)}{more}: {reason}")
+        return self.report
+
+    def _take(self, batch: list[Block]) -> None:
+        self.report.files += len(batch)
+        known = self._known(batch)
+        texts: list[_Text] = []
+        taken: dict[str, _Text] = {}
+        for block in batch:
+            try:
+                text = self._recognised(block, known, taken)
+                if text is not None:
+                    texts.append(text)
+            except ContentError as error:
+                self._skip(block, str(error))
+        with db.write():
+            for text in texts:
+                self._save(text)
+
+    def _known(self, batch: list[Block]) -> dict[str, Entry]:
+        keys = []
+        for block in batch:
+            try:
+                keys.append(mapping.identity(block, self.site))
+            except ContentError:
+                continue  # said when it is its turn
+        rows = Entry.select().where(
+            Entry.site == self.site, Entry.source == self.source, Entry.source_path.in_(list(dict.fromkeys(keys)))
+        )
+        return {str(row.source_path): row for row in rows}
+
+    def _recognised(self, block: Block, known: dict[str, Entry], taken: dict[str, _Text]) -> _Text | None:
+        """The block read and rendered, if it says anything new."""
+        if block.fault:
+            raise ContentError(block.fault)
+        if block.has("NO ENTRY"):
+            return self._without_entry(block)
+        key = self._own_key(block, known, taken)
+        row = known.get(key)
+        digest = mapping.digest(block, self.site)
+        text = taken[key] = _Text(block, key, row)
+        if row is not None:
+            self.seen.add(row.id)
+            if row.source_digest == digest:
+                self._leave(block, row)
+                return None
+        item = mapping.item(block, self.site)
+        data = replace(item.data, source=self.source, source_path=key, source_digest=digest)
+        text.item = replace(item, data=data)
+        return text
+
+    def _leave(self, block: Block, row: Entry) -> None:
+        """Account for a block that says what it said before."""
+        notes: list[tuple[str, str]] = []
+        for key, words in (("COMMENT", self.report.comments), ("PING", self.report.pings)):
+            if found := len(mapping.remarks(block, key, self.site, notes)):
+                words["unchanged"] += found
+        self._count(row.status, "unchanged")
+        self._note(notes)
+
+    def _own_key(self, block: Block, known: dict[str, Entry], taken: dict[str, _Text]) -> str:
+        key = first = mapping.identity(block, self.site)
+        number = 1
+        while key in taken or (key in known and known[key].id in self.seen):
+            if block.first("BASENAME") or block.first("UNIQUE URL"):
+                raise ContentError("is in the file before with this name and date; that one was taken")
+            number += 1
+            key = f"{first}#{number}"
+            if key not in known and (row := self._row(key)) is not None:
+                known[key] = row
+        return key
+
+    def _row(self, key: str) -> Entry | None:
+        found: Entry | None = Entry.get_or_none(
+            Entry.site == self.site, Entry.source == self.source, Entry.source_path == key
+        )
+        return found
+
+    def _without_entry(self, block: Block) -> _Text:
+        """A block of comments and pings on an entry that is here already, found by its moment."""
+        at = mapping.moment(block, self.site)
+        found = list(
+            Entry.select().where(Entry.site == self.site, Entry.kind == "entry", Entry.published_at == at).limit(50)
+        )
+        slug = block.first("BASENAME")
+        row = next((one for one in found if one.slug == slug), found[0] if found else None)
+        if row is None:
+            raise ContentError("is NO ENTRY, and no entry here has its date; import the entries first")
+        return _Text(block, "", row)
+
+    def _save(self, text: _Text) -> None:
+        notes: list[tuple[str, str]] = []
+        try:
+            if text.item is None:
+                assert text.row is not None  # noqa: S101 - see _without_entry
+                said, told = (mapping.remarks(text.block, key, self.site, notes) for key in ("COMMENT", "PING"))
+                entry, outcome = text.row, "unchanged"
+            else:
+                said, told, notes = text.item.comments, text.item.pings, text.item.notes
+                entry, changed = self._save_entry(text)
+                self.seen.add(entry.id)
+                outcome = "added" if text.row is None else "changed" if changed else "unchanged"
+        except ContentError as error:
+            self._skip(text.block, str(error))
+            return
+        added = add_comments(entry, said, self.report.comments) + add_pings(entry, told, self.report.pings)
+        self._count(entry.status, "changed" if added and outcome == "unchanged" else outcome)
+        self._note(notes)
+
+    def _save_entry(self, text: _Text) -> tuple[Entry, bool]:
+        assert text.item is not None  # noqa: S101 - see _save
+        data = text.item.data
+        if text.row is None and not text.block.first("BASENAME") and data.address is None:
+            data = replace(data, slug=self._free_slug(data.slug, data.published_at))
+        elif text.row is not None and not text.block.first("BASENAME"):
+            data = replace(data, slug=text.row.slug)
+        return entries.save(self.site, data, entry=text.row, rendered=text.item.rendered, terms=self.terms, actor=ACTOR)
+
+    def _free_slug(self, slug: str, at: int) -> str:
+        """A slug nobody gave, with a number if another entry of the day has it."""
+        day, _ = day_and_week(at, self.site.timezone, self.site.week_starts)
+        found, number = slug, 1
+        of_day = Entry.select().where(
+            Entry.site == self.site, Entry.kind == "entry", Entry.day == day, Entry.address.is_null()
+        )
+        while of_day.where(Entry.slug == found).exists():
+            number += 1
+            found = f"{slug}-{number}"
+        return found
+
+    def _account_for_gone(self, remove: bool) -> None:
+        """Name, or remove, the entries of this source that the file does not hold now."""
+        names: list[str] = []
+        gone = last = 0
+        while ids := self._ids_after(last):
+            last = ids[-1]
+            missing = [key for key in ids if key not in self.seen]
+            with db.write():
+                for entry in Entry.select().where(Entry.id.in_(missing)).order_by(Entry.id) if missing else ():
+                    gone += 1
+                    names += [f"“{entry.title}”"] if len(names) < _NOTED else []
+                    if remove:
+                        entries.delete(entry, ACTOR)
+                        self.report.removed += 1
+        if gone and not remove:
+            listed = ", ".join(names) + (" …" if gone > len(names) else "")
+            self.report.notes.append(
+                f"{gone} of an earlier import are not in the file and stay: {listed}; import with remove to remove them"
+            )
+
+    def _ids_after(self, last: int) -> list[int]:
+        rows = db.execute(
+            "SELECT id FROM entry WHERE site_id = ? AND source = ? AND id > ? ORDER BY id LIMIT 500",
+            [self.site.id, self.source, last],
+        ).fetchall()
+        return [key for (key,) in rows]
+
+    def _count(self, status: str, outcome: str) -> None:
+        self.report.texts[outcome] += 1  # type: ignore[index]
+        self.report.kinds["entry", status, outcome] += 1
+
+    def _skip(self, block: Block, reason: str) -> None:
+        self.report.skipped.append((mapping.label(block), reason))
+
+    def _note(self, notes: list[tuple[str, str]]) -> None:
+        for what, reason in notes:
+            labels, count = self.noted.get(reason, ([], 0))
+            self.noted[reason] = (labels if count >= _NOTED else [*labels, what]), count + 1
+            for key, words in (("comment ", self.report.comments), ("ping ", self.report.pings)):
+                if what.startswith(key):
+                    words["not taken"] += 1
