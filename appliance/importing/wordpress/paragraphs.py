@@ -1,0 +1,155 @@
+"""Paragraphs of classic texts: WordPress keeps blank lines and makes `<p>` of them only when a page is shown.
+
+Blank lines part paragraphs, single line breaks become `<br />`, elements that are blocks of their own stay what
+they are, and what has its own meaning of white space (`<pre>`, `<script>`, `<style>` and the like) is not touched.
+"""
+
+from __future__ import annotations
+
+import re
+
+from appliance.content.excerpts import TAG
+
+#: Elements that stand beside paragraphs, never in one.
+_BLOCKS = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "body", "caption", "center", "col", "colgroup", "dd", "details",
+        "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3",
+        "h4", "h5", "h6", "header", "hgroup", "hr", "legend", "li", "main", "menu", "nav", "ol", "p", "section",
+        "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
+    }
+)  # fmt: skip
+#: Blocks that are kept as they are, with all that is in them.
+_KEPT_BLOCKS = frozenset({"pre", "script", "style", "noscript", "template"})
+#: Elements within lines that are kept as they are.
+_KEPT_INLINE = frozenset({"textarea", "svg", "math", "object", "audio", "video", "select", "canvas"})
+#: Blocks that hold no text of their own.
+_BARE = frozenset({"col", "colgroup", "dir", "dl", "menu", "ol", "table", "tbody", "tfoot", "thead", "tr", "ul"})
+#: Blocks whose text is one piece, with breaks at most.
+_LINES = frozenset({"address", "caption", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6", "legend", "summary"})
+#: Blocks whose text is always paragraphs.
+_TEXTS = frozenset({"", "article", "blockquote", "body", "main", "section"})
+_EMPTY = frozenset({"col", "hr"})
+#: What a new element of a kind ends if it is open: a list item the one before it.
+_ENDS = {"li": ("li",), "dd": ("dd", "dt"), "dt": ("dd", "dt"), "td": ("td", "th"), "th": ("td", "th"), "tr": ("tr",)}
+
+_BLANK = re.compile(r"\n[ \t]*\n\s*")
+_BREAK = re.compile(r"(<br ?/?>)?[ \t]*\n[ \t]*", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MARK = re.compile(r"^[ \t]*(<!--[^<>]{0,200}-->)[ \t]*$", re.MULTILINE)
+#: Blocks within blocks that are followed; deeper ones are taken for part of the innermost.
+_DEPTH = 200
+_HELD = re.compile("\0(\\d+)\0")
+
+
+def paragraphs(text: str) -> str:
+    """The HTML of a text whose paragraphs are blank lines."""
+    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    return _Text(_MARK.sub(r"\n\n\1\n\n", text)).html()
+
+
+class _Text:
+    """One text on its way: what was read (`out`), the line at hand (`run`) and the blocks around it (`open`)."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.out: list[str] = []
+        self.run: list[str] = []
+        self.open: list[str] = []
+        self.held: list[str] = []
+
+    def html(self) -> str:
+        at = 0
+        while (tag := TAG.search(self.text, at)) is not None:
+            self.run.append(self.text[at : tag.start()])
+            at = self._take(tag)
+        self.run.append(self.text[at:])
+        self._leave_paragraph()
+        whole = "\n".join(part for part in (piece.strip("\n") for piece in self.out) if part.strip())
+        return _HELD.sub(lambda match: self.held[int(match[1])], whole)
+
+    def _take(self, tag: re.Match[str]) -> int:
+        """Read a tag and what belongs to it; returns where the text goes on."""
+        closes, name = bool(tag[1]), (tag[2] or "").lower()
+        if name in _KEPT_BLOCKS | _KEPT_INLINE and not closes:
+            end = self._end_of(name, tag)
+            if name in _KEPT_BLOCKS:
+                self._leave_paragraph()
+                self.out.append(self._hold(self.text[tag.start() : end]))
+            else:
+                self.run.append(self._hold(self.text[tag.start() : end]))
+            return end
+        if name not in _BLOCKS:
+            self.run.append(tag[0] if not name else re.sub(r"\s*\n\s*", " ", tag[0]))
+        elif closes:
+            self._close(name, tag[0])
+        else:
+            self._begin(name, tag[0])
+        return tag.end()
+
+    def _end_of(self, name: str, tag: re.Match[str]) -> int:
+        if tag[3].endswith("/"):
+            return tag.end()
+        closing = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(self.text, tag.end())
+        return closing.end() if closing else len(self.text)
+
+    def _hold(self, kept: str) -> str:
+        self.held.append(kept)
+        return f"\0{len(self.held) - 1}\0"
+
+    def _begin(self, name: str, tag: str) -> None:
+        self._leave_paragraph()
+        if self.open and self.open[-1] in _ENDS.get(name, ()):
+            self.open.pop()
+        self.out.append(tag)
+        if name not in _EMPTY and not tag.endswith("/>") and len(self.open) < _DEPTH:
+            self.open.append(name)
+
+    def _close(self, name: str, tag: str) -> None:
+        self._flush()
+        if name in self.open:
+            del self.open[len(self.open) - 1 - self.open[::-1].index(name) :]
+            self._glue(tag)
+        elif name != "p":  # a paragraph that nobody began ends nothing
+            self.out.append(tag)
+
+    def _glue(self, tag: str) -> None:
+        if self.out:
+            self.out[-1] = self.out[-1].rstrip("\n") + tag
+        else:
+            self.out.append(tag)
+
+    def _leave_paragraph(self) -> None:
+        """What is a block ends the paragraph it is written in."""
+        self._flush()
+        if self.open and self.open[-1] == "p":
+            self.open.pop()
+            self._glue("</p>")
+
+    def _flush(self) -> None:
+        run, self.run = "".join(self.run), []
+        if not run.strip():
+            return
+        inside = self.open[-1] if self.open else ""
+        if inside in _BARE:
+            self.out.append(run)
+        elif inside == "p":
+            self._glue("</p>\n<p>".join(map(_broken, _pieces(run))))
+        elif inside in _LINES:
+            self._glue(_broken(run.strip()))
+        elif inside in _TEXTS or _BLANK.search(run):
+            self.out += map(_paragraph, _pieces(run))
+        else:
+            self._glue(_broken(run.strip()))
+
+
+def _pieces(run: str) -> list[str]:
+    return [piece.strip() for piece in _BLANK.split(run) if piece.strip()]
+
+
+def _paragraph(piece: str) -> str:
+    return f"<p>{_broken(piece)}</p>" if _COMMENT.sub("", piece).strip() else piece
+
+
+def _broken(piece: str) -> str:
+    return _BREAK.sub("<br />\n", piece)
