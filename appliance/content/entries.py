@@ -52,8 +52,10 @@ class EntryData:
     address: str | None = None
     #: For pages.
     folder: str = ""
-    #: Markdown; empty: taken from the text.
+    #: Empty: taken from the text.
     excerpt: str = ""
+    #: 'markdown' or 'html': what `excerpt` is.
+    excerpt_format: str = "markdown"
     #: Plain text; empty: taken from the excerpt.
     summary: str = ""
     allow_comments: bool = True
@@ -160,7 +162,14 @@ def delete(entry: Entry, actor: str = "") -> None:
 
 def render(data: EntryData, resolver: Resolver | None = None) -> Rendered:
     """The HTML, excerpt and summary of `data`; needs no database."""
-    return markup.render(data.text, format=data.format, excerpt=data.excerpt, summary=data.summary, resolver=resolver)
+    return markup.render(
+        data.text,
+        format=data.format,
+        excerpt=data.excerpt,
+        excerpt_format=data.excerpt_format,
+        summary=data.summary,
+        resolver=resolver,
+    )
 
 
 def day_and_week(moment: int, zone: str, week_starts: str) -> tuple[str, str]:

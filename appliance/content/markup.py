@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html as html_text
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -75,12 +75,13 @@ def render(
     *,
     format: str = "markdown",
     excerpt: str = "",
+    excerpt_format: str = "markdown",
     summary: str = "",
     resolver: Resolver | None = None,
 ) -> Rendered:
-    """Render an entry; `excerpt` (Markdown) and `summary` (plain), when empty, are taken from the text."""
+    """Render an entry; `excerpt` and `summary` (plain), when empty, are taken from the text."""
     whole = text_html(text, format=format, resolver=resolver)
-    own = without_ids(text_html(excerpt, resolver=resolver))
+    own = without_ids(text_html(excerpt, format=excerpt_format, resolver=resolver))
     beginning = own or excerpt_of(whole)
     whole = MORE.sub("", whole)
     plain = plain_text(summary) or plain_text(without_headings(beginning)) or plain_text(without_headings(whole))
@@ -95,12 +96,32 @@ def text_html(text: str, *, format: str = "markdown", resolver: Resolver | None 
         text = _TEMPLATE_TAG.sub(lambda match: _set_aside(tags, match[0]), text)
     html = text if format == "html" else _markdown(text)
     if tags:
-        html = _CODE.sub(lambda match: _restore(match[0], tags), html)
+        html = _CODE.sub(lambda match: _restore(match[0], tags, format), html)
     if format != "html":
         html = _CODE_BLOCK.sub(_highlighted, html)
     if resolver is not None:
         html = TAG.sub(lambda match: _resolved(match[0], tags, resolver), html)
-    return _expanded(html, tags, resolver) if tags and resolver is not None else html
+    return _expanded(html, tags, resolver, format) if tags and resolver is not None else html
+
+
+def addresses(html: str) -> list[str]:
+    """Every address that HTML points at, in order, as its author wrote it."""
+    tags = (match[0] for match in TAG.finditer(html) if "=" in match[0] and not match[0].startswith("<!--"))
+    found = (match for tag in tags for match in _ADDRESS.finditer(tag))
+    return [html_text.unescape(match[2] or match[3] or match[4] or "") for match in found]
+
+
+def with_addresses(html: str, replace: Callable[[str], str]) -> str:
+    """HTML with what `replace` makes of each address that it points at."""
+
+    def one(match: re.Match[str]) -> str:
+        given = html_text.unescape(match[2] or match[3] or match[4] or "")
+        return f'{match[1]}"{html_text.escape(made)}"' if (made := replace(given)) != given else match[0]
+
+    def tag(match: re.Match[str]) -> str:
+        return match[0] if match[0].startswith("<!--") else _ADDRESS.sub(one, match[0])
+
+    return TAG.sub(tag, html)
 
 
 def comment_html(text: str) -> str:
@@ -158,8 +179,12 @@ def _set_aside(tags: list[str], tag: str) -> str:
     return f"qzset{len(tags) - 1}asideqz"
 
 
-def _restore(html: str, tags: list[str]) -> str:
-    return _SET_ASIDE.sub(lambda match: html_text.escape(tags[int(match[1])]), html)
+def _restore(html: str, tags: list[str], format: str) -> str:
+    return _SET_ASIDE.sub(lambda match: _as_html(tags[int(match[1])], format), html)
+
+
+def _as_html(tag: str, format: str) -> str:
+    return tag if format == "html" else html_text.escape(tag)
 
 
 def _resolved(tag: str, tags: list[str], resolver: Resolver) -> str:
@@ -184,13 +209,13 @@ def _tag_address(tag: str, resolver: Resolver) -> str:
     return tag if found is None or found.startswith("<") else found
 
 
-def _expanded(html: str, tags: list[str], resolver: Resolver) -> str:
+def _expanded(html: str, tags: list[str], resolver: Resolver, format: str) -> str:
     def one(match: re.Match[str]) -> str:
         number = match["alone"] or match["among"]
         found = resolver.tag(tags[int(number)])
         if found is not None and found.startswith("<"):
             return found
-        text = html_text.escape(tags[int(number)])
+        text = _as_html(tags[int(number)], format)
         return f"<p>{text}</p>" if match["alone"] else text
 
     return re.sub(r"<p>qzset(?P<alone>\d+)asideqz</p>|qzset(?P<among>\d+)asideqz", one, html)

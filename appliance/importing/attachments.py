@@ -59,7 +59,7 @@ class Attachments:
 
     def _look_at(self, path: str) -> _Change | None:
         file = self.scan.root / path
-        if _is_template(file):
+        if not self.scan.layout.is_own and _is_template(file):
             raise ContentError("begins with front matter: it is a template of the other system")
         owner = self._owner(path)
         address = assets.clean_path(self._address(path, owner))
@@ -112,6 +112,9 @@ class Attachments:
     def _owner(self, path: str) -> tuple[Text, str] | None:
         """The text a file belongs to, and the file's path from there."""
         pure = PurePosixPath(path)
+        if self.scan.layout.is_own:
+            text = self.scan.texts.get(self.scan.owners.get(self.scan.layout.asset_path(path), ""))
+            return (text, path) if text else None
         for folder in pure.parents:
             candidates = [self.scan.bundles.get(str(folder), ""), *(f"{folder}{ending}" for ending in TEXTS)]
             for candidate in candidates:
@@ -120,7 +123,13 @@ class Attachments:
         return None
 
     def _address(self, path: str, owner: tuple[Text, str] | None) -> str:
-        if owner is not None and owner[0].address and not owner[0].address.endswith((".html", ".htm")):
+        is_placed = self.scan.layout.is_own
+        if (
+            not is_placed
+            and owner is not None
+            and owner[0].address
+            and not owner[0].address.endswith((".html", ".htm"))
+        ):
             return f"{owner[0].address}/{owner[1]}"
         return self.scan.layout.asset_path(path)
 

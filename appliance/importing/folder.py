@@ -16,12 +16,13 @@ from pathlib import Path
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.content import assets, entries, sites
+from appliance.content import assets, entries, guard, sites
 from appliance.content.models import Asset, Entry
 from appliance.content.terms import Terms
 from appliance.errors import ContentError
 from appliance.importing import layout as layouts
 from appliance.importing.attachments import Attachments
+from appliance.importing.discussions import Discussions
 from appliance.importing.references import References
 from appliance.importing.report import Report
 from appliance.importing.scan import Scan, Text, read_text
@@ -45,14 +46,17 @@ def import_folder(
     format: str = "auto",
     source: str | None = None,
     progress: Progress | None = None,
+    allow_removals: bool = False,
 ) -> Report:
     """Make a site say what a folder says; returns what became of each file.
 
     `source` names the folder from import to import (its resolved path by default): files are recognised by
-    it, and entries of other sources are left alone.
+    it, and entries of other sources are left alone. `allow_removals` lets it remove more of what it brought earlier
+    than `config.deletions` allows at once.
 
     Raises:
-        ContentError: the folder is none or has no Markdown in it, or there is no such format.
+        ContentError: the folder is none or has no Markdown in it, there is no such format, or too much would go;
+        nothing has been touched.
         ConfigError: there is no such site.
     """
     root = Path(folder)
@@ -68,7 +72,15 @@ def import_folder(
     scan.run()
     if not scan.has_texts:
         raise ContentError(f"{root}: has no Markdown file in it; name the folder that holds the texts")
+    if not allow_removals:
+        _refuse_removals(config, scan)
     return _Import(config, scan, progress or _silent).run()
+
+
+def _refuse_removals(config: Config, scan: Scan) -> None:
+    gone = len(scan.gone_texts()) + len(scan.gone_assets())
+    total = len(scan.known) + len(scan.known_assets)
+    guard.refuse(f"entries and files from {scan.source}", gone, total, config.deletions)
 
 
 def _silent(done: int, total: int) -> None:
@@ -87,6 +99,7 @@ class _Import:
         self.progress = progress
         self.broken: list[str] = []
         self.tags: dict[str, int] = {}
+        self.discussions = Discussions(scan)
 
     def run(self) -> Report:
         self._name_new()
@@ -95,6 +108,7 @@ class _Import:
         Attachments(self.config, self.scan).save()
         self._fill_index()
         self._save_changed()
+        self.discussions.account()
         self._remove_gone()
         self.report.removed += sections.retire()
         self._note()
@@ -131,19 +145,20 @@ class _Import:
             references = References(self.scan.index, text.path, text.address)
             try:
                 data = read_text(self.scan, text)
-                rendered.append((text, data, entries.render(data, references)))
+                html = entries.render(data, references)
             except ContentError as error:
                 self.scan.skip(text.path, str(error))
                 continue
+            rendered.append((text, data, html, self.discussions.read(text)))
             self.broken += [f"{text.path}: {reference}" for reference in references.unresolved]
             for tag, count in references.tags.items():
                 self.tags[tag] = self.tags.get(tag, 0) + count
         with db.write():
             rows: dict[int | None, Entry] = {
-                row.id: row for row in Entry.select().where(Entry.id.in_([text.id for text, _, _ in rendered]))
+                row.id: row for row in Entry.select().where(Entry.id.in_([text.id for text, *_ in rendered]))
             }
-            for text, data, html in rendered:
-                _, changed = entries.save(
+            for text, data, html, talk in rendered:
+                entry, changed = entries.save(
                     self.site,
                     data,
                     entry=rows[text.id],
@@ -153,6 +168,7 @@ class _Import:
                     actor=ACTOR,
                 )
                 self.report.texts[text.outcome(changed)] += 1
+                self.discussions.save(text, talk, entry)
 
     def _release_aliases(self, changed: list[Text]) -> None:
         """Let go of former addresses that move from one entry to another, whichever is saved first."""

@@ -97,14 +97,23 @@ def _fenced(source: str, fence: re.Match[str]) -> Document:
     return Document(meta, text, "yaml" if form == "yml" else form)
 
 
-def _yaml(block: str) -> Any:
+def read_yaml(raw: bytes) -> Any:
+    """The value of a file of YAML.
+
+    Raises:
+        ContentError: it is too large, not UTF-8 or not YAML.
+    """
+    return _yaml(_decoded(raw), "the file", 1)
+
+
+def _yaml(block: str, what: str = "front matter", first: int = 2) -> Any:
     try:
         value = yaml.load(block, Loader=_Loader)  # noqa: S506 - a safe loader, the one written in C
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 2}: " if error.problem_mark else ""
-        raise ContentError(f"{line}front matter is not YAML: {error.problem or error.context}; mend it") from error
+        line = f"line {error.problem_mark.line + first}: " if error.problem_mark else ""
+        raise ContentError(f"{line}{what} is not YAML: {error.problem or error.context}; mend it") from error
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
-        raise ContentError(f"front matter is not YAML: {_first_line(error)}; mend it") from error
+        raise ContentError(f"{what} is not YAML: {_first_line(error)}; mend it") from error
     return {} if value is None else value
 
 

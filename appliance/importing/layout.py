@@ -4,7 +4,12 @@ entry or page   a text                              hello.md, 2024-05-01-hello.m
 bundle          a text named index in its folder    hello/index.md, with pictures beside it
 section         a text named _index                 news/_index.md
 asset           any other file of the content       pictures/cat.jpg, static/favicon.ico
+comments        what readers said of a text         entries/2024/2024-05-01-hello.comments.yaml
 setup           what drives the other system        _config.yml, layouts/, package.json
+
+The appliance's own layout is what `exporting.markdown` writes: `entries/` and `pages/` with texts, `categories/` with
+sections, `assets/` with all other files at their addresses, and a file that marks it. There, front matter says
+everything and the place of a file nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Kind = Literal["text", "bundle", "section", "asset", "setup"]
-System = Literal["folder", "hugo", "zola", "pelican", "hexo", "jekyll", "eleventy"]
+Kind = Literal["text", "bundle", "section", "asset", "comments", "setup"]
+System = Literal["folder", "appliance", "hugo", "zola", "pelican", "hexo", "jekyll", "eleventy"]
 
 TEXTS = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+#: Endings of texts that are HTML; in the appliance's own layout only.
+HTML_TEXTS = frozenset({".html", ".htm"})
+#: The file that marks the appliance's own layout, and the folders in it.
+MARKER = "appliance-export.yaml"
+ENTRIES, PAGES, CATEGORIES, ASSETS = "entries", "pages", "categories", "assets"
+#: What the file with a text's comments is called, in place of the text's own ending.
+COMMENTS = ".comments.yaml"
 #: Folders that arrange files and mean nothing to readers.
 LAYOUT_FOLDERS = frozenset({"_posts", "posts", "_drafts", "content", "source", "src", "_pages"})
 
@@ -57,7 +69,12 @@ class Layout:
     @property
     def is_project(self) -> bool:
         """Whether the folder also holds the set-up of another system."""
-        return self.system != "folder"
+        return self.system not in ("folder", "appliance")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the folder is arranged as the appliance itself writes it."""
+        return self.system == "appliance"
 
     def inside(self, path: str) -> str | None:
         """`path` below the content folder; None when it is elsewhere."""
@@ -66,6 +83,8 @@ class Layout:
     def kind(self, path: str) -> tuple[Kind, str]:
         """What the file at `path` is, and for set-up the reason."""
         pure = PurePosixPath(path)
+        if self.is_own:
+            return _own_kind(pure)
         in_static = any(_below(path, folder) is not None for folder in self.static)
         if self.is_project and not in_static and (reason := self._setup_reason(pure)):
             return "setup", reason
@@ -80,6 +99,9 @@ class Layout:
 
     def segments(self, path: str) -> list[str]:
         """The folders of `path` that mean something to readers, topmost first."""
+        if self.is_own:
+            top, *folders = PurePosixPath(path).parts
+            return folders[:-1] if top == CATEGORIES else []
         inside = self.inside(path)
         parts = PurePosixPath(path if inside is None else inside).parts[:-1]
         return [part for part in parts if part not in LAYOUT_FOLDERS]
@@ -121,6 +143,8 @@ def detect(folder: Path) -> Layout:
     def has(*names: str) -> bool:
         return any((folder / name).exists() for name in names)
 
+    if has(MARKER):
+        return Layout("appliance", "", (ASSETS,))
     if has("pelicanconf.py") and has("content"):
         return Layout("pelican", "content", ("content/extra",))
     if has("source/_posts"):
@@ -147,15 +171,19 @@ def detect(folder: Path) -> Layout:
     return Layout()
 
 
-def walk(folder: Path) -> Iterator[Found]:
-    """Every file below `folder` in a stable order; hidden files and node_modules are passed over."""
+def walk(folder: Path, layout: Layout) -> Iterator[Found]:
+    """Every file below `folder` in a stable order.
+
+    Hidden files and node_modules are passed over, except among the assets of the appliance's own layout.
+    """
     root = folder.resolve()
     for parent, folders, files in os.walk(folder):
-        kept = sorted(name for name in folders if not name.startswith(".") and name not in _IGNORED)
+        whole = layout.is_own and Path(parent).relative_to(folder).parts[:1] == (ASSETS,)
+        kept = sorted(n for n in folders if whole or (not n.startswith(".") and n not in _IGNORED))
         folders[:] = [name for name in kept if not (Path(parent) / name).is_symlink()]
         linked = set(kept) - set(folders)
         for name in sorted([*files, *linked]):
-            if not name.startswith("."):
+            if whole or not name.startswith("."):
                 path = Path(parent) / name
                 yield _found(path, path.relative_to(folder).as_posix(), root, name in linked)
 
@@ -175,6 +203,19 @@ def _found(path: Path, relative: str, root: Path, is_linked_folder: bool) -> Fou
     except (OSError, RuntimeError) as error:
         return Found(relative, f"cannot be read: {getattr(error, 'strerror', None) or error}")
     return Found(relative)
+
+
+def _own_kind(pure: PurePosixPath) -> tuple[Kind, str]:
+    if str(pure) == MARKER:
+        return "setup", "says how the folder is arranged"
+    top, ending = pure.parts[0], pure.suffix.lower()
+    if top in (ENTRIES, PAGES) and pure.name.endswith(COMMENTS):
+        return "comments", ""
+    if ending not in TEXTS | HTML_TEXTS or top not in (ENTRIES, PAGES, CATEGORIES):
+        return "asset", ""
+    if top == CATEGORIES:
+        return ("section" if pure.stem == "_index" else "asset"), ""
+    return ("bundle" if pure.stem.lower() == "index" and len(pure.parts) > 2 else "text"), ""
 
 
 def _below(path: str, folder: str) -> str | None:

@@ -15,9 +15,9 @@ from appliance.content.entries import EntryData
 from appliance.content.models import Alias, Asset, Category, Entry, Site
 from appliance.content.terms import category_path
 from appliance.errors import ContentError
-from appliance.importing import frontmatter, metadata
+from appliance.importing import frontmatter, metadata, own
 from appliance.importing import layout as layouts
-from appliance.importing.layout import Layout
+from appliance.importing.layout import COMMENTS, MARKER, Layout
 from appliance.importing.metadata import Context
 from appliance.importing.names import Names
 from appliance.importing.references import Index, name_of
@@ -82,6 +82,8 @@ class Scan:
         self.texts: dict[str, Text] = {}
         self.sections: list[str] = []
         self.assets: list[str] = []
+        #: Files with the comments of a text.
+        self.discussions: set[str] = set()
         #: The text of a bundle by its folder.
         self.bundles: dict[str, str] = {}
         self.has_texts = False
@@ -159,6 +161,13 @@ class Scan:
     def _described(self) -> frozenset[str]:
         return frozenset(str(PurePosixPath(section).parent) for section in self.sections)
 
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The texts that assets belong to, by the address of the asset, as the appliance's own layout notes them."""
+        noted = frontmatter.read_yaml(read_bytes(self.root / MARKER)) if self.layout.is_own else None
+        owners = noted.get("owners") if isinstance(noted, dict) else None
+        return {str(k): str(v) for k, v in owners.items()} if isinstance(owners, dict) else {}
+
     def category_named(self, name: str) -> int | None:
         """Id of a category of the site by its name."""
         row = Category.select(Category.id).where(Category.site == self.site, Category.path == category_path([name]))
@@ -166,7 +175,7 @@ class Scan:
 
     def _sort_files(self) -> list[str]:
         paths = []
-        for found in layouts.walk(self.root):
+        for found in layouts.walk(self.root, self.layout):
             self.report.files += 1
             self._walked.add(found.path)
             kind, reason = ("setup", found.reason) if found.reason else self.layout.kind(found.path)
@@ -176,6 +185,8 @@ class Scan:
                 self.sections.append(found.path)
             elif kind == "asset":
                 self.assets.append(found.path)
+            elif kind == "comments":
+                self.discussions.add(found.path)
             else:
                 paths.append(found.path)
                 if kind == "bundle":
@@ -246,7 +257,8 @@ class Scan:
             ContentError: its front matter cannot be read, or there is nothing in it.
         """
         document = frontmatter.split(raw)
-        reading = metadata.read(document, self.context(text.path), self.now)
+        read = own.read if self.layout.is_own else metadata.read
+        reading = read(document, self.context(text.path), self.now)
         if not document.text.strip() and not any(key.lower() == "title" for key in document.meta):
             template = "; it is there for a template of the other system" if document.meta else ""
             raise ContentError("has neither a title nor a text" + template)
@@ -260,6 +272,9 @@ class Scan:
 
     def _full_digest(self, raw: bytes, context: Context) -> str:
         place = f"{metadata.VERSION} {self.zone} {self.layout.system} {context.section} {context.is_described}"
+        comments = str(PurePosixPath(context.path).with_suffix("")) + COMMENTS
+        if comments in self.discussions:
+            place += " " + self._digest(comments)
         return f"{_digest(raw)}:{_digest(place.encode())[:16]}"
 
     def aliases_of_rows(self, paths: list[str]) -> Iterable[tuple[str, int]]:

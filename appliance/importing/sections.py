@@ -15,10 +15,13 @@ from appliance.errors import ContentError
 from appliance.importing import frontmatter
 from appliance.importing.addresses import clean_address
 from appliance.importing.frontmatter import Document
+from appliance.importing.layout import HTML_TEXTS
 from appliance.importing.metadata import section_name
 from appliance.importing.scan import Scan, read_bytes
 
 _USED = frozenset({"title", "description", "path", "url"})
+#: Keys of a section file as the appliance itself writes it.
+_OWN = frozenset({"title", "address", "always"})
 
 
 class Sections:
@@ -48,11 +51,13 @@ class Sections:
     def _save_one(self, path: str, seen: dict[int, str]) -> None:
         document = frontmatter.split(read_bytes(self.scan.root / path))
         segments = self.scan.layout.segments(path)
-        unused = sorted(key for key in document.meta if key.lower() not in _USED)
+        is_own = self.scan.layout.is_own
+        used = _OWN if is_own else _USED
+        unused = sorted(key for key in document.meta if key.lower() not in used)
         if not segments:
             kept = "; ".join(filter(None, ["not used: " + ", ".join(document.meta) if document.meta else ""]))
             raise ContentError("describes the home page, which the theme makes" + (f"; {kept}" if kept else ""))
-        key = self.terms.category([section_name(segment) for segment in segments])
+        key = self.terms.category(segments if is_own else [section_name(segment) for segment in segments])
         if key in seen:
             raise ContentError(f"describes the same category as {seen[key]}; keep one of them")
         seen[key] = path
@@ -60,9 +65,9 @@ class Sections:
         changed = describe_category(
             key,
             name=str(document.meta.get("title") or section_name(segments[-1])).strip(),
-            address=_address(document.meta, segments),
-            description=_description(document),
-            always=True,
+            address=_own_address(document.meta) if is_own else _address(document.meta, segments),
+            description=_description(document, path),
+            always=not is_own or document.meta.get("always") is not False,
             source=self.scan.source,
             source_path=path,
             actor="import",
@@ -89,7 +94,14 @@ def _address(meta: dict[str, Any], segments: list[str]) -> str:
     return own or clean_address("/".join(segments))
 
 
-def _description(document: Document) -> str:
+def _own_address(meta: dict[str, Any]) -> str | None:
+    given = meta.get("address")
+    return clean_address(given) if isinstance(given, str) and given else None
+
+
+def _description(document: Document, path: str) -> str:
+    if PurePosixPath(path).suffix.lower() in HTML_TEXTS:
+        return document.text
     if document.text.strip():
         return markup.text_html(document.text)
     given = document.meta.get("description")
