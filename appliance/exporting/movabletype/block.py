@@ -127,14 +127,19 @@ def _meta(writing: Writing, extra: Mapping[str, Any]) -> list[tuple[str, str]]:
     meta += [("PRIMARY CATEGORY", name) for name in writing.categories[:1]]
     meta += [("CATEGORY", name) for name in writing.categories]
     meta.append(("DATE", date(entry.published_at, writing.zone)))
-    private = extra.get("private_tags")
-    tags = [*writing.tags, *(tag for tag in private or () if isinstance(private, list) and isinstance(tag, str))]
-    tags = list(dict.fromkeys(sorted(filter(None, map(single, tags)), key=lambda tag: tag.startswith("@"))))
-    meta += [("TAGS", ",".join(map(quoted, tags)))] if tags else []
+    if tags := _tags(writing.tags, extra.get("private_tags")):
+        meta.append(("TAGS", ",".join(map(quoted, tags))))
     for key, value in sorted(extra.items()):
         if _EXTRA_KEY.fullmatch(key) and key not in _RESERVED and (told := _told(value)):
             meta.append((key.upper().replace("_", " "), told))
     return meta
+
+
+def _tags(tags: Sequence[str], private: Any) -> list[str]:
+    """The tags readers see, then those they do not, which begin with @."""
+    more = [single(tag) for tag in private if isinstance(tag, str)] if isinstance(private, list) else []
+    hidden = [tag for tag in [*tags, *more] if tag.startswith("@")]
+    return list(dict.fromkeys([*(tag for tag in tags if not tag.startswith("@")), *hidden]))
 
 
 def _title(entry: Entry) -> str:
