@@ -7,15 +7,15 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import datetime
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from appliance.demo.frontend import FrontEnd
 from tests.acceptance.conftest import Shell
 from tests.conftest import DATA
+from tests.links import broken_links
 from tests.workshop import stamps, tree
 
 BLOG = DATA / "rust-blog"
@@ -23,23 +23,6 @@ pytestmark = pytest.mark.skipif(not BLOG.is_dir(), reason=f"{BLOG} is not there:
 HOST = "https://blog.example/"
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-
-
-class Page(HTMLParser):
-    """What a page names: links of every kind, and the elements links may lead to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.ids: set[str] = set()
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.ids |= {given[key] for key in ("id", "name") if key == "id" or tag == "a" if key in given}
-        self.links += [given[key] for key in ("href", "src", "poster") if key in given]
-        if "srcset" in given:
-            self.links += [source.split()[0] for source in given["srcset"].split(", ")]
 
 
 class Blog(Shell):
@@ -93,31 +76,12 @@ def test_every_file_is_on_both_front_ends(blog: Blog) -> None:
 
 
 def test_no_link_is_broken_that_is_not_broken_in_the_source(blog: Blog) -> None:
-    pages = {
-        path.relative_to(blog.docroot).as_posix(): Page(path.read_text("utf-8"))
-        for path in blog.docroot.rglob("*.html")
-    }
     rows = blog.ask("SELECT a.path, e.source_path FROM artifact a JOIN entry e ON a.type = e.kind AND e.id = a.subject")
     sources = dict(rows)
-    broken, checked = set(), 0
-    for name, page in pages.items():
-        for link in page.links:
-            target = urlsplit(urljoin(HOST + name, link))
-            if target.scheme in ("http", "https") and target.netloc == "blog.example":
-                checked += 1
-                if not leads_somewhere(blog.docroot, pages, unquote(target.path), unquote(target.fragment)):
-                    broken.add((name, link))
+    broken, checked = broken_links(blog.docroot, HOST)
     assert checked > 20_000
     unexplained = {(name, link) for name, link in broken if not missing_in_source(blog.source, sources.get(name), link)}
     assert unexplained == set()
-
-
-def leads_somewhere(docroot: Path, pages: dict[str, Page], path: str, fragment: str) -> bool:
-    name = path.lstrip("/")
-    name = name + "index.html" if name.endswith("/") or not name else name
-    if fragment and name in pages:
-        return fragment in pages[name].ids
-    return (docroot / name).is_file()
 
 
 def missing_in_source(source: Path, post: str | None, link: str) -> bool:
