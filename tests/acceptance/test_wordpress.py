@@ -13,7 +13,7 @@ import pytest
 
 from appliance import db
 from appliance.config import Config
-from appliance.content.models import Alias, Category, Comment, Entry, EntryAuthor, EntryCategory
+from appliance.content.models import Alias, Category, Comment, Entry, EntryAuthor, EntryCategory, Ping
 from appliance.importing import wordpress
 from appliance.importing.report import Report
 from tests.conftest import DATA
@@ -112,10 +112,11 @@ def test_pages_keep_their_tree(shop: Workshop) -> None:
     assert folders["page-with-comments"] == "about"
 
 
-def test_comments_are_threaded_and_pings_are_counted(shop: Workshop, export: Export) -> None:
+def test_comments_are_threaded_and_pings_are_kept(shop: Workshop, export: Export) -> None:
     comments = export.comments("")
     assert shop.report.comments["added"] == Comment.select().count() == len(comments)
-    assert shop.report.comments["pings not taken"] == len(export.comments("pingback") + export.comments("trackback"))
+    pings = export.comments("pingback") + export.comments("trackback")
+    assert shop.report.pings["added"] == Ping.select().count() == len(pings)
     assert Counter(row.status for row in Comment.select()) == Counter(
         {"1": "approved", "0": "pending"}[export.said(c, "comment_approved")] for c in comments
     )
@@ -152,6 +153,7 @@ def test_doing_it_all_again_does_nothing(shop: Workshop) -> None:
     assert report.is_idle
     assert report.unchanged == shop.report.added
     assert report.comments["unchanged"] == shop.report.comments["added"]
+    assert report.pings["unchanged"] == shop.report.pings["added"]
     shop.run()
     assert stamps(shop.docroot) == before
     assert shop.journal() == journal

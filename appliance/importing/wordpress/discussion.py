@@ -1,4 +1,4 @@
-"""Comments of a text: taken once, threaded, and left to this site's moderators afterwards.
+"""Comments and pings of a text: taken once, threaded, and left to this site's moderators afterwards.
 
 A comment is recognised by when it was said, by whom, and what; when only the text differs, it was edited there and is
 edited here. The status it has here stays, and nothing is removed: a comment may have come from a reader of this site.
@@ -7,15 +7,15 @@ edited here. The status it has here stays, and nothing is removed: a comment may
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import Final
+from typing import Any, Final
 
 from appliance.content import comments
-from appliance.content.changes import record
-from appliance.content.markup import comment_html
-from appliance.content.models import Comment, CommentStatus, Entry
+from appliance.content.excerpts import plain_text
+from appliance.content.models import Comment, CommentStatus, Entry, Ping
 from appliance.errors import ContentError
+from appliance.importing.report import Report
 from appliance.importing.wordpress.items import moment_in
 from appliance.importing.wordpress.remarks import markdown
 
@@ -41,26 +41,42 @@ class Said:
     at: int
 
 
-def read(given: list[dict[str, str]], zone: tzinfo, moment: int, counts: Counter[str]) -> list[Said]:
-    """The comments of a text that is published at `moment`; what is none is counted."""
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """All that was said of a text and is taken; pings are values of `Ping`."""
+
+    comments: list[Said] = field(default_factory=list)
+    pings: list[dict[str, Any]] = field(default_factory=list)
+
+
+def read(given: list[dict[str, str]], zone: tzinfo, moment: int, report: Report) -> Talk:
+    """What was said of a text that is published at `moment`; what is not taken is counted."""
     found: dict[int, Said] = {}
     above: dict[int, int] = {}
+    pings = []
     for values in given:
         number, parent = _number(values, "wp:comment_id"), _number(values, "wp:comment_parent")
         above[number] = parent
+        is_ping = values.get("wp:comment_type", "") in _PINGS
         if reason := _reason_against(values):
-            counts[reason] += 1
-            continue
-        text = markdown(values.get("wp:comment_content", ""))
-        if not text or len(text) > comments.TEXT_LIMIT:
-            counts["not taken, since they are empty or too long"] += 1
-            continue
-        found[number] = _said(values, number, parent, text, _moment(values, zone, moment))
-    return [_answering(said, found, above) for _, said in sorted(found.items())]
+            (report.pings if is_ping else report.comments)[reason] += 1
+        elif is_ping:
+            pings.append(_ping(values, _moment(values, zone, moment)))
+        else:
+            text = markdown(values.get("wp:comment_content", ""))
+            if text and len(text) <= comments.TEXT_LIMIT:
+                found[number] = _said(values, number, parent, text, _moment(values, zone, moment))
+            else:
+                report.comments["not taken, since they are empty or too long"] += 1
+    return Talk([_answering(said, found, above) for _, said in sorted(found.items())], pings)
 
 
-def save(entry: Entry, said: list[Said], counts: Counter[str]) -> bool:
+def save(entry: Entry, talk: Talk, report: Report) -> bool:
     """Add what is new and edit what differs; returns whether anything was. Call inside a write transaction."""
+    return _save_comments(entry, talk.comments, report.comments) | _save_pings(entry, talk.pings, report.pings)
+
+
+def _save_comments(entry: Entry, said: list[Said], counts: Counter[str]) -> bool:
     rows = list(Comment.select().where(Comment.entry == entry.id).order_by(Comment.id))
     same = {(row.created_at, row.author_name, row.text): row for row in reversed(rows)}
     known: dict[int, Comment] = {}
@@ -75,7 +91,7 @@ def save(entry: Entry, said: list[Said], counts: Counter[str]) -> bool:
     for one in _parents_first([one for one in said if one.number not in known]):
         row = left.pop((one.at, one.name), None)
         if row is not None:
-            _edit(entry, row, one.text)
+            comments.edit(row, text=one.text, actor=_ACTOR)
             counts["changed"] += 1
         else:
             row = _add(entry, one, known.get(one.parent))
@@ -86,12 +102,11 @@ def save(entry: Entry, said: list[Said], counts: Counter[str]) -> bool:
 
 
 def _reason_against(values: dict[str, str]) -> str:
-    kind = values.get("wp:comment_type", "")
+    kind, status = values.get("wp:comment_type", ""), values.get("wp:comment_approved", "")
     if kind in _PINGS:
-        return "pings not taken"
+        return "" if _STATUSES.get(status) == "approved" else "not taken, since nobody approved them"
     if kind not in ("", "comment"):
         return f"not taken, of the type “{kind[:40]}”"
-    status = values.get("wp:comment_approved", "")
     if status in _STATUSES:
         return ""
     return "not taken, in the trash" if "trash" in status else f"not taken, of the status “{status[:40]}”"
@@ -109,6 +124,27 @@ def _said(values: dict[str, str], number: int, parent: int, text: str, at: int) 
         text,
         at,
     )
+
+
+def _ping(values: dict[str, str], at: int) -> dict[str, Any]:
+    return {
+        "title": plain_text(values.get("wp:comment_author", "")),
+        "url": values.get("wp:comment_author_url", ""),
+        "ip": values.get("wp:comment_author_IP", ""),
+        "text": values.get("wp:comment_content", ""),
+        "at": at,
+    }
+
+
+def _save_pings(entry: Entry, pings: list[dict[str, Any]], counts: Counter[str]) -> bool:
+    rows: Any = Ping.select().where(Ping.entry == entry.id) if pings else []
+    known = [{name: getattr(row, name) for name in pings[0]} for row in rows]
+    fresh = [ping for ping in pings if ping not in known]
+    for ping in fresh:
+        Ping.create(entry=entry, **ping)
+    counts["added"] += len(fresh)
+    counts["unchanged"] += len(pings) - len(fresh)
+    return bool(fresh)
 
 
 def _moment(values: dict[str, str], zone: tzinfo, otherwise: int) -> int:
@@ -146,11 +182,6 @@ def _add(entry: Entry, one: Said, parent: Comment | None) -> Comment:
         return comments.add(entry, one.name, one.text, one.email, one.url, parent, one.status, one.at, _ACTOR)
     except ContentError:  # what stands for a web address there may be none
         return comments.add(entry, one.name, one.text, one.email, "", parent, one.status, one.at, _ACTOR)
-
-
-def _edit(entry: Entry, row: Comment, text: str) -> None:
-    Comment.update(text=text, html=comment_html(text)).where(Comment.id == row.id).execute()
-    record(entry.site_id, "comment edited", "comment", row.id, entry.id, _ACTOR)
 
 
 def _number(values: dict[str, str], name: str) -> int:

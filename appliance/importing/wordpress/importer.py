@@ -16,17 +16,17 @@ from typing import Any, NamedTuple
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.content import assets, entries, sites
+from appliance.content import assets, entries, guard, sites
 from appliance.content.entries import EntryData
 from appliance.content.markup import Rendered
-from appliance.content.models import Alias, Category, Entry
-from appliance.content.terms import Terms, describe_category
+from appliance.content.models import Alias, Entry
+from appliance.content.terms import Terms
 from appliance.errors import ContentError
 from appliance.importing.report import Outcome, Report
-from appliance.importing.wordpress import discussion, items, names, wxr
+from appliance.importing.wordpress import categories, discussion, items, names, wxr
 from appliance.importing.wordpress.blog import Blog
 from appliance.importing.wordpress.composing import Composing
-from appliance.importing.wordpress.discussion import Said
+from appliance.importing.wordpress.discussion import Talk
 from appliance.importing.wordpress.items import Item
 from appliance.importing.wordpress.links import Links, place_of
 from appliance.importing.wordpress.names import Known
@@ -52,15 +52,18 @@ def import_file(
     uploads: Path | str | None = None,
     remove: bool = False,
     progress: Progress | None = None,
+    allow_removals: bool = False,
 ) -> Report:
     """Bring a WordPress export into a site; returns what became of each item.
 
     `source` names the blog from import to import (its own address by default): items are recognised by it.
     `uploads` is a copy of the blog's wp-content/uploads, whose files the export only names. What was imported
-    before and is not in the file is removed only with `remove`.
+    before and is not in the file is removed only with `remove`, and more of it than `config.deletions` lets go at
+    once only with `allow_removals`.
 
     Raises:
-        ContentError: the file is no export that can be read, or `uploads` is no folder.
+        ContentError: the file is no export that can be read, `uploads` is no folder, or too much would go; nothing
+        has been touched.
         ConfigError: there is no such site.
     """
     path, folder = Path(file), None if uploads is None else Path(uploads)
@@ -72,7 +75,7 @@ def import_file(
         raise ContentError(f"{folder}: is no folder; name a copy of the blog's wp-content/uploads")
     settings = config.site(site_name)
     blog = Blog(sites.sync(config)[settings.name], path)
-    return _Import(config, blog, source, folder, progress or _silent).run(remove)
+    return _Import(config, blog, source, folder, progress or _silent).run(remove, allow_removals)
 
 
 def _silent(done: int, total: int) -> None:
@@ -85,7 +88,7 @@ class _Ready(NamedTuple):
     item: Item
     data: EntryData
     rendered: Rendered
-    said: list[Said]
+    talk: Talk
 
 
 class _Import:
@@ -106,10 +109,13 @@ class _Import:
         self._progress = progress
         self._size = blog.file.stat().st_size * 2
 
-    def run(self, remove: bool) -> Report:
+    def run(self, remove: bool, allow_removals: bool) -> Report:
         self._read()
+        if remove and not allow_removals:
+            gone, total = len(self._gone()) + len(self.uploads.gone()), len(self.known) + len(self.uploads.known)
+            guard.refuse(f"texts and files from {self.source}", gone, total, self.config.deletions)
         self._settle()
-        self._save_categories()
+        categories.save(self.blog, self.terms, self.source, ACTOR)
         self.uploads.save()
         self._release_aliases()
         self._save_changed()
@@ -120,13 +126,13 @@ class _Import:
     def _read(self) -> None:
         source = self._given_source or wxr.address_of(self.blog.file) or str(self.blog.file.resolve())
         self.source = self.report.source = source
+        self.known = names.known_entries(self.blog.site, source)
         self.uploads = Uploads(self.config, self.blog, source, self._folder)
         self.composing = Composing(self.blog, source, self.uploads.addresses, self.now, self.seen)
         self.blog.read(self.uploads.has_file, lambda done: self._progress(done, self._size))
 
     def _settle(self) -> None:
         """Give every item its moment, its name and its id."""
-        self.known = names.known_entries(self.blog.site, self.source)
         for item in self.blog.items.values():
             row = self.known.get(item.path)
             self.blog.date(item, item.moment if item.moment is not None else row.published_at if row else int(self.now))
@@ -166,29 +172,6 @@ class _Import:
             for alias in item.aliases:
                 index.by_address.setdefault(f"{root}/{alias}", reference)
 
-    def _save_categories(self) -> None:
-        """Make the categories that texts have, and say of them what the file says."""
-        vocabulary, index = self.blog.vocabulary, self.blog.index
-        used = {path[:depth] for path in self.blog.used_categories for depth in range(1, len(path) + 1)}
-        numbers = {nicename: number for number, nicename in vocabulary.by_number.items()}
-        for nicename, category in vocabulary.categories.items():
-            path = vocabulary.names(nicename)
-            if path not in used:
-                continue
-            key = self.terms.category(path)
-            index.categories[nicename] = index.category_numbers[numbers.get(nicename, 0)] = f"appliance:category/{key}"
-            self._describe(key, nicename, category.name, category.description)
-
-    def _describe(self, key: int, nicename: str, name: str, description: str) -> None:
-        row = Category.get_by_id(key)
-        mine = row.source == self.source and row.source_path == f"category/{nicename}"
-        if not mine and (row.source is not None or row.description or not description):
-            return
-        describe_category(
-            key, name=name, address=row.address, description=description, always=row.always, source=self.source,
-            source_path=f"category/{nicename}", actor=ACTOR,
-        )  # fmt: skip
-
     def _release_aliases(self) -> None:
         """Let go of former addresses that move from one text to another, whichever is saved first."""
         owners = {alias: item.id for item in self.blog.items.values() for alias in item.aliases}
@@ -207,7 +190,7 @@ class _Import:
             ready = self._ready(part, item)
             if ready is not None:
                 batch.append(ready)
-                size += len(ready.data.text) + sum(len(one.text) for one in ready.said)
+                size += len(ready.data.text) + sum(len(one.text) for one in ready.talk.comments)
             if len(batch) >= BATCH or size > _BATCH_SIZE:
                 self._save(batch)
                 batch, size = [], 0
@@ -232,15 +215,16 @@ class _Import:
         row = self.known.get(item.path)
         if row is not None and row.digest == digest:
             self._count(item, "unchanged")
-            said = discussion.read(part.comments, self.blog.zone, row.published_at, self.report.comments)
-            self.report.comments["unchanged"] += len(said)
+            talk = discussion.read(part.comments, self.blog.zone, row.published_at, self.report)
+            self.report.comments["unchanged"] += len(talk.comments)
+            self.report.pings["unchanged"] += len(talk.pings)
             return None
         links = Links(self.blog.index)
         data = self.composing.entry(part, item, digest)
         rendered = entries.render(data, links)
         self.unresolved += links.unresolved
-        said = discussion.read(part.comments, self.blog.zone, data.published_at, self.report.comments)
-        return _Ready(item, data, rendered, said)
+        talk = discussion.read(part.comments, self.blog.zone, data.published_at, self.report)
+        return _Ready(item, data, rendered, talk)
 
     def _save(self, batch: list[_Ready]) -> None:
         if not batch:
@@ -254,17 +238,20 @@ class _Import:
                     self.blog.site, ready.data, entry=rows[ready.item.id], rendered=ready.rendered, terms=self.terms,
                     checked=True, actor=ACTOR,
                 )  # fmt: skip
-                changed |= discussion.save(entry, ready.said, self.report.comments)
+                changed |= discussion.save(entry, ready.talk, self.report)
                 self._count(ready.item, "added" if ready.item.is_new else "changed" if changed else "unchanged")
 
     def _count(self, item: Item, outcome: Outcome) -> None:
         self.report.texts[outcome] += 1
         self.report.kinds[*item.said, outcome] += 1
 
-    def _remove_gone(self, remove: bool) -> None:
+    def _gone(self) -> list[Known]:
+        """Rows of texts that the file no longer has."""
         here = {f"post/{number}" for number in self.blog.present}
-        gone = [row for path, row in self.known.items() if path not in here]
-        gone_assets = self.uploads.gone()
+        return [row for path, row in self.known.items() if path not in here]
+
+    def _remove_gone(self, remove: bool) -> None:
+        gone, gone_assets = self._gone(), self.uploads.gone()
         if not remove:
             if gone or gone_assets:
                 said = _listed([row.path for row in gone] + [asset.path for asset in gone_assets])
