@@ -27,7 +27,7 @@ _TITLE_WORDS = 5
 
 _OWN_DASHES = re.compile(r"^((?:-{3})?-{5} *)$", re.MULTILINE)
 _SEGMENT = re.compile(r"[^\s/\\?#%:*\"<>|\x00-\x1f]+")
-_REMARK_KEY = re.compile(r"(?:AUTHOR|EMAIL|IP|URL|DATE)\s*:")
+_REMARK_KEY = re.compile(r"(?:AUTHOR|EMAIL|IP|URL|DATE|SECRET|PASS)\s*:")
 _EXTRA_KEY = re.compile(r"(?=.{2,40}$)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _FIELD_KEY = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Za-z0-9-]+)+")
 #: Keys that mean something of their own to an importer.

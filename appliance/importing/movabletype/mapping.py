@@ -18,7 +18,7 @@ from appliance.content.comments import NAME_LIMIT, TEXT_LIMIT
 from appliance.content.entries import EntryData
 from appliance.content.excerpts import plain_text, shorten, without_headings, without_ids
 from appliance.content.markup import Rendered, text_html
-from appliance.content.models import EntryStatus, Site
+from appliance.content.models import CommentStatus, EntryStatus, Site
 from appliance.content.terms import slugify
 from appliance.errors import ContentError
 from appliance.importing.addresses import clean_address
@@ -43,7 +43,7 @@ _STATUSES: dict[str, EntryStatus] = {
     "draft": "draft", "review": "draft", "unpublish": "draft", "unpublished": "draft", "hold": "draft",
 }  # fmt: skip
 _REMARK_KEYS = {
-    "COMMENT": frozenset({"AUTHOR", "EMAIL", "IP", "URL", "DATE"}),
+    "COMMENT": frozenset({"AUTHOR", "EMAIL", "IP", "URL", "DATE", "SECRET", "PASS"}),
     "PING": frozenset({"TITLE", "URL", "IP", "BLOG NAME", "DATE"}),
 }
 _REMARK_LINE = re.compile(r"\s*([A-Z][A-Z ]*?)\s*:\s*(.*)$", re.DOTALL)
@@ -64,6 +64,11 @@ class Remark:
     def name(self) -> str:
         """Who says it."""
         return " ".join(self.values.get("AUTHOR", "").split())[:NAME_LIMIT].rstrip() or "Anonymous"
+
+    @property
+    def status(self) -> CommentStatus:
+        """Held when only the author of the entry was to read it, as one service has it."""
+        return "pending" if self.values.get("SECRET", "0") not in ("", "0") else "approved"
 
     @property
     def url(self) -> str:

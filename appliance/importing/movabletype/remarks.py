@@ -26,9 +26,8 @@ def add_comments(entry: Entry, said: Sequence[Remark], words: Counter[str]) -> i
         if left[key]:
             left[key] -= 1
             continue
-        comments.add(
-            entry, one.name, one.text, email=one.values.get("EMAIL", ""), url=one.url, at=one.at, actor="import"
-        )
+        email = one.values.get("EMAIL", "")
+        comments.add(entry, one.name, one.text, email, one.url, status=one.status, at=one.at, actor="import")
         added += 1
     _tell(words, added, len(said))
     return added
