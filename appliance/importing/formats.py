@@ -81,5 +81,5 @@ def import_any(
             config, site_name, place, source, uploads, remove, progress, allow_removals=allow_removals
         )
     if found == "movabletype":
-        return movabletype.import_file(config, site_name, place, source, encoding, remove, progress)
+        return movabletype.import_file(config, site_name, place, source, encoding, remove, progress, allow_removals)
     return import_folder(config, site_name, place, "markdown", source, progress, allow_removals=allow_removals)

@@ -335,7 +335,7 @@ def test_marks_and_line_ends(run: Import, file: Path, text: str) -> None:
      b"Dear all: hello\n-----\n", b"HTTP: x\n-----\nBODY:\n"],
 )  # fmt: skip
 def test_what_is_not_of_the_format_is_refused(run: Import, file: Path, content: bytes) -> None:
-    with pytest.raises(ContentError, match="is not in Movable Type's format|is not UTF-8"):
+    with pytest.raises(ContentError, match=r"is not in Movable Type's format|is not UTF-8"):
         run(content)
     assert not looks_right(file)
     assert not Change.select().where(Change.subject != "site").exists()
@@ -532,3 +532,25 @@ def test_it_publishes(tmp_path: Path) -> None:
         shop.run()
         assert shop.paths() == ["2002/01/the_first/index.html"]
         assert shop.text("2002/01/the_first/index.html").startswith("The first|<p>One line<br />")
+
+
+def test_removing_much_at_once_needs_leave(make_config: Callable[..., Config], file: Path) -> None:
+    config = make_config(deletions={"share": 0.3, "least": 3})
+    opened = db.connect(config)
+    blocks = [one(title=f"Nr {n}") for n in range(4)] + [one("twin", title="Nr 0")]
+    file.write_text("".join(blocks))
+    import_file(config, "blog", file)
+    file.write_text(blocks[0] + blocks[4] + one(title="New"))
+    with pytest.raises(ContentError, match=r"3 of 5 entries from .* would be removed at once"):
+        import_file(config, "blog", file, remove=True)
+    assert Entry.select().count() == 5
+    report = import_file(config, "blog", file, remove=True, allow_removals=True)
+    assert (report.removed, report.added, report.unchanged) == (3, 1, 2)
+    opened.close()
+
+
+def test_addresses_that_are_not_unique(run: Import) -> None:
+    text = one(unique_url="https://x.example/") + one(unique_url="https://x.example/", title="Two", basename="two")
+    assert run(text).added == 2
+    assert run().is_idle
+    assert run(text.replace("Text", "Other")).changed == 2

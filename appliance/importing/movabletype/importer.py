@@ -14,13 +14,14 @@ from pathlib import Path
 
 from appliance import db
 from appliance.config import Config
-from appliance.content import entries, sites
+from appliance.content import entries, guard, sites
 from appliance.content.entries import day_and_week
 from appliance.content.models import Entry, Site
 from appliance.content.terms import Terms
 from appliance.errors import ContentError
 from appliance.importing.movabletype import blocks, encodings, mapping
 from appliance.importing.movabletype.blocks import Block
+from appliance.importing.movabletype.earlier import Earlier
 from appliance.importing.movabletype.mapping import Item
 from appliance.importing.movabletype.remarks import add_comments, add_pings
 from appliance.importing.report import Report
@@ -43,15 +44,18 @@ def import_file(
     encoding: str | None = None,
     remove: bool = False,
     progress: Progress | None = None,
+    allow_removals: bool = False,
 ) -> Report:
     """Take over the entries, comments and pings of a file; returns what became of each entry.
 
     `source` names the file from import to import (its resolved path by default): entries are recognised by it.
     `encoding` is what it is written in, UTF-8 if not given. `remove` also removes entries of this source that are
-    not in the file now, which else are only named, since an export is often a part.
+    not in the file now, which else are only named, since an export is often a part; `allow_removals` lets it remove
+    more than `config.deletions` lets go at once.
 
     Raises:
-        ContentError: there is no such file, it is not of this format, or not in that encoding.
+        ContentError: there is no such file, it is not of this format, not in that encoding, or too much would go;
+        nothing has been touched.
         ConfigError: there is no such site.
     """
     path = Path(file)
@@ -59,6 +63,10 @@ def import_file(
     name, marks = encodings.settle(path, encoding)
     site = sites.sync(config)[settings.name]
     run = _Import(site, source or str(path.resolve()), name, progress or _silent)
+    if remove and not allow_removals:
+        with encodings.opened_text(path, name) as lines:
+            gone = run.earlier.foresee(blocks.batches(blocks.read(lines), BATCH))
+        guard.refuse(f"entries from {run.source}", gone, run.earlier.count(), config.deletions)
     return run.run(path, marks, remove)
 
 
@@ -66,27 +74,11 @@ def _silent(done: int, total: int) -> None:
     pass
 
 
-class _Seen:
-    """Ids of entries, a bit each."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, key: int) -> None:
-        if key // 8 >= len(self._bits):
-            self._bits.extend(bytes(key // 8 + 1 - len(self._bits)))
-        self._bits[key // 8] |= 1 << key % 8
-
-    def __contains__(self, key: int) -> bool:
-        return key // 8 < len(self._bits) and bool(self._bits[key // 8] >> key % 8 & 1)
-
-
 @dataclass(slots=True)
 class _Text:
     """A block on its way; `row` is the entry it was before."""
 
     block: Block
-    key: str
     row: Entry | None
     item: Item | None = None
 
@@ -101,7 +93,7 @@ class _Import:
         self.progress = progress
         self.terms = Terms(site, ACTOR)
         self.report = Report(source=source, unit="entries")
-        self.seen = _Seen()
+        self.earlier = Earlier(site, source)
         #: By reason: the first it holds for, and how many there are.
         self.noted: dict[str, tuple[list[str], int]] = {}
 
@@ -122,12 +114,12 @@ class _Import:
 
     def _take(self, batch: list[Block]) -> None:
         self.report.files += len(batch)
-        known = self._known(batch)
+        rows = self.earlier.rows(batch)
         texts: list[_Text] = []
-        taken: dict[str, _Text] = {}
+        taken: set[str] = set()
         for block in batch:
             try:
-                text = self._recognised(block, known, taken)
+                text = self._recognised(block, rows, taken)
                 if text is not None:
                     texts.append(text)
             except ContentError as error:
@@ -136,37 +128,24 @@ class _Import:
             for text in texts:
                 self._save(text)
 
-    def _known(self, batch: list[Block]) -> dict[str, Entry]:
-        keys = []
-        for block in batch:
-            try:
-                keys.append(mapping.identity(block, self.site))
-            except ContentError:
-                continue  # said when it is its turn
-        rows = Entry.select().where(
-            Entry.site == self.site, Entry.source == self.source, Entry.source_path.in_(list(dict.fromkeys(keys)))
-        )
-        return {str(row.source_path): row for row in rows}
-
-    def _recognised(self, block: Block, known: dict[str, Entry], taken: dict[str, _Text]) -> _Text | None:
+    def _recognised(self, block: Block, rows: dict[str, Entry], taken: set[str]) -> _Text | None:
         """The block read and rendered, if it says anything new."""
         if block.fault:
             raise ContentError(block.fault)
         if block.has("NO ENTRY"):
             return self._without_entry(block)
-        key = self._own_key(block, known, taken)
-        row = known.get(key)
+        key = self.earlier.key_of(block, rows, taken)
+        taken.add(key)
+        row = rows.get(key)
         digest = mapping.digest(block, self.site)
-        text = taken[key] = _Text(block, key, row)
         if row is not None:
-            self.seen.add(row.id)
+            self.earlier.hold(row.id)
             if row.source_digest == digest:
                 self._leave(block, row)
                 return None
         item = mapping.item(block, self.site)
         data = replace(item.data, source=self.source, source_path=key, source_digest=digest)
-        text.item = replace(item, data=data)
-        return text
+        return _Text(block, row, replace(item, data=data))
 
     def _leave(self, block: Block, row: Entry) -> None:
         """Account for a block that says what it said before."""
@@ -176,24 +155,6 @@ class _Import:
                 words["unchanged"] += found
         self._count(row.status, "unchanged")
         self._note(notes)
-
-    def _own_key(self, block: Block, known: dict[str, Entry], taken: dict[str, _Text]) -> str:
-        key = first = mapping.identity(block, self.site)
-        number = 1
-        while key in taken or (key in known and known[key].id in self.seen):
-            if block.first("BASENAME") or block.first("UNIQUE URL"):
-                raise ContentError("is in the file before with this name and date; that one was taken")
-            number += 1
-            key = f"{first}#{number}"
-            if key not in known and (row := self._row(key)) is not None:
-                known[key] = row
-        return key
-
-    def _row(self, key: str) -> Entry | None:
-        found: Entry | None = Entry.get_or_none(
-            Entry.site == self.site, Entry.source == self.source, Entry.source_path == key
-        )
-        return found
 
     def _without_entry(self, block: Block) -> _Text:
         """A block of comments and pings on an entry that is here already, found by its moment."""
@@ -205,7 +166,7 @@ class _Import:
         row = next((one for one in found if one.slug == slug), found[0] if found else None)
         if row is None:
             raise ContentError("is NO ENTRY, and no entry here has its date; import the entries first")
-        return _Text(block, "", row)
+        return _Text(block, row)
 
     def _save(self, text: _Text) -> None:
         notes: list[tuple[str, str]] = []
@@ -217,7 +178,7 @@ class _Import:
             else:
                 said, told, notes = text.item.comments, text.item.pings, text.item.notes
                 entry, changed = self._save_entry(text)
-                self.seen.add(entry.id)
+                self.earlier.hold(entry.id)
                 outcome = "added" if text.row is None else "changed" if changed else "unchanged"
         except ContentError as error:
             self._skip(text.block, str(error))
@@ -250,13 +211,11 @@ class _Import:
     def _account_for_gone(self, remove: bool) -> None:
         """Name, or remove, the entries of this source that the file does not hold now."""
         names: list[str] = []
-        gone = last = 0
-        while ids := self._ids_after(last):
-            last = ids[-1]
-            missing = [key for key in ids if key not in self.seen]
+        gone = 0
+        for ids in self.earlier.gone():
+            gone += len(ids)
             with db.write():
-                for entry in Entry.select().where(Entry.id.in_(missing)).order_by(Entry.id) if missing else ():
-                    gone += 1
+                for entry in Entry.select().where(Entry.id.in_(ids)).order_by(Entry.id):
                     names += [f"“{entry.title}”"] if len(names) < _NOTED else []
                     if remove:
                         entries.delete(entry, ACTOR)
@@ -266,13 +225,6 @@ class _Import:
             self.report.notes.append(
                 f"{gone} of an earlier import are not in the file and stay: {listed}; import with remove to remove them"
             )
-
-    def _ids_after(self, last: int) -> list[int]:
-        rows = db.execute(
-            "SELECT id FROM entry WHERE site_id = ? AND source = ? AND id > ? ORDER BY id LIMIT 500",
-            [self.site.id, self.source, last],
-        ).fetchall()
-        return [key for (key,) in rows]
 
     def _count(self, status: str, outcome: str) -> None:
         self.report.texts[outcome] += 1  # type: ignore[index]

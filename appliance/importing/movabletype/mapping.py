@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from appliance import clock
 from appliance.content import entries
 from appliance.content.comments import NAME_LIMIT, TEXT_LIMIT
 from appliance.content.entries import EntryData
-from appliance.content.excerpts import plain_text, shorten, without_headings, without_ids
+from appliance.content.excerpts import plain_text
 from appliance.content.markup import Rendered, text_html
 from appliance.content.models import CommentStatus, EntryStatus, Site
 from appliance.content.terms import slugify
@@ -96,17 +96,15 @@ def label(block: Block) -> str:
     return f"line {block.line}" + (f" “{title[:60]}”" if title else "")
 
 
-def identity(block: Block, site: Site) -> str:
-    """What tells an entry from all others of its source: its unique address, or its moment and basename.
+def identities(block: Block, site: Site) -> list[str]:
+    """What may tell an entry from all others of its source: its unique address, or else its moment and basename.
 
     Raises:
         ContentError: it has no date, or one that is none.
     """
-    if address := block.first("UNIQUE URL"):
-        return address
-    zone = ZoneInfo(site.timezone)
-    wall = clock.local(moment(block, site), zone).replace(tzinfo=None)
-    return f"{wall.isoformat()}/{block.first('BASENAME') or slugify(block.first('TITLE'))}"
+    wall = clock.local(moment(block, site), ZoneInfo(site.timezone)).replace(tzinfo=None)
+    named = f"{wall.isoformat()}/{block.first('BASENAME') or slugify(block.first('TITLE'))}"
+    return [address, named] if (address := block.first("UNIQUE URL")) else [named]
 
 
 def moment(block: Block, site: Site) -> int:
@@ -134,9 +132,9 @@ def item(block: Block, site: Site) -> Item:
     notes: list[tuple[str, str]] = []
     status = _status(block, notes)
     format, text, by = _text(block, notes)
-    rendered = _rendered(block, format, text, by)
+    excerpt, excerpt_format = _excerpt(block, by)
     address, extra = _address(block, site, _extra(block))
-    title = _title(block, rendered)
+    title = _title(block, text, format)
     tags = split_tags(block.first("TAGS"))
     if private := [tag for tag in tags if tag.startswith("@")]:
         extra["private_tags"] = private
@@ -148,13 +146,15 @@ def item(block: Block, site: Site) -> Item:
         status=status,
         format=format,
         address=address,
-        excerpt=block.part("EXCERPT").strip(),
+        excerpt=excerpt,
+        excerpt_format=excerpt_format,
         allow_comments=block.first("ALLOW COMMENTS") in ("", "1"),
         authors=_names([block.first("AUTHOR")]),
         categories=[[name] for name in _categories(block)],
         tags=[tag for tag in tags if not tag.startswith("@")],
         extra=extra,
     )
+    rendered = entries.render(data)
     return Item(data, rendered, remarks(block, "COMMENT", site, notes), remarks(block, "PING", site, notes), notes)
 
 
@@ -181,11 +181,6 @@ def split_tags(given: str) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
-def first_words(html: str) -> str:
-    """The title of an entry that has none: the first words of its text."""
-    return " ".join(plain_text(html).split()[:TITLE_WORDS])
-
-
 def _status(block: Block, notes: list[tuple[str, str]]) -> EntryStatus:
     given = block.first("STATUS").lower()
     if given in ("junk", "spam"):
@@ -209,20 +204,20 @@ def _text(block: Block, notes: list[tuple[str, str]]) -> tuple[str, str, convers
     return ("markdown" if by == "markdown" else "html"), text, by
 
 
-def _rendered(block: Block, format: str, text: str, by: conversion.Filter) -> Rendered:
-    whole = entries.render(EntryData(title="", slug="", published_at=0, text=text, format=format))
+def _excerpt(block: Block, by: conversion.Filter) -> tuple[str, str]:
+    """The author's own summary and what it is written in."""
     given = block.part("EXCERPT").strip()
-    if not given:
-        return whole
-    if not given.startswith("<"):
-        given = text_html(given) if by == "markdown" else conversion.paragraphs(given)
-    excerpt = without_ids(given)
-    return replace(whole, excerpt=excerpt, summary=shorten(plain_text(without_headings(excerpt))) or whole.summary)
+    if given.startswith("<") or not given:
+        return given, "html"
+    return (given, "markdown") if by == "markdown" else (conversion.paragraphs(given), "html")
 
 
-def _title(block: Block, rendered: Rendered) -> str:
-    given = " ".join(block.first("TITLE").split())
-    return given or first_words(rendered.html) or _slug(block.first("BASENAME"), "untitled")
+def _title(block: Block, text: str, format: str) -> str:
+    """The title, or as there the first words of the text."""
+    if given := " ".join(block.first("TITLE").split()):
+        return given
+    words = plain_text(text_html(text, format=format)).split()[:TITLE_WORDS]
+    return " ".join(words) or _slug(block.first("BASENAME"), "untitled")
 
 
 def _slug(basename: str, title: str) -> str:
