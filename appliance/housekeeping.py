@@ -1,8 +1,8 @@
 """The periodic tasks of an installation: what is done when its time comes, without anybody asking.
 
 `scheduled` publishes and withdraws entries at their second; `rescue` frees the jobs of workers that vanished and
-catches up on purges; `prune` removes rows nobody needs any more; `verify` and `verify-bytes` compare the docroot of
-each host with what was published.
+catches up on purges; `prune` removes rows nobody needs any more; `pull` asks for a source of a site; `verify` and
+`verify-bytes` compare the docroot of each host with what was published.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from appliance import db, publishing
+from appliance import db, publishing, pulling
 from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
 from appliance.content import changes, schedule
 from appliance.delivery import pruning as journal_pruning
 from appliance.delivery import purge
+from appliance.importing import sources
 from appliance.queue import pruning, store
 from appliance.queue.schedule import Schedule, Task
 from appliance.queue.times import Every, rule
@@ -38,6 +39,11 @@ def tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[
         Task("scheduled", partial(_scheduled, config), moment=partial(schedule.next_turn, names)),
         Task("rescue", partial(_rescue, config), Every(60)),
         *_at(config, times.prune, "prune", partial(_prune, config)),
+        *(
+            Task(f"pull {one.site}/{one.name}", partial(pulling.ask, config, one), Every(one.settings.seconds))
+            for one in sources.find(config)
+            if one.settings.seconds
+        ),
         # Each host has a docroot of its own to look after.
         *_at(config, times.verify, f"verify {host}", checks[0]),
         *_at(config, times.verify_bytes, f"verify-bytes {host}", checks[1]),

@@ -93,7 +93,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "sites.blog.title: must be text in quotes, not 5",
         "sites.blog.url: “www.example.org” is not a site address; write it like https://www.example.org/",
         "sites.blog.colour: unknown key; remove it, or use one of comment_endpoint, description, "
-        "empty_archives, folder, language, name, settings, theme, timezone, title, url, week_starts",
+        "empty_archives, folder, language, name, settings, sources, theme, timezone, title, url, week_starts",
         "sites.blog.timezone: “Europe/Atlantis” is not a time zone; use a name such as Europe/Berlin or UTC",
         'sites.blog.week_starts: must be monday or sunday, not "tuesday"',
         "targets.front1.address: “publish@front1:srv/www” has a relative path; "

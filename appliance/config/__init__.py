@@ -15,6 +15,7 @@ from appliance.config.sections import (
     TargetSettings,
 )
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
+from appliance.config.sources import SourceSettings
 
 __all__ = [
     "FILE_NAME",
@@ -27,6 +28,7 @@ __all__ = [
     "QueueSettings",
     "ScheduleSettings",
     "SiteSettings",
+    "SourceSettings",
     "TargetSettings",
     "check",
     "find",

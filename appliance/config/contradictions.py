@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from appliance.config.sections import SiteSettings, TargetSettings
     from appliance.config.services import CacheSettings
+    from appliance.config.sources import SourceSettings
 
 
 def contradictions(
@@ -24,6 +25,8 @@ def contradictions(
     """
     yield from _twice("sites", "name", [site.name for site in sites])
     yield from _twice("sites", "folder", [site.folder.strip("/") for site in sites])
+    for site in sites:
+        yield from _twice(f"sites.{site.name}.sources", "name", [source.name for source in _sources(site)])
     yield from _twice("targets", "name", [target.name for target in targets])
     yield from _twice("caches", "name", [cache.name for cache in caches])
     # One address behind two ports or two jump hosts is two places.
@@ -37,6 +40,11 @@ def contradictions(
     for key, place in kept.items():
         if place.is_relative_to(docroot):
             yield f"{key}: “{place}” lies in the docroot and would be served; choose another"
+
+
+def _sources(site: SiteSettings) -> Sequence[SourceSettings]:
+    # A site of which only some parts are sound holds them as they stand in the file.
+    return [source for source in getattr(site, "sources", ()) if not isinstance(source, dict)]
 
 
 def _twice(section: str, key: str, values: Sequence[str]) -> Iterator[str]:

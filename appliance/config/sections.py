@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from appliance.config.contradictions import contradictions
 from appliance.config.section import Section as _Section
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
+from appliance.config.sources import SourceSettings
 from appliance.config.values import (
     ADDRESS,
     AbsolutePath,
@@ -51,6 +52,9 @@ class SiteSettings(_Section):
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description="Values for the theme's own settings, checked against its `theme.toml`.",
+    )
+    sources: list[SourceSettings] = Field(
+        default_factory=list, description="Folders and git repositories that the site is fed from."
     )
 
 
@@ -174,6 +178,10 @@ class Config(_Section):
         ),
     )
     assets: AnyPath = Field(Path("assets"), description="Where uploaded files are kept, relative to the settings file.")
+    checkouts: AnyPath = Field(
+        Path("checkouts"),
+        description="Where copies of the git repositories that feed sites are kept, relative to the settings file.",
+    )
     host: str = Field("", description="This publishing host's name in the journal; the system's host name when empty.")
     sites: list[SiteSettings] = Field(min_length=1, description="The sites of the installation.")
     targets: list[TargetSettings] = Field(default_factory=list, description="The front ends.")
@@ -210,6 +218,7 @@ class Config(_Section):
         places = {
             **({} if self.database_url else {"database": self.database_file}),
             "assets": self.assets_folder,
+            "checkouts": self.checkouts_folder,
             "staging": self.staging_folder,
         }
         return {key: Path(os.path.normpath(path)) for key, path in places.items()}
@@ -228,6 +237,11 @@ class Config(_Section):
     def assets_folder(self) -> Path:
         """Absolute path of the folder that keeps uploaded files."""
         return self.path.parent / self.assets
+
+    @property
+    def checkouts_folder(self) -> Path:
+        """Absolute path of the folder that keeps copies of repositories."""
+        return self.path.parent / self.checkouts
 
     @property
     def staging_folder(self) -> Path:

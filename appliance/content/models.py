@@ -307,6 +307,32 @@ class Asset(Table):
         indexes = ((("site", "path"), True), (("site", "source", "source_path"), True))
 
 
+class Source(Table):
+    """Where a source that feeds a site stands; what it is, the settings say."""
+
+    id = AutoField()
+    site_id: int
+    site = ForeignKeyField(Site, backref="sources", on_delete="CASCADE")
+    name = TextField()
+    #: The commit that was imported last; empty for a folder and before the first.
+    revision = TextField(default="")
+    #: Where it was imported from.
+    place = TextField(default="")
+    #: When it was last found whole, and when that was last tried.
+    pulled_at = BigIntegerField(null=True)
+    tried_at = BigIntegerField(null=True)
+    #: What the last try came to: 'changed', 'unchanged', 'failed'.
+    outcome = TextField(default="")
+    error = TextField(null=True)
+    #: An import began and did not end.
+    unfinished = BooleanField(default=False)
+
+    class Meta:
+        """One row a source."""
+
+        indexes = ((("site", "name"), True),)
+
+
 class Change(Table):
     """One change to content, written in the transaction that makes it; planning reads the unplanned ones."""
 
@@ -337,5 +363,6 @@ Change.add_index(Change.index(Change.site, Change.id, name="change_unplanned", w
 
 #: Parents before children, as they are created.
 MODELS: Final = (
-    Site, Author, Category, Tag, Entry, EntryAuthor, EntryCategory, EntryTag, Alias, Comment, Ping, Asset, Change,
+    Site, Author, Category, Tag, Entry, EntryAuthor, EntryCategory, EntryTag, Alias, Comment, Ping, Asset, Source,
+    Change,
 )  # fmt: skip

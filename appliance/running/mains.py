@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from appliance import db, publishing
+from appliance import db, publishing, pulling
 from appliance.building import publish as publishing_kind
 from appliance.config import Config
 from appliance.delivery import courier, purge
@@ -26,7 +26,7 @@ from appliance.running.scheduling import schedule_main
 COURIER, ERRANDS, SCHEDULE = "courier", "errands", "schedule"
 
 #: What performs each kind of work there is. That their modules are loaded here is what registers them.
-KINDS = (publishing.ask, publishing_kind.kind, notices.send, purge.purge)
+KINDS = (publishing.ask, publishing_kind.kind, notices.send, purge.purge, pulling.perform)
 
 _NUMBER = struct.Struct("q")
 
@@ -87,7 +87,8 @@ def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
 
 def runs_errands(config: Config, shift: Shift) -> bool:
     """Whether there is a worker for what waits for other machines, so that publishing never does."""
-    return shift.limit is None and bool(config.mail.host or config.caches)
+    has_sources = any(site.sources for site in config.sites)
+    return shift.limit is None and bool(config.mail.host or config.caches or has_sources)
 
 
 def kinds_done(config: Config, shift: Shift) -> list[str]:

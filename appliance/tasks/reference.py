@@ -65,14 +65,20 @@ def settings_page() -> str:
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     yield "", Config
-    for name, field in Config.model_fields.items():
-        if model := model_of(field.annotation):
-            yield (f"[[{name}]]" if typing.get_origin(field.annotation) is list else f"[{name}]"), model
+    yield from _sections_in(Config, "")
+
+
+def _sections_in(model: type[BaseModel], above: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        if inner := model_of(field.annotation):
+            is_list = typing.get_origin(field.annotation) is list
+            yield (f"[[{above}{name}]]" if is_list else f"[{above}{name}]"), inner
+            yield from _sections_in(inner, f"{above}{name}.")
 
 
 def _section(header: str, model: type[BaseModel]) -> str:
     title = f"`{header}`" if header else "At the top of the file"
-    left_out = [] if header else [name for name, field in model.model_fields.items() if model_of(field.annotation)]
+    left_out = [name for name, field in model.model_fields.items() if model_of(field.annotation)]
     return f"## {title}\n\n{inspect.getdoc(model)}\n\n{table_of(model, left_out)}"
 
 
