@@ -23,6 +23,8 @@ _STATUSES: Final[dict[str, CommentStatus]] = {
     "1": "approved", "approve": "approved", "approved": "approved", "0": "pending", "hold": "pending", "spam": "spam",
 }  # fmt: skip
 _PINGS = frozenset({"pingback", "trackback"})
+#: How much longer a comment may be as HTML.
+_RAW = 4
 _NOBODY = "Anonymous"
 _ACTOR = "import"
 
@@ -63,7 +65,8 @@ def read(given: list[dict[str, str]], zone: tzinfo, moment: int, report: Report)
         elif is_ping:
             pings.append(_ping(values, _moment(values, zone, moment)))
         else:
-            text = markdown(values.get("wp:comment_content", ""))
+            raw = values.get("wp:comment_content", "")
+            text = markdown(raw) if len(raw) <= _RAW * comments.TEXT_LIMIT else ""
             if text and len(text) <= comments.TEXT_LIMIT:
                 found[number] = _said(values, number, parent, text, _moment(values, zone, moment))
             else:

@@ -34,8 +34,8 @@ _EMPTY = frozenset({"col", "hr"})
 _ENDS = {"li": ("li",), "dd": ("dd", "dt"), "dt": ("dd", "dt"), "td": ("td", "th"), "th": ("td", "th"), "tr": ("tr",)}
 
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
-_BREAK = re.compile(r"(<br ?/?>)?[ \t]*\n[ \t]*", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_BROKEN = re.compile(r"<br ?/?>\Z", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.DOTALL)
 _MARK = re.compile(r"^[ \t]*(<!--[^<>]{0,200}-->)[ \t]*$", re.MULTILINE)
 #: Blocks within blocks that are followed; deeper ones are taken for part of the innermost.
 _DEPTH = 200
@@ -108,6 +108,8 @@ class _Text:
     def _close(self, name: str, tag: str) -> None:
         self._flush()
         if name in self.open:
+            if name != "p":
+                self._leave_paragraph()
             del self.open[len(self.open) - 1 - self.open[::-1].index(name) :]
             self._glue(tag)
         elif name != "p":  # a paragraph that nobody began ends nothing
@@ -152,4 +154,5 @@ def _paragraph(piece: str) -> str:
 
 
 def _broken(piece: str) -> str:
-    return _BREAK.sub("<br />\n", piece)
+    *lines, last = (line.strip(" \t") for line in piece.split("\n"))
+    return "".join(f"{_BROKEN.sub('', line)}<br />\n" for line in lines) + last

@@ -15,7 +15,7 @@ _BLOCK = re.compile(r"<!--\s+(/)?wp:([a-z][a-z0-9_/-]*)((?:(?!-->|<!--).)*?)(/)?
 _CLASSIC = frozenset({"freeform", "core/freeform", "shortcode", "core/shortcode"})
 _MORE = re.compile(r"<!--\s*more\b[^<>]*?-->", re.IGNORECASE)
 _NO_TEASER = re.compile(r"<!--\s*noteaser\s*-->", re.IGNORECASE)
-_NEXT_PAGE = re.compile(r"\s*<!--\s*nextpage\s*-->\s*", re.IGNORECASE)
+_NEXT_PAGE = re.compile(r"<!--\s*nextpage\s*-->", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"(<p>|<div class=\"wp-block-embed__wrapper\">)\s*(https?://[^\s<>\"]+)\s*(</p>|</div>)")
 _SIZES = re.compile(r"(<img\b[^<>]*?)\s(?:srcset|sizes)\s*=\s*(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
 _SHORTCODE = re.compile(r"(?<!\[)\[(/?)([a-zA-Z][\w-]{1,40})(\s[^\[\]]*|/?)\]")
