@@ -554,3 +554,13 @@ def test_addresses_that_are_not_unique(run: Import) -> None:
     assert run(text).added == 2
     assert run().is_idle
     assert run(text.replace("Text", "Other")).changed == 2
+
+
+@pytest.mark.parametrize(
+    "now", [one(date="soon"), "garbage\n-----\n--------\n", one(title="Cut").rsplit("-----", 1)[0]]
+)
+def test_nothing_is_removed_while_a_block_cannot_be_read(run: Import, now: str) -> None:
+    run(one() + one(title="Two"))
+    report = run(one(title="Two") + now, remove=True)
+    assert (report.removed, Entry.select().where(Entry.title == "One").count()) == (0, 1)
+    assert report.notes[-1].endswith("stay: “One”; mend what could not be read and import again")

@@ -2,8 +2,9 @@
 
 Guarantees that a file which is not of the format is refused before anything is touched; that every entry of it is
 accounted for once, a block that makes no sense by a line of the report; that a second import of the same file
-writes no row; and that what is held does not grow with the file. Entries are recognised by their unique address, or
-by their moment and basename; whether one changed is told by a digest of its block.
+writes no row; that nothing is removed while a block cannot be read; and that what is held does not grow with the
+file. Entries are recognised by their unique address, or by their moment and basename; whether one changed is told by
+a digest of its block.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class _Import:
         self.terms = Terms(site, ACTOR)
         self.report = Report(source=source, unit="entries")
         self.earlier = Earlier(site, source)
+        #: Blocks of which nobody can tell which entries they were.
+        self.unread = 0
         #: By reason: the first it holds for, and how many there are.
         self.noted: dict[str, tuple[list[str], int]] = {}
 
@@ -103,6 +106,7 @@ class _Import:
                 self._take(batch)
                 self.progress(min(self.report.files, marks), max(marks, self.report.files))
                 if not batch[-1].is_ended:
+                    self.unread += 1
                     self.report.notes.append(
                         f"{mapping.label(batch[-1])} has no end mark; see whether the file was cut off"
                     )
@@ -124,12 +128,15 @@ class _Import:
                     texts.append(text)
             except ContentError as error:
                 self._skip(block, str(error))
-        with db.write():
-            for text in texts:
-                self._save(text)
+        if texts:
+            with db.write():
+                for text in texts:
+                    self._save(text)
 
     def _recognised(self, block: Block, rows: dict[str, Entry], taken: set[str]) -> _Text | None:
         """The block read and rendered, if it says anything new."""
+        if block.fault or (not block.has("NO ENTRY") and not mapping.is_dated(block, self.site)):
+            self.unread += 1
         if block.fault:
             raise ContentError(block.fault)
         if block.has("NO ENTRY"):
@@ -183,7 +190,9 @@ class _Import:
         except ContentError as error:
             self._skip(text.block, str(error))
             return
-        added = add_comments(entry, said, self.report.comments) + add_pings(entry, told, self.report.pings)
+        is_new = outcome == "added"
+        added = add_comments(entry, said, self.report.comments, is_new=is_new)
+        added += add_pings(entry, told, self.report.pings, is_new=is_new)
         self._count(entry.status, "changed" if added and outcome == "unchanged" else outcome)
         self._note(notes)
 
@@ -214,17 +223,21 @@ class _Import:
         gone = 0
         for ids in self.earlier.gone():
             gone += len(ids)
-            with db.write():
-                for entry in Entry.select().where(Entry.id.in_(ids)).order_by(Entry.id):
-                    names += [f"“{entry.title}”"] if len(names) < _NOTED else []
-                    if remove:
-                        entries.delete(entry, ACTOR)
-                        self.report.removed += 1
-        if gone and not remove:
+            if remove and not self.unread:
+                self._remove(ids)
+            elif len(names) < _NOTED:
+                found = Entry.select(Entry.title).where(Entry.id.in_(ids)).order_by(Entry.id).limit(_NOTED)
+                names += [f"“{entry.title}”" for entry in found][: _NOTED - len(names)]
+        if names:
             listed = ", ".join(names) + (" …" if gone > len(names) else "")
-            self.report.notes.append(
-                f"{gone} of an earlier import are not in the file and stay: {listed}; import with remove to remove them"
-            )
+            advice = "mend what could not be read and import again" if remove else "import with remove to remove them"
+            self.report.notes.append(f"{gone} of an earlier import are not in the file and stay: {listed}; {advice}")
+
+    def _remove(self, ids: list[int]) -> None:
+        with db.write():
+            for entry in Entry.select().where(Entry.id.in_(ids)).order_by(Entry.id):
+                entries.delete(entry, ACTOR)
+                self.report.removed += 1
 
     def _count(self, status: str, outcome: str) -> None:
         self.report.texts[outcome] += 1  # type: ignore[index]

@@ -118,6 +118,15 @@ def moment(block: Block, site: Site) -> int:
     return dates.moment(given, ZoneInfo(site.timezone))
 
 
+def is_dated(block: Block, site: Site) -> bool:
+    """Whether an entry has a date that can be read."""
+    try:
+        moment(block, site)
+    except ContentError:
+        return False
+    return True
+
+
 def digest(block: Block, site: Site) -> str:
     """Equal as long as the block says the same to this site."""
     return f"{block.digest}:{VERSION} {site.timezone} {site.url}"

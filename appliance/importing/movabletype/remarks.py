@@ -11,15 +11,15 @@ from appliance.content.models import Comment, Entry, Ping
 from appliance.importing.movabletype.mapping import Remark
 
 
-def add_comments(entry: Entry, said: Sequence[Remark], words: Counter[str]) -> int:
+def add_comments(entry: Entry, said: Sequence[Remark], words: Counter[str], *, is_new: bool) -> int:
     """Add the comments that `entry` does not have yet, whatever became of them; returns how many.
 
-    Call it in a write transaction. `words` counts what became of each.
+    Call it in a write transaction. `words` counts what became of each; `is_new` says that it cannot have any.
     """
     if not said:
         return 0
     there = Comment.select(Comment.author_name, Comment.created_at, Comment.text).where(Comment.entry == entry.id)
-    left = Counter(_tuples(there))
+    left = Counter([] if is_new else _tuples(there))
     added = 0
     for one in said:
         key = (one.name, one.at, one.text)
@@ -33,7 +33,7 @@ def add_comments(entry: Entry, said: Sequence[Remark], words: Counter[str]) -> i
     return added
 
 
-def add_pings(entry: Entry, told: Sequence[Remark], words: Counter[str]) -> int:
+def add_pings(entry: Entry, told: Sequence[Remark], words: Counter[str], *, is_new: bool) -> int:
     """Add the pings that `entry` does not have yet; returns how many.
 
     Call it in a write transaction. No change is recorded: no page shows a ping.
@@ -41,7 +41,7 @@ def add_pings(entry: Entry, told: Sequence[Remark], words: Counter[str]) -> int:
     if not told:
         return 0
     columns = (Ping.title, Ping.url, Ping.blog_name, Ping.ip, Ping.text, Ping.at)
-    left = Counter(_tuples(Ping.select(*columns).where(Ping.entry == entry.id)))
+    left = Counter([] if is_new else _tuples(Ping.select(*columns).where(Ping.entry == entry.id)))
     fresh = []
     for one in told:
         key = (*(one.values.get(name, "") for name in ("TITLE", "URL", "BLOG NAME", "IP")), one.text, one.at)
