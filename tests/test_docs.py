@@ -31,9 +31,9 @@ def test_the_example_of_settings_can_be_used() -> None:
 
 def test_every_key_is_in_the_reference() -> None:
     page = reference.settings_page()
-    for section in ((), ("sites",), ("targets",), ("queue",), ("delivery",)):
+    for section in ((), ("sites",), ("sites", "sources"), ("targets",), ("queue",), ("delivery",)):
         for key in config.faults.known_keys(config.Config, section):
-            assert f"`{key}`" in page or f"`[{key}]`" in page or f"`[[{key}]]`" in page
+            assert f"`{key}`" in page or f"`[{key}]`" in page or f"{key}]]`" in page
 
 
 def test_every_task_and_argument_says_what_it_is() -> None:
