@@ -81,7 +81,8 @@ def export(
         elif path == "-":
             lines = movabletype.export(config, name, sys.stdout).lines()
         else:
-            lines = [f"{path}:", *_export_file(config, name, Path(path))]
+            first, *more = _export_file(config, name, Path(path))
+            lines = [f"{path}: {first}", *more]
     for line in lines:
         (warn if path == "-" else tell)(line)
 
