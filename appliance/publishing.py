@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from peewee import PeeweeException
 
 from appliance import db
+from appliance.building import immediate
+from appliance.building.answers import Answers
 from appliance.building.docroot import Docroot
+from appliance.building.facts import Facts
+from appliance.building.loading import Place
 from appliance.config import Config
 from appliance.content import schedule, sites
 from appliance.content.models import Site
-from appliance.errors import ApplianceError, ConfigError, ThemeError
+from appliance.errors import ApplianceError, ConfigError, ContentError, ThemeError
 from appliance.mailing import notices
 from appliance.planning import plan as planning
-from appliance.planning.plan import Plan
+from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.theme import Theme
 from appliance.queue.kinds import Errand, Outcome, kind
 from appliance.queue.requests import Cause, Request, enqueue
@@ -66,31 +70,48 @@ def themes(config: Config, chosen: Sequence[str] = ()) -> dict[str, Theme]:
     return loaded
 
 
-def publish(
-    config: Config, chosen: Sequence[str] = (), *, everything: bool = False, patterns: Sequence[str] = ()
-) -> list[Plan]:
-    """Plan the named sites (all when none is named) and enqueue their jobs.
+def publish(config: Config, chosen: Sequence[str] = (), wish: Wish | None = None) -> list[Plan]:
+    """Plan the named sites (all when none is named), enqueue their jobs, and build at once what is to be.
 
     Args:
         config: the installation, opened.
         chosen: names of sites.
-        everything: enqueue every artifact, not only what changes may have touched.
-        patterns: enqueue the artifacts whose path below the docroot matches one of these shell
-        patterns, changed or not.
+        wish: what is wanted beyond what changed. With `explain` nothing is done: the plans say what would be.
 
     Raises:
-        ThemeError, ConfigError, DocrootError: nothing has been planned.
+        ThemeError, ConfigError, DocrootError, ContentError: nothing has been planned.
     """
+    wish = wish or Wish()
     loaded = themes(config, chosen)
-    Docroot.prepare(config)
-    plans = []
+    docroot = Docroot.prepare(config)
+    plans: list[Plan] = []
     for name, theme in loaded.items():
         site = Site.get(Site.name == name)
-        with db.write():  # what is due, its jobs and the mail about it are there together or not at all
+        with suppress(_Undone), db.write():  # what is due, its jobs and the mail about it are there together or not
             schedule.turn(site)
-            plans.append(_plan(config, site, theme, everything, patterns))
+            plans.append(planning.publish(site, theme, wish, _terms(config, site, theme)))
             notices.ask(config, site)
+            if wish.explain:
+                raise _Undone
+    if not wish.explain:
+        immediate.build(config, docroot, [path for plan in plans for path in plan.at_once])
     return plans
+
+
+class _Undone(Exception):  # noqa: N818 - not an error
+    """Ends the transaction of a plan that is only looked at."""
+
+
+def _terms(config: Config, site: Site, theme: Theme) -> Terms:
+    made: list[Answers] = []
+
+    def evaluate(keys: Iterable[str]) -> Mapping[str, str]:
+        if not made:
+            place = Place.of(site, theme)
+            made.append(Answers(place, Facts(place, db.now)))
+        return made[0].digests(keys)
+
+    return Terms(config.queue.ageing, evaluate, config.deletions)
 
 
 def ask(config: Config, site: Site, cause: Cause) -> None:
@@ -102,7 +123,7 @@ def ask(config: Config, site: Site, cause: Cause) -> None:
     enqueue(PLAN, [request], ageing=config.queue.ageing, causes=[cause], pause=_GATHER)
 
 
-@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError)), apart=False)
+@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError, ContentError)), apart=False)
 def _plan_asked(_payload: object, errand: Errand) -> Outcome:
     """Plan the site that the job's key names."""
     plans = publish(errand.config, [errand.key])
@@ -127,12 +148,3 @@ def publish_due(config: Config) -> int:
     if faults:
         raise faults[0]
     return jobs
-
-
-def _plan(config: Config, site: Site, theme: Theme, everything: bool, patterns: Sequence[str]) -> Plan:
-    ageing = config.queue.ageing
-    if patterns:
-        return planning.publish_matching(site, theme, patterns, ageing=ageing, reason="asked by path")
-    if everything:
-        return planning.publish_all(site, theme, ageing=ageing, reason="asked for everything")
-    return planning.publish_changes(site, theme, ageing=ageing)

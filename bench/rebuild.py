@@ -19,6 +19,7 @@ from pathlib import Path
 from appliance import clock, config, db, publishing, running
 from appliance.content import entries
 from appliance.content.terms import Terms
+from appliance.planning.plan import Wish
 from bench import content as generated
 
 MIB = 1 << 20
@@ -53,7 +54,7 @@ def run(home: Path, workers: int) -> None:
     with publishing.installation(made):
         for name, everything in (("first", False), ("again", True)):
             began = clock.monotonic()
-            plan = publishing.publish(made, everything=everything)[0]
+            plan = publishing.publish(made, wish=Wish(everything=everything))[0]
             planned = clock.monotonic()
             drained = running.drain(made, workers=workers)
             seconds = clock.monotonic() - planned

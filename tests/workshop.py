@@ -18,7 +18,7 @@ from appliance.config import Config, QueueSettings, check
 from appliance.content import assets, entries
 from appliance.content.entries import EntryData
 from appliance.content.models import Asset, Entry, Site
-from appliance.planning.plan import Plan
+from appliance.planning.plan import Plan, Wish
 from appliance.planning.theme import Theme
 from appliance.queue import store
 from appliance.queue.worker import Kind, Worker
@@ -114,7 +114,7 @@ class Workshop:
 
     def publish(self, **how: Any) -> list[Plan]:
         """Plan and enqueue."""
-        return publishing.publish(self.config, **how)
+        return publishing.publish(self.config, wish=Wish(**how))
 
     def drain(self, retries: int | None = None) -> None:
         """Work until nothing is due; with `retries` failed runs become due at once."""

@@ -12,6 +12,7 @@ from html import escape
 from urllib.parse import quote
 
 from appliance import db
+from appliance.building.reads import BoundHtml, bound_html
 from appliance.planning.archives import thumbnail_path, thumbnail_widths
 from appliance.planning.paths import link
 from appliance.planning.theme import Theme
@@ -51,6 +52,11 @@ class Addresses:
         """`html` with every late-bound address in its place, pictures with their smaller copies."""
         html = _IMAGE.sub(self._image, html)
         return _BOUND.sub(lambda m: escape(self.urls.get((m[1], int(m[2])), NOWHERE)), html)
+
+    def markup(self, html: str) -> BoundHtml:
+        """The same as HTML that knows what it points at."""
+        targets = frozenset((match[1], int(match[2])) for match in _BOUND.finditer(html))
+        return bound_html(self.bind(html), targets)
 
     def _image(self, match: re.Match[str]) -> str:
         picture, tag = self.pictures.get(int(match[1])), match[0]

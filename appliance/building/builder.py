@@ -8,27 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
 from appliance import db
 from appliance.building import files, loading
+from appliance.building.answers import Answers
 from appliance.building.artifacts import Made
 from appliance.building.docroot import File
 from appliance.building.environment import environment, failure
-from appliance.building.facts import Facts
 from appliance.building.listings import listings
 from appliance.building.loading import Place
+from appliance.building.noted import NotedFacts
+from appliance.building.reads import Reading, Reads, noted_post, noting
+from appliance.building.redirects import redirect_targets
 from appliance.building.resizing import Resizer
 from appliance.building.sitemaps import sitemap
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.errors import BuildError
-from appliance.planning.theme import IndexTemplate, Theme
+from appliance.planning.pages import Asked, Shown, digest
+from appliance.planning.sitemaps import outputs
+from appliance.planning.theme import Theme
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """What an artifact came to: its content and what was read for it."""
+
+    content: bytes | File
+    #: Number of the planning whose content was read.
+    number: int
+    #: The keys read that others read too, and those among them whose answers differ from what planning knows.
+    recipe: tuple[str, ...] = ()
+    stray: tuple[str, ...] = ()
+    readings: Sequence[Reading] = ()
+    #: Digest of the page of a listing, when it was read.
+    shown: str | None = None
+    #: Digest of all that was read.
+    reads: str = ""
+    #: What the keys of the recipe answered.
+    answers: Callable[[Iterable[str]], dict[str, str]] = lambda _keys: {}
+
 
 #: Makes one artifact's content; raises BuildError.
-Make = Callable[[], bytes | File]
+Make = Callable[[], Product]
 
 
 @dataclass(frozen=True)
@@ -36,9 +61,27 @@ class _Bench:
     """What building pages of one site takes."""
 
     place: Place
-    facts: Facts
+    facts: NotedFacts
     templates: Environment
-    state: tuple[int, int, str]
+    state: _State
+    answers: Answers
+    #: What planning knows of the answers to keys.
+    known: dict[str, str]
+    #: How many entries listings have.
+    totals: dict[Asked, int]
+
+    def stray(self, recipe: Iterable[str]) -> tuple[str, ...]:
+        """The keys that answer something else here than planning knows: content has changed since."""
+        return tuple(key for key in recipe if key in self.known and self.known[key] != self.answers.digest(key))
+
+
+class _State(NamedTuple):
+    """What a bench is good for: changes recorded, plannings, of them those that changed lists, and the theme."""
+
+    change: int
+    number: int
+    structure: int
+    theme: str
 
 
 class Builder:
@@ -48,6 +91,8 @@ class Builder:
         self._config = config
         self._benches: dict[int, _Bench] = {}
         self._resizer = Resizer()
+        #: When the batch was loaded, on the database's clock.
+        self._now = 0.0
 
     def close(self) -> None:
         """End the process that makes pictures smaller."""
@@ -59,6 +104,7 @@ class Builder:
         by_site: dict[int, list[Made]] = {}
         for artifact in artifacts:
             by_site.setdefault(artifact.site, []).append(artifact)
+        self._now = db.now() if by_site else 0.0
         for site, members in by_site.items():
             makes |= self._load_site(self._bench(site), members)
         return makes
@@ -66,32 +112,42 @@ class Builder:
     def _load_site(self, bench: _Bench, artifacts: list[Made]) -> dict[str, Make]:
         makes: dict[str, Make] = {}
         pages = [a for a in artifacts if a.type in ("entry", "page")]
-        found = loading.posts(bench.place, [a.subject for a in pages if a.subject is not None], whole=True)
+        found = loading.posts(
+            bench.place, [a.subject for a in pages if a.subject is not None], whole=True, view=noted_post()
+        )
         for a in pages:
             makes[a.path] = self._page(bench, a, {"entry": found.get(a.subject or 0)})
         redirects = [a for a in artifacts if a.type == "redirect"]
-        for a, target in zip(redirects, _redirect_targets(redirects), strict=True):
+        for a, target in zip(redirects, redirect_targets(redirects), strict=True):
             url = bench.place.url(target) if target else bench.place.root
             makes[a.path] = self._page(bench, a, {"target_url": url, "target_absolute_url": bench.place.absolute(url)})
-        listed = [a for a in artifacts if a.type not in ("entry", "page", "redirect", "static", "asset", "thumbnail")]
-        maps = {a.path: sitemap(bench.place, a) for a in listed if a.type == "sitemap" or self._is_sitemap(bench, a)}
-        shown = listings(bench.place, [a for a in listed if a.path not in maps])
+        listed = [a for a in artifacts if a.type not in _NO_LISTINGS]
+        maps = {a.path: sitemap(bench.place, a) for a in listed if a.type == "sitemap" or _is_sitemap(bench, a)}
+        shown = listings(bench.place, [a for a in listed if a.path not in maps], bench.totals)
         for a in listed:
-            values = maps[a.path] if a.path in maps else {"listing": shown[a.path]}
-            makes[a.path] = self._page(bench, a, values)
+            if a.path in maps:
+                makes[a.path] = self._page(bench, a, maps[a.path])
+            else:
+                listing, entries = shown[a.path]
+                makes[a.path] = self._page(bench, a, {"listing": listing}, entries)
         return makes | self._files(bench, [a for a in artifacts if a.type in ("static", "asset", "thumbnail")])
 
-    def _page(self, bench: _Bench, artifact: Made, values: dict[str, Any]) -> Make:
+    def _page(self, bench: _Bench, artifact: Made, values: dict[str, Any], entries: Shown | None = None) -> Make:
         url = bench.place.url(artifact.path)
         shared = {"site": bench.facts, "page_url": url, "page_absolute_url": bench.place.absolute(url)}
 
-        def make() -> bytes:
+        def make() -> Product:
             if values.get("entry", values) is None:
                 raise BuildError(f"{artifact.path}: its entry is no longer published; publish again", artifact.path)
             try:
-                return bench.templates.get_template(artifact.template).render(shared, **values).encode()
+                with noting(Reads()) as reads:
+                    content = bench.templates.get_template(artifact.template).render(shared, **values).encode()
             except Exception as error:  # a template may raise anything
                 raise failure(error, bench.place, artifact.path) from error
+            recipe, own = reads.recipe(), artifact.own_entry
+            shown = digest(entries) if entries and reads.listing else None
+            read = (recipe, bench.stray(recipe), reads.readings(own), shown, reads.digest(own, shown))
+            return Product(content, bench.state.number, *read, bench.answers.digests)
 
         return make
 
@@ -101,63 +157,58 @@ class Builder:
         return {a.path: self._file(bench, a, uploads) for a in artifacts}
 
     def _file(self, bench: _Bench, artifact: Made, uploads: dict[int, tuple[str, int]]) -> Make:
-        def make() -> File:
+        def make() -> Product:
             path, theme = artifact.path, bench.place.theme
             if artifact.type == "static":
-                return files.static_file(theme, artifact.template, path)
+                return made(files.static_file(theme, artifact.template, path))
             if artifact.subject not in uploads:
                 raise BuildError(f"{path}: its upload is no longer there; publish again", path)
             digest, size = uploads[artifact.subject]
             if artifact.type == "asset":
-                return files.upload(self._config, digest, size, path)
+                return made(files.upload(self._config, digest, size, path))
             quality = theme.manifest.thumbnails.quality
-            return files.thumbnail(self._config, digest, int(artifact.template), quality, self._resizer, path)
+            return made(files.thumbnail(self._config, digest, int(artifact.template), quality, self._resizer, path))
+
+        def made(file: File) -> Product:
+            return Product(file, bench.state.number)
 
         return make
 
-    def _is_sitemap(self, bench: _Bench, artifact: Made) -> bool:
-        return artifact.type == "index" and any(
-            isinstance(o.source, IndexTemplate) and o.source.sitemap and o.template == artifact.template
-            for o in bench.place.theme.outputs
-        )
-
     def _bench(self, site_id: int) -> _Bench:
         """The site's bench for the content and theme of this moment, the last one if they are the same."""
-        state: tuple[int, int, str] = db.execute(
-            """SELECT COALESCE((SELECT MAX(id) FROM change WHERE site_id = ?), 0),
-                      COALESCE((SELECT MAX(plan) FROM artifact WHERE site_id = ?), 0),
-                      COALESCE((SELECT theme_digest FROM planned WHERE site_id = ?), '')""",
-            [site_id, site_id, site_id],
-        ).fetchone()
-        known = self._benches.get(site_id)
-        if known and known.state == state:
-            return known
-        site = Site.get_by_id(site_id)
-        # Templates stay compiled while theme and site are the same, whatever happens to content.
-        same = known is not None and known.state[2] == state[2] and known.place.site.__data__ == site.__data__
-        if known and same:
-            place, templates = known.place, known.templates
-        else:
-            place = Place.of(site, Theme.load(site.theme, self._config.path.parent))
-            templates = environment(place)
-        bench = _Bench(place, Facts(place), templates, state)
-        self._benches[site_id] = bench
+        state = _State(
+            *db.execute(
+                """SELECT COALESCE((SELECT MAX(id) FROM change WHERE site_id = ?), 0), COALESCE(MAX(number), 0),
+                          COALESCE(MAX(structure), 0), COALESCE(MAX(theme_digest), '')
+                   FROM planned WHERE site_id = ?""",
+                [site_id, site_id],
+            ).fetchone()
+        )
+        bench = self._benches.get(site_id)
+        if bench is None or bench.state != state:
+            bench = self._benches[site_id] = self._new_bench(site_id, state, bench)
         return bench
 
+    def _new_bench(self, site_id: int, state: _State, former: _Bench | None) -> _Bench:
+        site = Site.get_by_id(site_id)
+        # Templates stay compiled while theme and site are the same, whatever happens to content; and lists that only
+        # planning changes stay known while it did not.
+        if former and former.state.theme == state.theme and former.place.site.__data__ == site.__data__:
+            place, templates = former.place, former.templates
+        else:
+            place = Place.of(site, Theme.load(site.theme, self._config.path.parent))
+            templates, former = environment(place), None
+        same = former if former and former.state.structure == state.structure else None
+        facts = NotedFacts(place, lambda: self._now, same.facts if same else None)
+        known = dict(db.execute("SELECT key, digest FROM answer WHERE site_id = ?", [site_id]).fetchall())
+        return _Bench(place, facts, templates, state, Answers(place, facts), known, same.totals if same else {})
 
-def _redirect_targets(redirects: Sequence[Made]) -> list[str | None]:
-    """The path each redirect leads to; None when its entry is not published."""
-    if not redirects:
-        return []
-    found = dict(
-        db.execute(
-            f"""SELECT x.id, a.path FROM alias x JOIN entry e ON e.id = x.entry_id
-                JOIN artifact a ON a.type = e.kind AND a.subject = e.id AND a.is_permalink AND a.wanted
-                WHERE x.id IN ({db.marks(len(redirects))})""",
-            [a.subject for a in redirects],
-        ).fetchall()
-    )
-    return [found.get(a.subject) for a in redirects]
+
+_NO_LISTINGS = frozenset({"entry", "page", "redirect", "static", "asset", "thumbnail"})
+
+
+def _is_sitemap(bench: _Bench, artifact: Made) -> bool:
+    return artifact.type == "index" and any(o.template == artifact.template for o in outputs(bench.place.theme))
 
 
 def _uploads(ids: Sequence[int]) -> dict[int, tuple[str, int]]:

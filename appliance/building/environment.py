@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import date, datetime
+from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from appliance.building.loading import Place
+from appliance.building.reads import Noted, Reads, note, note_all, noting
 from appliance.errors import TemplateFailure
 
 # XML 1.0 allows no other control characters, escaped or not.
@@ -22,7 +25,7 @@ _SOURCES = re.compile(r"""(\ssrcset=["'])([^"']*)""")
 
 def environment(place: Place) -> Environment:
     """The environment in which templates of the site's theme are rendered."""
-    made = Environment(
+    made = _NotingEnvironment(
         loader=FileSystemLoader(place.theme.folder),
         autoescape=select_autoescape(("html", "htm", "xml", "xhtml")),
         undefined=StrictUndefined,
@@ -33,9 +36,56 @@ def environment(place: Place) -> Environment:
     made.filters |= {"date": _date, "iso": _iso, "absolute": _absolute(place), "xml_text": _xml_text}
     made.globals |= {
         "static": _static(place),
-        "theme": {"name": place.theme.manifest.name, "version": place.theme.manifest.version},
+        "theme": Noted({"name": place.theme.manifest.name, "version": place.theme.manifest.version}, "theme"),
     }
     return made
+
+
+class _NotingTemplate(Template):
+    """A template that remembers what was read when its macros were made: that is done once for all who import it."""
+
+    module_reads: Reads | None = None
+
+    def make_module(
+        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> TemplateModule:
+        """As of any template."""
+        if vars or locals:  # of one template that imports it with its own values
+            return super().make_module(vars, shared, locals)
+        with noting(Reads()) as found:
+            made = super().make_module(vars, shared, locals)
+        self.module_reads = found
+        note_all(found)
+        return made
+
+
+class _NotingEnvironment(Environment):
+    """An environment that notes which templates are used."""
+
+    template_class = _NotingTemplate
+
+    def get_template(
+        self, name: str | Template, parent: str | None = None, globals: MutableMapping[str, Any] | None = None
+    ) -> Template:
+        """As of any environment."""
+        found = super().get_template(name, parent, globals)
+        note(f"template:{found.name}")
+        if isinstance(found, _NotingTemplate) and found.module_reads:
+            note_all(found.module_reads)
+        return found
+
+    def select_template(
+        self,
+        names: Iterable[str | Template],
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,
+    ) -> Template:
+        """As of any environment; what is not there now may be there later."""
+        wanted = list(names)
+        for name in wanted:
+            if isinstance(name, str):
+                note(f"template:{name}")
+        return super().select_template(wanted, parent, globals)
 
 
 def _date(value: date, form: str) -> str:
@@ -74,6 +124,7 @@ def _static(place: Place) -> Callable[[str], str]:
 
     def static(name: str) -> str:
         """The address of a file of the theme, with its digest so that browsers may keep it for ever."""
+        note(f"static:{name}")
         if name not in known:
             if name not in files:
                 raise TemplateError(f"the theme has no static file “{name}”")

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
 from markupsafe import Markup
 
-from appliance import db
+from appliance import clock, db
 from appliance.building import loading
 from appliance.building.loading import Place
-from appliance.building.pages import Asked, entries_of
+from appliance.building.reads import Noted
 from appliance.building.views import Link, Period, Person, Post, Term
+from appliance.planning import steps
 from appliance.planning.archives import PERIODS, PUBLISHED, TERMS, start_of
+from appliance.planning.pages import Asked, entries_of
 from appliance.planning.theme import IndexTemplate
 
 T = TypeVar("T")
@@ -38,13 +41,21 @@ def _kept(method: Callable[..., T]) -> Callable[..., T]:
     return ask
 
 
+#: What may be other at any time, whatever was planned.
+_FLEETING = frozenset({"recent"})
+
+
 class Facts:
     """`site` in templates: the site's settings and the lists any page may show."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, when: Callable[[], float], earlier: Facts | None = None) -> None:
+        """The facts of `place`. Lists that change only with what is planned are taken over from `earlier`."""
         site, theme = place.site, place.theme
         self._place = place
-        self._answers: dict[Any, Any] = {}
+        self._answers: dict[Any, Any] = {
+            key: answer for key, answer in (earlier._answers if earlier else {}).items() if key[0] not in _FLEETING
+        }
+        self._when = when
         #: What the site is called in the settings.
         self.name: str = site.name
         self.title: str = site.title
@@ -58,7 +69,7 @@ class Facts:
         #: Where the comment form posts to; empty when there is none.
         self.comment_endpoint: str = site.comment_endpoint
         #: The theme's settings as this site has them.
-        self.settings: dict[str, Any] = theme.settings(json.loads(site.settings))
+        self.settings: dict[str, Any] = Noted(theme.settings(json.loads(site.settings)), "setting")
         feeds = [o.first.text for o in theme.outputs if isinstance(o.source, IndexTemplate) and o.source.feed]
         #: The first feed of the theme, root-relative.
         self.feed_url: str | None = place.root + feeds[0] if feeds else None
@@ -67,8 +78,12 @@ class Facts:
     def recent(self, count: int) -> tuple[Post, ...]:
         """The newest `count` entries."""
         ids = entries_of(Asked(self._place.site.id, "index"), self._place.zone, 1, count).ids
-        found = loading.posts(self._place, ids, whole=False)
+        found = loading.posts(self._place, ids, view=self._view(f"recent:{count}"))
         return tuple(found[i] for i in ids if i in found)
+
+    def now(self, every: str = "1d") -> datetime:
+        """When it is, to so many minutes, hours or days (`10m`, `1h`, `1d`): what shows it is built again as often."""
+        return steps.floor(self._when(), clock.span(every), self._place.zone)
 
     @_kept
     def categories(self) -> tuple[Term, ...]:
@@ -144,13 +159,16 @@ class Facts:
     def pages(self) -> tuple[Link, ...]:
         """Published pages that are in no folder, by title."""
         rows = db.execute(
-            """SELECT e.title, a.path FROM entry e
+            """SELECT e.id, e.title, a.path FROM entry e
                JOIN artifact a ON a.type = 'page' AND a.subject = e.id AND a.is_permalink AND a.wanted
                WHERE e.site_id = ? AND e.kind = 'page' AND e.status = 'published' AND e.folder = ''
                ORDER BY e.title, e.id""",
             [self._place.site.id],
         ).fetchall()
-        return tuple(Link(title, self._place.url(path)) for title, path in rows)
+        return tuple(Link(page, title, self._place.url(path)) for page, title, path in rows)
+
+    def _view(self, _name: str) -> type[Post]:
+        return Post
 
     def _counts(self, term: str) -> dict[int, int]:
         rows = db.execute(

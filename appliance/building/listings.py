@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 from markupsafe import Markup
 
@@ -11,27 +11,33 @@ from appliance import db
 from appliance.building import loading
 from appliance.building.artifacts import Made
 from appliance.building.loading import Place
-from appliance.building.pages import Asked, Shown, entries_of, split_type
+from appliance.building.reads import NotedListing, noted_post
 from appliance.building.views import Listing, Period, Person, Post, Term
-from appliance.planning.archives import start_of
+from appliance.planning.archives import split_type, start_of
+from appliance.planning.pages import Asked, Shown, entries_of
 from appliance.planning.paths import Subject
 
 
-def listings(place: Place, artifacts: Sequence[Made]) -> dict[str, Listing]:
-    """The listing each artifact shows, by path; the entries of all are loaded together."""
+def listings(
+    place: Place, artifacts: Sequence[Made], totals: MutableMapping[Asked, int]
+) -> dict[str, tuple[Listing, Shown]]:
+    """The listing each artifact shows, by path, and which entries; the entries of all are loaded together.
+
+    `totals` keeps how many entries listings have.
+    """
     shown = {
-        a.path: entries_of(Asked(a.site, a.type, a.subject, a.period), place.zone, a.page, a.per_page)
+        a.path: entries_of(Asked(a.site, a.type, a.subject, a.period), place.zone, a.page, a.per_page, totals)
         for a in artifacts
     }
-    posts = loading.posts(place, sorted({i for s in shown.values() for i in s.ids}), whole=False)
-    return {a.path: _listing(place, a, shown[a.path], posts) for a in artifacts}
+    posts = loading.posts(place, sorted({i for s in shown.values() for i in s.ids}), view=noted_post())
+    return {a.path: (_listing(place, a, shown[a.path], posts), shown[a.path]) for a in artifacts}
 
 
 def _listing(place: Place, artifact: Made, shown: Shown, posts: dict[int, Post]) -> Listing:
     term, kind = split_type(artifact.type)
     pages = max(1, -(-shown.total // artifact.per_page)) if artifact.per_page and _is_paged(place, artifact) else 1
     around = _pages_around(place, artifact) if pages > 1 else {}
-    return Listing(
+    return NotedListing(
         type=artifact.type,
         entries=tuple(posts[i] for i in shown.ids if i in posts),
         total=shown.total,

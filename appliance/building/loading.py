@@ -55,13 +55,14 @@ WHERE e.id IN (%s) AND e.status = 'published'
 """
 
 
-def posts(place: Place, ids: Sequence[int], *, whole: bool) -> dict[int, Post]:
+def posts(place: Place, ids: Sequence[int], *, whole: bool = False, view: type[Post] = Post) -> dict[int, Post]:
     """The published entries and pages among `ids`, by id.
 
     Args:
         place: the site.
         ids: of entries and pages.
         whole: with comments and neighbours too, for their own pages.
+        view: what they are made as; see `reads.noted_post`.
     """
     if not ids:
         return {}
@@ -74,15 +75,14 @@ def posts(place: Place, ids: Sequence[int], *, whole: bool) -> dict[int, Post]:
     made = {}
     for id_, kind, title, slug, at, modified, html, excerpt, summary, late, comments, extra, path in rows:
         url = place.url(path)
-        if late:
-            html, excerpt = bound.bind(html), bound.bind(excerpt)
         terms = categories.get(id_, [])
-        made[id_] = Post(
+        made[id_] = view(
             id=id_, kind=kind, title=title, slug=slug, url=url, absolute_url=place.absolute(url),
             published=clock.local(at, place.zone), modified=clock.local(modified, place.zone),
             authors=tuple(people.get(id_, ())), category=terms[0] if terms else None,
             categories=tuple(terms), tags=tuple(tags.get(id_, ())),
-            html=Markup(html), excerpt=Markup(excerpt), summary=summary,
+            html=bound.markup(html) if late else Markup(html),
+            excerpt=bound.markup(excerpt) if late else Markup(excerpt), summary=summary,
             allow_comments=bool(comments), comment_count=counts.get(id_, 0), comments=remarks.get(id_, ()),
             previous=before.get(id_), next=after.get(id_), extra=json.loads(extra) if extra != "{}" else {},
         )  # fmt: skip
@@ -184,7 +184,7 @@ def _in_line(remarks: list[_Comment], answers: dict[int | None, list[_Comment]])
 
 
 _NEIGHBOURS = """
-SELECT near.entry_id, n.title, a.path
+SELECT near.entry_id, n.id, n.title, a.path
 FROM (SELECT e.id AS entry_id,
              (SELECT p.id FROM entry p
               WHERE p.site_id = e.site_id AND p.kind = 'entry' AND p.status = 'published'
@@ -199,4 +199,4 @@ JOIN artifact a ON a.type = 'entry' AND a.subject = n.id AND a.is_permalink AND 
 def _neighbours(place: Place, ids: Sequence[int], way: str) -> dict[int, Link]:
     order = "DESC" if way == "<" else "ASC"
     rows = db.execute(_NEIGHBOURS.format(way=way, order=order, ids=db.marks(len(ids))), list(ids)).fetchall()
-    return {entry: Link(title, place.url(path)) for entry, title, path in rows}
+    return {entry: Link(near, title, place.url(path)) for entry, near, title, path in rows}

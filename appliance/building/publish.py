@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from appliance import clock, db
+from appliance.building import recording
 from appliance.building.artifacts import Made, find
-from appliance.building.builder import Builder, Make
+from appliance.building.builder import Builder, Make, Product
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
 from appliance.delivery import journal, purge
@@ -43,12 +44,14 @@ def kind(config: Config, docroot: Docroot) -> Kind:
 registry.add(PUBLISH, lambda config: kind(config, Docroot(config.docroot, config.staging_folder)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Built:
     """A built artifact that waits for its commit; `staged` is None for a deletion and for what is unchanged."""
 
     artifact: Made
     outcome: str
+    #: None for a deletion, and for what nothing was made of since nothing it shows has changed.
+    product: Product | None = None
     staged: Path | None = None
     digest: str | None = None
     size: int | None = None
@@ -67,9 +70,7 @@ class Publisher:
     def perform(self, claims: Sequence[Claim], desk: Desk) -> None:
         """Publish the artifact of each claim; the key is its path."""
         now = int(db.now())
-        with db.snapshot():
-            artifacts = find([claim.key for claim in claims])
-        makes = self._load([a for a in artifacts.values() if a.wanted])
+        artifacts, makes = self._read([claim.key for claim in claims])
         ready: dict[Claim, _Built | None] = {}
         started = clock.monotonic()
         for claim in claims:
@@ -77,7 +78,7 @@ class Publisher:
                 break
             artifact = artifacts.get(claim.key)
             try:
-                ready[claim] = self._build(artifact, makes, now) if artifact else None
+                ready[claim] = self._build(artifact, makes.get(artifact.path), now) if artifact else None
             except Exception as error:  # one artifact's failure is its own
                 desk.fail(claim, error)
             if clock.monotonic() - started > _FLUSH:
@@ -86,42 +87,68 @@ class Publisher:
             desk.beat()
         self._publish(ready, desk)
 
-    def _load(self, artifacts: Sequence[Made]) -> Mapping[str, Make]:
-        """What makes each artifact; what cannot be loaded fails when it is made, and alone."""
+    def _read(self, paths: Sequence[str]) -> tuple[dict[str, Made], dict[str, Make]]:
+        """The artifacts at `paths` and what makes each that is to be made, all of one moment.
+
+        What cannot be loaded fails when it is made, and alone.
+        """
         try:
             with db.snapshot():
-                return self._builder.load(artifacts)
+                artifacts = find(paths)
+                return artifacts, self._builder.load(
+                    a for a in artifacts.values() if a.wanted and not self._is_fresh(a)
+                )
         except Exception as error:
-            if len(artifacts) == 1:
-                return {artifacts[0].path: partial(_raise, error)}
-        return {path: make for artifact in artifacts for path, make in self._load([artifact]).items()}
+            if db.lost(error):
+                raise
+            if len(paths) == 1:
+                return find(paths), {paths[0]: partial(_raise, error)}
+        artifacts, makes = dict[str, Made](), dict[str, Make]()
+        for path in paths:
+            found, made = self._read([path])
+            artifacts |= found
+            makes |= made
+        return artifacts, makes
 
-    def _build(self, artifact: Made, makes: Mapping[str, Make], now: int) -> _Built:
+    def _is_fresh(self, artifact: Made) -> bool:
+        """Whether what it shows is as when it was built, and its file as it was published."""
+        built = artifact.wanted and artifact.digest is not None and not artifact.is_stale
+        return built and self._docroot.holds(artifact.path, artifact.size, artifact.version)
+
+    def _build(self, artifact: Made, make: Make | None, now: int) -> _Built:
         version = max(now, artifact.version + 1)
         if not artifact.wanted:
             gone = artifact.digest is None
             return _Built(artifact, "unchanged" if gone else "changed", version=version)
-        content = makes[artifact.path]()
+        if make is None:
+            return _Built(artifact, "unchanged")
+        product = make()
+        content = product.content
         if isinstance(content, File):
             digest, size = content.digest, content.size
         else:
             digest, size = hashlib.blake2b(content, digest_size=32).hexdigest(), len(content)
         if digest == artifact.digest and self._docroot.holds(artifact.path, size, artifact.version):
-            return _Built(artifact, "unchanged")
+            return _Built(artifact, "unchanged", product)
         version = self._docroot.above(artifact.path, version)
-        return _Built(artifact, "changed", self._docroot.stage(content, version), digest, size, version)
+        return _Built(artifact, "changed", product, self._docroot.stage(content, version), digest, size, version)
 
     def _publish(self, ready: Mapping[Claim, _Built | None], desk: Desk) -> None:
         if not ready:
             return
 
         def effect(held: Sequence[Claim]) -> Mapping[Claim, str]:
-            changed = [built for claim in held if (built := ready[claim]) and built.outcome == "changed"]
+            all_built = [built for claim in held if (built := ready[claim])]
+            recording.in_turn(b.artifact.site for b in all_built if b.outcome == "changed" or b.product)
+            changed = [built for built in all_built if built.outcome == "changed"]
             done = {claim: built.outcome if (built := ready[claim]) else "unchanged" for claim in held}
             failed = self._put_in_place(changed)
             rows = [built for built in changed if built not in failed]
             if rows:
                 self._record(rows)
+            made = [(b.artifact, b.product) for b in all_built if b.product and b not in failed]
+            recording.record(made, self._config.queue.ageing)
+            recording.gone([b.artifact for b in all_built if not b.artifact.wanted and b not in failed])
             for claim in held:
                 if (built := ready[claim]) in failed:
                     del done[claim]

@@ -1,4 +1,8 @@
-"""Sitemaps: the addresses of all pages, split once there are many (https://www.sitemaps.org/protocol.html)."""
+"""Sitemaps: the addresses of all pages, in parts once there are many (https://www.sitemaps.org/protocol.html).
+
+A part has the pages of one type whose subjects' ids are within a block, so that a page that comes or goes moves no
+other from one part to the next.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ from typing import Any
 from appliance import clock, db
 from appliance.building.artifacts import Made
 from appliance.building.loading import Place
+from appliance.planning.sitemaps import BLOCK, LISTED
 
-_ADDRESSES = """
+_ADDRESSES = f"""
 SELECT a.path, e.modified_at FROM artifact a
 LEFT JOIN entry e ON a.type IN ('entry', 'page') AND e.id = a.subject
-WHERE a.site_id = ? AND a.wanted AND a.is_permalink AND a.type NOT IN ('asset')
-  AND a.path LIKE '%.html' AND NOT (a.type = 'index' AND a.path LIKE '%404.html')
-ORDER BY a.path
+WHERE a.site_id = ? AND {LISTED}
 """
+_IN_ORDER = "ORDER BY a.path"
 
 
 def sitemap(place: Place, artifact: Made) -> dict[str, Any]:
@@ -26,26 +30,24 @@ def sitemap(place: Place, artifact: Made) -> dict[str, Any]:
     parts = []
     if artifact.type == "index":
         rows = db.execute(
-            "SELECT path FROM artifact WHERE site_id = ? AND type = 'sitemap' AND wanted ORDER BY page",
+            "SELECT path FROM artifact WHERE site_id = ? AND type = 'sitemap' AND wanted ORDER BY path",
             [artifact.site],
         ).fetchall()
         parts = [(place.absolute(place.url(path)), None) for (path,) in rows]
     if parts:
         return {"sitemaps": parts, "urls": []}
-    found = db.execute(f"{_ADDRESSES} {_bounds(artifact)}", [artifact.site]).fetchall()
+    found = _addresses(artifact)
     urls = [
         (place.absolute(place.url(path)), clock.local(at, place.zone) if at is not None else None) for path, at in found
     ]
     return {"sitemaps": [], "urls": urls}
 
 
-def _bounds(artifact: Made) -> str:
+def _addresses(artifact: Made) -> list[tuple[str, int | None]]:
     if artifact.type != "sitemap":
-        return ""
-    later = db.execute(
-        "SELECT 1 FROM artifact WHERE site_id = ? AND type = 'sitemap' AND wanted AND page > ? LIMIT 1",
-        [artifact.site, artifact.page],
-    ).fetchone()
-    # The number of files is planned from entries and pages; the last one takes the archives beyond them.
-    size = artifact.per_page if later else 10 * artifact.per_page
-    return f"LIMIT {size} OFFSET {(artifact.page - 1) * artifact.per_page}"
+        return list(db.execute(_ADDRESSES + _IN_ORDER, [artifact.site]).fetchall())
+    first = (artifact.page - 1) * BLOCK
+    within = "a.subject >= ? AND a.subject < ?" if artifact.page > 1 else "(a.subject IS NULL OR a.subject < ?)"
+    bounds = [first, first + BLOCK] if artifact.page > 1 else [BLOCK]
+    query = f"{_ADDRESSES} AND a.type = ? AND {within} {_IN_ORDER}"
+    return list(db.execute(query, [artifact.site, artifact.period, *bounds]))

@@ -70,6 +70,7 @@ class Remark:
 class Link:
     """Another entry or page, by title and address."""
 
+    id: int
     title: str
     url: str
 

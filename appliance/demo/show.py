@@ -27,6 +27,7 @@ from appliance.demo.daemon import Daemon
 from appliance.demo.frontend import FrontEnd
 from appliance.demo.reader import await_text
 from appliance.errors import DemoError
+from appliance.planning.plan import Wish
 from appliance.queue import store
 from appliance.queue.wakeup import DatabaseWake
 
@@ -151,7 +152,7 @@ def _bring_content(config: Config, audience: Audience) -> None:
 def _publish(config: Config, audience: Audience) -> None:
     with _step(audience, "Planned") as tell:
         # Everything, so that a docroot that somebody emptied is filled again; what is there is not written.
-        (plan,) = publishing.publish(config, everything=True)
+        (plan,) = publishing.publish(config, wish=Wish(everything=True))
         if plan.faults:
             raise DemoError(f"the sample site cannot be published: {'; '.join(plan.faults)}")
         tell(f"{plan.wanted} files to publish, each a job on the queue")

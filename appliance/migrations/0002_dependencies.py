@@ -95,6 +95,9 @@ def up(migrator, db):
     db.execute_sql('CREATE INDEX "artifact_recipe" ON "artifact" ("recipe") WHERE recipe IS NOT NULL')
     db.execute_sql('CREATE INDEX "artifact_stale" ON "artifact" ("site_id", "id") WHERE marked > built')
     # What was read by what is published already was never recorded: all is built once more.
-    db.execute_sql("UPDATE planned SET theme_digest = ''")
+    db.execute_sql(
+        "UPDATE planned SET theme_digest = '',"
+        " number = COALESCE((SELECT MAX(plan) FROM artifact WHERE artifact.site_id = planned.site_id), 0)"
+    )
     with db.bind_ctx(MODELS):
         db.create_tables(MODELS)

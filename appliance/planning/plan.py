@@ -1,26 +1,33 @@
-"""Planning: the artifacts a site should have, against those it has, and the jobs that follow.
+"""Planning: which artifacts changes concern, and the jobs that follow.
 
-Guarantees that a change counts as planned only in the transaction that puts its jobs on the queue, that no
-two artifacts share a path and none is a file where another needs a folder, and that an artifact which cannot
-be told apart is reported by name while all others are planned.
+Guarantees that a change counts as planned only in the transaction that puts its jobs on the queue, that every artifact
+is asked for which showed when it was built, or will show, some of what changed, and that a planning which would delete
+a large part of a site is refused unless told to.
+
+    changes ─► touched ─► refresh: artifacts that come, go or move ─► marks: who shows what changed ─► queue
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from appliance import db
+from appliance import __version__, db
+from appliance.config import DeletionSettings
+from appliance.content import guard
 from appliance.content.models import Site
-from appliance.planning import showing
-from appliance.planning.archives import Row, artifacts
-from appliance.planning.paths import fault_of
+from appliance.planning import answers, refresh
+from appliance.planning.answers import Evaluate
+from appliance.planning.archives import Scope
+from appliance.planning.marks import Marks
+from appliance.planning.refresh import NeedsWhole
 from appliance.planning.theme import Theme
+from appliance.planning.touched import Touched, causes, take
 from appliance.queue import store
 from appliance.queue.models import Answer
 from appliance.queue.requests import Cause
@@ -28,7 +35,43 @@ from appliance.queue.requests import Cause
 #: The kind of job that publishes one artifact; its key is the artifact's path.
 PUBLISH = "publish"
 
-_CHUNK = 500
+#: Seconds that comments gather in which arrive while their page is built: at most eight builds a second of any page.
+_PAUSE: Final = 0.12
+#: Follows the digest of the theme that a site was planned with when there were conflicts.
+_WITH_FAULTS: Final = " with faults"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of a planning beyond what changed."""
+
+    #: Every artifact is asked for; one nothing of which changed is only looked after.
+    everything: bool = False
+    #: What is asked for is built whether anything of it changed or not.
+    force: bool = False
+    #: Artifacts whose path below the docroot matches one of these shell patterns are asked for and built.
+    patterns: Sequence[str] = ()
+    #: However much is deleted.
+    allow_removals: bool = False
+    #: Tell why each artifact is asked for.
+    explain: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether only changes are to be published."""
+        return not (self.everything or self.force or self.patterns)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a site is planned."""
+
+    #: Seconds of waiting that weigh as much as one step of priority.
+    ageing: float
+    #: Tells what the keys of recipes answer now.
+    evaluate: Evaluate
+    #: How much may be deleted at once.
+    deletions: DeletionSettings = field(default_factory=DeletionSettings)
 
 
 @dataclass
@@ -36,285 +79,251 @@ class Plan:
     """What planning a site came to."""
 
     site: str
-    #: Artifacts the site should have.
-    wanted: int = 0
     #: What enqueuing did, by answer.
     answers: Counter[Answer] = field(default_factory=Counter)
     #: One sentence for each artifact that cannot be published.
     faults: list[str] = field(default_factory=list)
+    #: Files that will be deleted.
+    removed: int = 0
+    #: Paths of the artifacts to be built at once.
+    at_once: list[str] = field(default_factory=list)
+    #: Why, by path, when that was asked for.
+    why: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> int:
+        """How many artifacts the site should have."""
+        row = db.execute(
+            "SELECT COUNT(*) FROM artifact a JOIN site s ON s.id = a.site_id WHERE s.name = ? AND a.wanted", [self.site]
+        ).fetchone()
+        return int(row[0])
 
 
-def publish_all(site: Site, theme: Theme, *, ageing: float, reason: str) -> Plan:
-    """Bring the artifacts up to the content and enqueue every one of them, and what is to be deleted."""
-    with db.write():
-        _take(site)
-        plan = refresh(site, theme)
-        select = f"{_JOBS} ORDER BY a.id"
-        plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason=reason)
-        _mark_planned(site, theme, plan)
-    return plan
+class _Last(NamedTuple):
+    theme: str
+    site: str
+    number: int
+    structure: int
 
 
-def publish_matching(site: Site, theme: Theme, patterns: Sequence[str], *, ageing: float, reason: str) -> Plan:
-    """Bring the artifacts up to the content and enqueue those whose path below the docroot matches a shell pattern."""
-    wanted = re.compile("|".join(translate(pattern.lstrip("/")) for pattern in patterns))
-    with db.write():
-        plan = refresh(site, theme)
-        rows = db.execute(f"{_JOBS} ORDER BY a.id", [site.id])
-        asked = (store.Request(path, priority, scope) for path, scope, priority, _ in rows if wanted.match(path))
-        plan.answers = store.enqueue(PUBLISH, asked, ageing=ageing, reason=reason)
-    return plan
+def publish(site: Site, theme: Theme, wish: Wish, terms: Terms) -> Plan:
+    """Bring the artifacts up to the content and enqueue those that changes concern, and what `wish` names.
 
-
-def publish_changes(site: Site, theme: Theme, *, ageing: float) -> Plan:
-    """Enqueue what the changes since the last planning may touch; nothing when there were none.
-
-    What readers say touches the pages that may show it (`showing`). Any other change touches all pages, since any may
-    show anything of its site; the pages of the changed entries come first.
-    Building finds out which bytes differ, and only those are written. Without changes, what never came to be published
-    or deleted is asked for once more, and a site that had conflicts is planned again: they may have been resolved by
-    another site.
+    Raises:
+        ContentError: it would delete more than is allowed; nothing is planned.
     """
     with db.write():
-        taken, known = _take(site), _made_with(site)
-        if not taken and known == theme.digest:
-            return _ask_again(site, ageing)
-        entries = list({change.entry: None for change in reversed(taken) if change.entry is not None})
-        if known == theme.digest and len(entries) <= _TOUCHED and all(c.subject == "comment" for c in taken):
-            return _publish_comments(site, theme, entries, _causes(taken), ageing)
-        plan = refresh(site, theme)
-        conflicts = known == theme.digest + _WITH_FAULTS
-        causes = _causes(taken) or [Cause("conflicts resolved" if conflicts else "theme edited")]
-        touched = entries[:_TOUCHED]
-        first = _TOUCHED_FIRST.format(entries=db.marks(len(touched)) or "NULL")
-        plan.answers = store.enqueue_selected(
-            PUBLISH, f"{_JOBS} ORDER BY {first}, a.id", [site.id, *touched], ageing=ageing, causes=causes
+        return _Planning(site, theme, wish, terms).run()
+
+
+class _Planning:
+    """One planning of one site, inside a write transaction."""
+
+    def __init__(self, site: Site, theme: Theme, wish: Wish, terms: Terms) -> None:
+        self.site, self.theme, self.wish, self.terms = site, theme, wish, terms
+        self.plan = Plan(site.name)
+        db.in_turn(f"planning {site.id}")
+        self.last = _last(site)
+        #: What is asked for by path is built from the artifacts as they are; changes wait for a planning of their own.
+        self.by_path = bool(wish.patterns) and self.last.number > 0
+        self.changes = [] if self.by_path else take(site)
+        self.touched = Touched.by(self.changes)
+        self.number = self.last.number + 1
+        self.of_theme, self.of_site = f"{theme.digest} {__version__}", _site_digest(site)
+        self.other_theme = self.last.theme.removesuffix(_WITH_FAULTS) != self.of_theme
+        self.other_site = self.last.site != self.of_site
+        self.had_faults = self.last.theme.endswith(_WITH_FAULTS)
+        #: Paths that are asked for by pattern.
+        self.wished: list[str] = []
+        self.structural = False
+        self.marks = Marks(site, theme, self.number, self.plan.why if wish.explain else None)
+
+    def run(self) -> Plan:
+        """Plan, mark, enqueue."""
+        if self.by_path:
+            db.execute("UPDATE planned SET number = ? WHERE site_id = ?", [self.number, self.site.id])
+        elif self.changes or self.other_theme or self.other_site or self.had_faults or self._passed():
+            self._refresh()
+            self._mark()
+        elif self.wish.is_empty:
+            return self._ask_again()
+        else:
+            self._keep_number()
+        self._mark_wished()
+        self._guard()
+        self._enqueue()
+        return self.plan
+
+    def _passed(self) -> bool:
+        """Whether a time that templates show has passed on."""
+        keys = [f"now:{step}" for step in answers.steps(self.site)]
+        if not keys:
+            return False
+        now = self.terms.evaluate(keys)
+        rows = db.execute("SELECT key, digest FROM answer WHERE site_id = ? AND key LIKE 'now:%'", [self.site.id])
+        return any(now[key] != digest for key, digest in rows.fetchall())
+
+    def _refresh(self) -> None:
+        """Bring the artifact table up to the content."""
+        self.scope: Scope | None = None
+        whole = self.touched.whole or self.other_theme or self.other_site or self.had_faults or self.wish.everything
+        if not whole and self.touched.structural:
+            try:
+                with db.write():  # what a part has done is undone before the whole is asked
+                    self.scope = self.touched.scope()
+                    refresh.part(self.site, self.theme, self.number, self.touched, self.scope)
+            except NeedsWhole:
+                whole, self.scope = True, None
+        if whole:
+            self.plan.faults = refresh.whole(self.site, self.theme, self.number, self.touched)
+            answers.forget(self.site)
+        self.structural = whole or self.touched.structural
+        self._keep_number()
+        self._explain_rows()
+
+    def _keep_number(self) -> None:
+        structure = self.number if self.structural else self.last.structure
+        theme = self.of_theme + (_WITH_FAULTS if self.plan.faults else "")
+        db.execute(
+            "INSERT INTO planned (site_id, theme_digest, site_digest, number, structure) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest,"
+            " site_digest = excluded.site_digest, number = excluded.number, structure = excluded.structure",
+            [self.site.id, theme, self.of_site, self.number, structure],
         )
-        _mark_planned(site, theme, plan)
-    return plan
 
+    def _explain_rows(self) -> None:
+        if self.wish.explain:
+            rows = db.execute(
+                "SELECT path, wanted, digest FROM artifact WHERE site_id = ? AND marked = ?",
+                [self.site.id, self.number],
+            ).fetchall()
+            for path, wanted, digest in rows:
+                if wanted or digest:
+                    why = "it is no longer wanted: its file is deleted" if not wanted else "it is new here"
+                    self.plan.why.setdefault(path, []).append(why)
 
-def _publish_comments(site: Site, theme: Theme, entries: list[int], causes: list[Cause], ageing: float) -> Plan:
-    """Enqueue what may show comments of these entries: what somebody says makes no file and moves none."""
-    plan = Plan(site.name, wanted=_count(site))
-    shown, values = showing.condition(site, theme, entries)
-    plan.answers = store.enqueue_selected(
-        PUBLISH,
-        f"{_JOBS} AND {shown} ORDER BY a.priority DESC, a.id",
-        [site.id, *values],
-        ageing=ageing,
-        causes=causes,
-        pause=_PAUSE,
-    )
-    return plan
+    def _mark(self) -> None:
+        """Mark what showed, or will show, some of what changed."""
+        marks, touched = self.marks, self.touched
+        blocks = refresh.moved_blocks(self.site, self.number, touched)
+        if self.last.number:
+            marks.addresses(self.number)
+        if self.other_site:
+            marks.mark("the site's settings changed", "a.type NOT IN ('static', 'asset', 'thumbnail')")
+        if self.other_theme:
+            marks.mark(
+                "the theme changed", "a.type IN ('static', 'thumbnail') OR a.reads IS NULL AND a.type <> 'asset'"
+            )
+        marks.entries(touched)
+        if touched.moved:
+            marks.all_listings() if self.scope is None else marks.listings(self.scope)
+        marks.terms(touched.terms)
+        marks.assets(touched.assets)
+        marks.sitemaps(blocks)
+        changed = answers.update(
+            self.site,
+            self.terms.evaluate,
+            touched,
+            everything=self.other_theme or self.other_site or touched.site,
+            lists=self.structural,
+        )
+        marks.keys(changed, answers.in_words)
 
+    def _mark_wished(self) -> None:
+        if self.wish.force and not self.wish.patterns:
+            self.marks.mark("it is asked for", "a.wanted")
+        if self.wish.patterns:
+            self.wished = self._matching()
+            for some in _chunks(self.wished):
+                self.marks.mark("it is asked for by path", f"a.path IN ({db.marks(len(some))})", some)
 
-class _Change(NamedTuple):
-    id: int
-    what: str
-    actor: str
-    subject: str
-    entry: int | None
+    def _matching(self) -> list[str]:
+        wanted = re.compile("|".join(translate(pattern.lstrip("/")) for pattern in self.wish.patterns))
+        rows = db.execute("SELECT path FROM artifact WHERE site_id = ? AND wanted ORDER BY id", [self.site.id])
+        return [path for (path,) in rows.fetchall() if wanted.match(path)]
 
+    def _guard(self) -> None:
+        """Refuse to delete too much at once.
 
-def _take(site: Site) -> list[_Change]:
-    """Take the changes that are not planned yet, in order; they count as planned when this transaction is committed.
+        Raises:
+            ContentError: it would.
+        """
+        gone = "site_id = ? AND marked = ? AND NOT wanted AND digest IS NOT NULL"
+        row = db.execute(f"SELECT COUNT(*) FROM artifact WHERE {gone}", [self.site.id, self.number]).fetchone()
+        self.plan.removed = int(row[0])
+        if self.plan.removed < self.terms.deletions.least or self.wish.allow_removals or self.wish.explain:
+            return
+        total = db.execute(
+            "SELECT COUNT(*) FROM artifact WHERE site_id = ? AND digest IS NOT NULL", [self.site.id]
+        ).fetchone()[0]
+        guard.refuse(f"files of the site {self.site.name}", self.plan.removed, total, self.terms.deletions)
 
-    To be called before anything is read to plan from: what is committed later is then left for the next planning,
-    rather than marked and never seen.
-    """
-    db.in_turn(f"planning {site.id}")
-    rows = db.execute(
-        """UPDATE change SET planned = true WHERE site_id = ? AND NOT planned
-           RETURNING id, what, actor, subject, entry_id""",
-        [site.id],
-    )
-    return sorted(_Change(*row) for row in rows.fetchall())
+    def _enqueue(self) -> None:
+        among, values = "a.marked = ?", [self.number]
+        if self.wish.everything:
+            among, values = "(a.marked = ? OR a.wanted)", values
+        pause = _PAUSE if self.changes and self.touched.only_talk and self.wish.is_empty else 0.0
+        self._ask(f"{_JOBS} AND {among} AND (NOT a.wanted OR a.build <> 'hand')", values, pause)
+        for some in _chunks(self.wished):  # who asks by path waits for no interval
+            self._ask(f"{_JOBS_AT_ONCE} AND a.wanted AND a.path IN ({db.marks(len(some))})", some)
+        rows = db.execute(
+            "SELECT path FROM artifact WHERE site_id = ? AND marked = ? AND wanted AND build = 'now' ORDER BY id",
+            [self.site.id, self.number],
+        )
+        self.plan.at_once = [path for (path,) in rows.fetchall()]
 
+    def _ask(self, jobs: str, values: Sequence[object], pause: float = 0.0) -> None:
+        select = f"{jobs} ORDER BY a.priority DESC, a.id"
+        self.plan.answers += store.enqueue_selected(
+            PUBLISH, select, [self.site.id, *values], ageing=self.terms.ageing, causes=self._causes(), pause=pause
+        )
 
-#: Causes that a job remembers of one planning; what else happened before them is counted as one more.
-_CAUSES = 4
-#: Seconds that comments gather in which arrive while their page is built: at most eight builds a second of any page.
-_PAUSE = 0.12
-#: Entries whose pages come first, the latest of those that were changed.
-_TOUCHED = 1000
+    def _causes(self) -> list[Cause]:
+        found = causes(self.changes)
+        if self.wish.patterns:
+            found.append(Cause("asked by path"))
+        elif self.wish.everything or self.wish.force:
+            found.append(Cause("asked for everything"))
+        if found:
+            return found
+        if self.other_theme:
+            return [Cause("theme edited")]
+        return [Cause("conflicts resolved" if self.had_faults else "time passed")]
 
-
-def _causes(changes: Sequence[_Change]) -> list[Cause]:
-    """One cause for each (what, actor), the latest last."""
-    found: dict[tuple[str, str], Cause] = {}
-    for change in changes:
-        known = found.pop((change.what, change.actor), None)
-        found[change.what, change.actor] = Cause(change.what, change.actor, change.id, known.times + 1 if known else 1)
-    causes = list(found.values())
-    earlier = causes[:-_CAUSES]
-    if not earlier:
-        return causes
-    others = Cause("other changes", change=earlier[-1].change, times=sum(cause.times for cause in earlier))
-    return [others, *causes[-_CAUSES:]]
+    def _ask_again(self) -> Plan:
+        """Enqueue what never came to be built or deleted since it was asked for."""
+        select = f"{_JOBS} AND a.marked > a.built AND (NOT a.wanted OR a.build <> 'hand') ORDER BY a.id"
+        self.plan.answers = store.enqueue_selected(
+            PUBLISH, select, [self.site.id], ageing=self.terms.ageing, reason="not yet published"
+        )
+        return self.plan
 
 
 #: What the queue is asked for, an artifact a row: those wanted, and those to delete.
-_JOBS = """
+_JOBS: Final = """
 SELECT a.path AS key, s.name AS scope, a.priority AS priority, CASE WHEN a.wanted THEN a.every ELSE 0 END AS every
 FROM artifact a JOIN site s ON s.id = a.site_id
 WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
+_JOBS_AT_ONCE: Final = _JOBS.replace("CASE WHEN a.wanted THEN a.every ELSE 0 END", "0")
 
 
-_TOUCHED_FIRST = "CASE WHEN a.type IN ('entry', 'page') AND a.subject IN ({entries}) THEN 0 ELSE 1 END"
+def _chunks(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (paths[start : start + 500] for start in range(0, len(paths), 500))
 
 
-def refresh(site: Site, theme: Theme) -> Plan:
-    """Bring the artifact table up to the site's content. Call inside a write transaction."""
-    db.in_turn(f"planning {site.id}")
-    plan = Plan(site.name)
-    row = db.execute("SELECT COALESCE(MAX(plan), 0) + 1 FROM artifact WHERE site_id = ?", [site.id]).fetchone()
-    number = int(row[0])
-    rows = artifacts(site, theme)
-    while chunk := list(islice(rows, _CHUNK)):
-        _store(site, number, chunk, plan)
-    db.execute("UPDATE artifact SET wanted = false WHERE site_id = ? AND plan <> ? AND wanted", [site.id, number])
-    _refuse_clashes(site, plan)
-    plan.wanted = _count(site)
-    return plan
+def _last(site: Site) -> _Last:
+    """The last planning of a site."""
+    row = db.execute(
+        "SELECT theme_digest, site_digest, number, structure FROM planned WHERE site_id = ?", [site.id]
+    ).fetchone()
+    if row:
+        return _Last(*row)
+    highest = db.execute("SELECT COALESCE(MAX(plan), 0) FROM artifact WHERE site_id = ?", [site.id]).fetchone()[0]
+    return _Last("", "", int(highest), 0)
 
 
-_UPSERT = """
-INSERT INTO artifact (site_id, path, type, template, subject, period, page, per_page, is_permalink, priority,
-                      every, wanted, plan, version)
-VALUES %s
-ON CONFLICT (path) DO UPDATE SET
-    site_id = excluded.site_id, type = excluded.type, template = excluded.template, subject = excluded.subject,
-    period = excluded.period, page = excluded.page, per_page = excluded.per_page,
-    is_permalink = excluded.is_permalink, priority = excluded.priority, every = excluded.every,
-    wanted = true, plan = excluded.plan
-WHERE (artifact.site_id = excluded.site_id AND artifact.plan <> excluded.plan)
-   OR (artifact.site_id <> excluded.site_id AND NOT artifact.wanted)
-RETURNING path
-"""
-
-
-def _store(site: Site, number: int, chunk: list[Row], plan: Plan) -> None:
-    rows: dict[str, Row] = {}
-    clashing: list[Row] = []
-    for row in chunk:
-        fault = fault_of(row.path)
-        if fault:
-            plan.faults.append(
-                f"{_named(row)} would be published as “{row.path}”, but {fault}; change its address or slug"
-            )
-        elif row.path in rows:
-            clashing.append(row)
-        else:
-            rows[row.path] = row
-    if not rows:
-        return
-    one = "(" + ", ".join(["?"] * 11 + ["true", "?", "0"]) + ")"
-    values = [value for row in rows.values() for value in (site.id, *row, number)]
-    taken = {path for (path,) in db.execute(_UPSERT % ", ".join([one] * len(rows)), values).fetchall()}
-    clashing += [row for path, row in rows.items() if path not in taken]
-    own = _own_addresses([row.subject for row in clashing if row.type == "redirect"])
-    others = [row for row in clashing if row.type != "redirect" or (row.subject, row.path) not in own]
-    plan.faults += [_conflict(row, _holder(row.path)) for row in others]
-
-
-def _own_addresses(aliases: list[int | None]) -> set[tuple[int | None, str]]:
-    """(alias, path) where a former address is the one its entry has now: the page is there, nobody is redirected."""
-    if not aliases:
-        return set()
-    rows = db.execute(
-        f"""SELECT x.id, a.path FROM alias x JOIN artifact a ON a.subject = x.entry_id AND a.wanted
-            WHERE a.type IN ('entry', 'page') AND x.id IN ({db.marks(len(aliases))})""",
-        aliases,
-    )
-    return set(rows.fetchall())
-
-
-def _conflict(row: Row, holder: Row) -> str:
-    return (
-        f"{_named(row)} and {_named(holder)} would both be published as “{row.path}”;"
-        f" the latter is, change the address or slug of one of them"
-    )
-
-
-def _holder(path: str) -> Row:
-    columns = ", ".join(Row._fields)
-    return Row(*db.execute(f"SELECT {columns} FROM artifact WHERE path = ?", [path]).fetchone())
-
-
-_NAMES = {
-    "entry": "SELECT title, source_path FROM entry WHERE id = ?",
-    "page": "SELECT title, source_path FROM entry WHERE id = ?",
-    "asset": "SELECT path, source_path FROM asset WHERE id = ?",
-    "thumbnail": "SELECT path, source_path FROM asset WHERE id = ?",
-    "redirect": "SELECT path, NULL FROM alias WHERE id = ?",
-    "category": "SELECT path, NULL FROM category WHERE id = ?",
-    "author": "SELECT name, NULL FROM author WHERE id = ?",
-    "tag": "SELECT name, NULL FROM tag WHERE id = ?",
-}
-
-
-def _named(row: Row) -> str:
-    """An artifact in words people know it by."""
-    query = _NAMES.get(row.type.partition("-")[0])
-    found = db.execute(query, [row.subject]).fetchone() if query and row.subject is not None else None
-    if found is None:
-        return f"the {row.type} {row.period or row.template}".strip()
-    return f"the {row.type} “{found[0]}”" + (f" ({found[1]})" if found[1] else "")
-
-
-# Every path below the folder f/ sorts between f/ and f0, the character after the slash.
-_BELOW = "d.path > f.path || '/' AND d.path < f.path || '0'"
-_CLASHES = f"""
-SELECT f.path, f.site_id,
-       (SELECT MIN(d.path) FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
-FROM artifact f
-WHERE f.wanted AND EXISTS (SELECT 1 FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
-ORDER BY f.path
-"""
-
-
-def _refuse_clashes(site: Site, plan: Plan) -> None:
-    """Take back files where a folder is needed; what another site has published stays."""
-    for path, owner, inner in db.execute(_CLASHES, [site.id, site.id]).fetchall():
-        file, folder = _named(_holder(path)), _named(_holder(inner))
-        if owner == site.id:
-            refused = f"the latter is published; change the address or slug of {file}"
-            db.execute("UPDATE artifact SET wanted = false WHERE path = ?", [path])
-        else:
-            refused = f"the former is published, by another site; change the address or slug of {folder}"
-            db.execute(
-                "UPDATE artifact SET wanted = false WHERE site_id = ? AND path > ? AND path < ?",
-                [site.id, f"{path}/", f"{path}0"],
-            )
-        plan.faults.append(f"{file} would be the file “{path}”, but {folder} needs a folder of that name; {refused}")
-
-
-def _count(site: Site) -> int:
-    return int(db.execute("SELECT COUNT(*) FROM artifact WHERE site_id = ? AND wanted", [site.id]).fetchone()[0])
-
-
-def _ask_again(site: Site, ageing: float) -> Plan:
-    """Enqueue what is wanted but not in the docroot, or there but not wanted."""
-    plan = Plan(site.name, wanted=_count(site))
-    select = f"{_JOBS} AND a.wanted = (a.digest IS NULL) ORDER BY a.id"
-    plan.answers = store.enqueue_selected(PUBLISH, select, [site.id], ageing=ageing, reason="not yet published")
-    return plan
-
-
-def _made_with(site: Site) -> str | None:
-    row = db.execute("SELECT theme_digest FROM planned WHERE site_id = ?", [site.id]).fetchone()
-    return row[0] if row else None
-
-
-#: Follows the digest of the theme that a site was planned with when there were conflicts.
-_WITH_FAULTS = " with faults"
-
-
-def _mark_planned(site: Site, theme: Theme, plan: Plan) -> None:
-    db.execute(
-        "INSERT INTO planned (site_id, theme_digest) VALUES (?, ?)"
-        " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest",
-        [site.id, theme.digest + (_WITH_FAULTS if plan.faults else "")],
-    )
+def _site_digest(site: Site) -> str:
+    """Changes with the settings that every page depends on: where it is, what its days are."""
+    every_page = (site.url, site.folder, site.timezone, site.week_starts, site.empty_archives, site.theme)
+    return hashlib.blake2b(repr(every_page).encode(), digest_size=12).hexdigest()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -50,6 +52,13 @@ def _a_span(text: str) -> str:
 #: A length of time as people write it: `30s`, `10m`, `2h`, `7d`.
 Span = Annotated[str, AfterValidator(_a_span)]
 
+#: When an artifact is built.
+BuildType = Literal["queue", "now", "hand", "never"]
+
+_BUILD = (
+    "When its files are built: `queue` by workers, `now` at once by whoever saves, `hand` only when asked for by path,"
+    " `never` not at all."
+)
 _EVERY = "A least interval between two builds of one of its files, such as `10m`, `2h` or `1d`; none when absent."
 
 
@@ -65,6 +74,7 @@ class IndexTemplate(_Table):
     sitemap: bool = Field(False, description="It gets the addresses of all pages, not entries.")
     priority: int | None = Field(None, description="A priority of its own.")
     every: Span | None = Field(None, description=_EVERY)
+    build: BuildType = Field("queue", description=_BUILD)
 
     @property
     def rank(self) -> int:
@@ -89,6 +99,7 @@ class ArchiveMap(_Table):
     page_path: str = Field("page/{page}/index.html", description="Where further pages lie, beside the first.")
     priority: int | None = Field(None, description="A priority of its own.")
     every: Span | None = Field(None, description=_EVERY)
+    build: BuildType = Field("queue", description=_BUILD)
 
     def rank(self, preferred: bool) -> int:
         """Its priority."""
@@ -150,6 +161,8 @@ class Output:
     preferred: bool
     #: Seconds that must lie between two builds; 0 for none.
     every: float
+    #: When its files are built.
+    build: BuildType
     source: IndexTemplate | ArchiveMap
 
     def page_path(self, first_path: str, further_suffix: str, page: int) -> str:
@@ -173,6 +186,14 @@ class Theme:
             ThemeError: with every fault found.
         """
         folder = SHIPPED / theme if "/" not in theme and (SHIPPED / theme).is_dir() else base / theme
+        state = _state(folder)
+        known = _loaded.get(folder)
+        if known is None or known[0] != state:
+            known = _loaded[folder] = state, cls._read(folder)
+        return known[1]
+
+    @classmethod
+    def _read(cls, folder: Path) -> Theme:
         file = folder / MANIFEST
         try:
             raw = tomllib.loads(file.read_text("utf-8"))
@@ -187,7 +208,9 @@ class Theme:
             manifest = Manifest.model_validate(raw)
         except ValidationError as error:
             raise ThemeError("\n".join(f"{file}: {line}" for line in sentences(error, Manifest, raw))) from error
-        return cls(folder, manifest, list(_outputs(folder, manifest)))
+        made = cls(folder, manifest, list(_outputs(folder, manifest)))
+        _ = made.digest, made.static_files  # of the files as they are now, not when somebody first asks
+        return made
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The theme's settings, `given` over its defaults.
@@ -229,6 +252,21 @@ class Theme:
         return next((o for o in self.outputs if o.type == kind and o.preferred), None)
 
 
+#: Themes as they were read, with the state of their files then: a process reads one again only when it changed.
+_loaded: dict[Path, tuple[object, Theme]] = {}
+
+
+def _state(folder: Path) -> object:
+    """Differs as soon as any file of a theme was written, by inode, size and times."""
+    found = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                stat = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118 - a few microseconds a file count here
+                found.append((place, name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    return sorted(found)
+
+
 def _alike(value: object, default: object) -> bool:
     """Whether a setting may take the place of its default; a whole number may stand for a fraction."""
     if isinstance(default, float):
@@ -253,7 +291,9 @@ def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
             is_preferred = preferred.get(kind) is table
             rank = table.rank(is_preferred) if isinstance(table, ArchiveMap) else table.rank
             every = clock.span(table.every) if table.every else 0.0
-            yield Output(kind, table.template, first, further, rank, table.paginate, is_preferred, every, table)
+            yield Output(
+                kind, table.template, first, further, rank, table.paginate, is_preferred, every, table.build, table
+            )
     faults += _outside(folder, manifest.static)
     if manifest.redirect and not _template_exists(folder, manifest.redirect.template):
         faults.append(

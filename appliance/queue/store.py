@@ -40,7 +40,7 @@ class Claim:
 _CLAIM = f"""
 WITH picked AS MATERIALIZED (
     SELECT j.id FROM job AS j
-    WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN ({{kinds}})
+    WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN ({{kinds}}) {{keys}}
       AND NOT EXISTS (SELECT 1 FROM job AS r WHERE r.kind = j.kind AND r.key = j.key AND r.state = 'running')
       AND (j.every = 0 OR NOT EXISTS (
         SELECT 1 FROM throttle AS t WHERE t.kind = j.kind AND t.key = j.key AND t.until > {NOW}))
@@ -51,15 +51,18 @@ RETURNING id, attempt, kind, key, scope, priority, failures, payload, rank
 """
 
 
-def claim(worker: str, kinds: Sequence[str], limit: int, lease: float) -> list[Claim]:
+def claim(
+    worker: str, kinds: Sequence[str], limit: int, lease: float, *, keys: Sequence[str] | None = None
+) -> list[Claim]:
     """Take up to `limit` due jobs of `kinds` for `worker`, the most urgent first, for `lease` seconds.
 
-    A job whose key is being worked on is left until that run has ended.
+    A job whose key is being worked on is left until that run has ended. With `keys` only jobs of those keys are taken.
     """
     with db.write():
         db.by_index()
-        claiming = _CLAIM.format(kinds=db.marks(len(kinds)), skip_locked=db.skip_locked())
-        rows = db.execute(claiming, [*kinds, limit, worker, lease]).fetchall()
+        among = "" if keys is None else f"AND j.key IN ({db.marks(len(keys)) or 'NULL'})"
+        claiming = _CLAIM.format(kinds=db.marks(len(kinds)), keys=among, skip_locked=db.skip_locked())
+        rows = db.execute(claiming, [*kinds, *(keys or ()), limit, worker, lease]).fetchall()
     rows.sort(key=lambda row: (row[8], row[0]))  # RETURNING promises no order
     return [Claim(*row[:8]) for row in rows]
 

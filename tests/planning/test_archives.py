@@ -7,8 +7,9 @@ from collections import defaultdict
 import pytest
 
 from appliance import db
+from appliance.building import sitemaps as building_sitemaps
 from appliance.content import terms
-from appliance.planning import archives
+from appliance.planning import archives, sitemaps
 from tests.planning.conftest import OpenWorkshop
 from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index
 
@@ -138,7 +139,8 @@ def test_pagination(open_workshop: OpenWorkshop, count: int, pages: int) -> None
 
 
 def test_a_large_sitemap_is_split(open_workshop: OpenWorkshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "SITEMAP_SIZE", 3)
+    for module in (sitemaps, building_sitemaps):
+        monkeypatch.setattr(module, "BLOCK", 3)
     sitemap = "{% for u, at in sitemaps + urls %}{{ u }} {{ at | iso if at else '-' }}\n{% endfor %}"
     manifest = (
         index("sitemap.xml", "sitemap.xml", "sitemap = true")
@@ -153,14 +155,18 @@ def test_a_large_sitemap_is_split(open_workshop: OpenWorkshop, monkeypatch: pyte
     shop.run()
     entries = [f"https://blog.example/e{n}.html 2026-01-01T10:00:00+00:00" for n in range(3)]
     assert shop.text("sitemap.xml").splitlines() == ["https://blog.example/2026/01/ -", *entries]
-    shop.save("status-404", "2026-01-01T10:00")
+    fourth = shop.save("status-404", "2026-01-01T10:00")
     shop.run()
-    parts = [f"https://blog.example/sitemap-{n}.xml -" for n in (1, 2)]
-    assert shop.text("sitemap.xml").splitlines() == parts
-    whole = shop.text("sitemap-1.xml").splitlines() + shop.text("sitemap-2.xml").splitlines()
+    parts = ["sitemap-entry-1.xml", "sitemap-entry-2.xml", "sitemap-monthly-1.xml"]
+    assert shop.text("sitemap.xml").splitlines() == [f"https://blog.example/{part} -" for part in parts]
     last = "https://blog.example/status-404.html 2026-01-01T10:00:00+00:00"
-    assert whole == ["https://blog.example/2026/01/ -", *entries, last]
-    assert len(shop.text("sitemap-1.xml").splitlines()) == 3
+    assert shop.text("sitemap-entry-1.xml").splitlines() == entries[:2]  # ids 1 and 2
+    assert shop.text("sitemap-entry-2.xml").splitlines() == [entries[2], last]
+    assert shop.text("sitemap-monthly-1.xml").splitlines() == ["https://blog.example/2026/01/ -"]
+    shop.save("status-404", "2026-01-01T10:00", entry=fourth, status="draft")
+    shop.run()
+    assert "sitemap-entry-1.xml" not in shop.paths()
+    assert shop.text("sitemap.xml").splitlines() == ["https://blog.example/2026/01/ -", *entries]
 
 
 def test_an_address_of_its_own_replaces_the_preferred_path_only(open_workshop: OpenWorkshop) -> None:

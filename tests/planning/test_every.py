@@ -98,26 +98,30 @@ def chain(shop: Workshop, key: str) -> list[tuple[str, str, int | None, int]]:
 
 def test_a_job_knows_what_happened_and_who_did_it(open_workshop: OpenWorkshop) -> None:
     shop = open_workshop(SLOW_FRONT)
+    one = shop.save("One")
     shop.run()
     start = db.execute("SELECT MAX(id) FROM change").fetchone()[0]
     for actor in ("ada", "ada", "ben"):
-        record(shop.site, "entry edited", "entry", actor=actor)
+        record(shop.site, "entry edited", "entry", one.id, one.id, actor=actor)
     shop.publish()
     assert chain(shop, "index.html") == [("entry edited", "ada", start + 2, 2), ("entry edited", "ben", start + 3, 1)]
-    record(shop.site, "entry edited", "entry", actor="ada")
+    record(shop.site, "entry edited", "entry", one.id, one.id, actor="ada")
     shop.publish()
     assert chain(shop, "index.html") == [("entry edited", "ben", start + 3, 1), ("entry edited", "ada", start + 4, 3)]
-    triggers, reason = db.execute("SELECT triggers, reason FROM job WHERE state = 'pending'").fetchone()
+    triggers, reason = db.execute(
+        "SELECT triggers, reason FROM job WHERE state = 'pending' AND key = 'index.html'"
+    ).fetchone()
     assert (triggers, reason) == (4, "entry edited")
 
 
 def test_a_burst_of_changes_is_counted_in_few_rows(open_workshop: OpenWorkshop) -> None:
     shop = open_workshop(SLOW_FRONT)
+    one = shop.save("One")
     shop.run()
     for number in range(30):
-        record(shop.site, "entry edited", "entry", actor=f"editor {number}")
+        record(shop.site, "entry edited", "entry", one.id, one.id, actor=f"editor {number}")
     shop.publish()
     why = chain(shop, "index.html")
     assert [actor for _, actor, _, _ in why] == ["", *(f"editor {n}" for n in range(26, 30))]
     assert (why[0][0], why[0][3]) == ("other changes", 26)
-    assert db.execute("SELECT triggers FROM job WHERE state = 'pending'").fetchone() == (30,)
+    assert db.execute("SELECT triggers FROM job WHERE key = 'index.html' AND state = 'pending'").fetchone() == (30,)

@@ -77,8 +77,8 @@ def post(number: int = 1, kind: str = "entry", **changes: Any) -> Post:
         "html": HTML, "excerpt": Markup("<p>Text with <strong>weight</strong>.</p>"),
         "summary": 'Text with "weight" & more.',
         "allow_comments": True, "comment_count": 7, "comments": THREAD,
-        "previous": Link("Before <it>", f"{ROOT}2026/10/before/"),
-        "next": Link("After", f"{ROOT}2026/12/after/"),
+        "previous": Link(1, "Before <it>", f"{ROOT}2026/10/before/"),
+        "next": Link(1, "After", f"{ROOT}2026/12/after/"),
     }  # fmt: skip
     return Post(**{**values, **changes})
 
@@ -110,7 +110,7 @@ def site(settings: dict[str, Any], **changes: Any) -> SimpleNamespace:
         "recent": lambda n: tuple(post(i) for i in range(1, n + 1)),
         "categories": lambda: (NEWS, LOCAL, DEEP, SCIENCE), "tags": lambda n=None: (TAG, RARE)[:n],
         "authors": lambda: (PERSON, HOMELESS), "archives": lambda type: tuple(periods),
-        "pages": lambda: (Link("About", f"{ROOT}about/"), Link("Contact", f"{ROOT}contact/")),
+        "pages": lambda: (Link(1, "About", f"{ROOT}about/"), Link(2, "Contact", f"{ROOT}contact/")),
     }  # fmt: skip
     return SimpleNamespace(**{**values, **changes})
 

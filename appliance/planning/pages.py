@@ -5,12 +5,14 @@ The condition on a period is one of moments, not of days, so that the index whic
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import MutableMapping
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
-from appliance.planning.archives import PERIODS, PUBLISHED, start_of
+from appliance.planning.archives import PUBLISHED, split_type, start_of
 
 
 class Shown(NamedTuple):
@@ -29,16 +31,13 @@ class Asked(NamedTuple):
     period: str = ""
 
 
-def split_type(archive: str) -> tuple[str, str]:
-    """An archive type as (term, period): 'category-monthly' is ('category', 'monthly'), 'daily' is ('', 'daily')."""
-    term, _, period = archive.rpartition("-")
-    if term:
-        return term, period
-    return ("", archive) if archive in PERIODS else (archive, "")
+def entries_of(
+    asked: Asked, zone: ZoneInfo, page: int, per_page: int, totals: MutableMapping[Asked, int] | None = None
+) -> Shown:
+    """The entries on page `page` of a listing; `per_page` 0 means all on one.
 
-
-def entries_of(asked: Asked, zone: ZoneInfo, page: int, per_page: int) -> Shown:
-    """The entries on page `page` of a listing; `per_page` 0 means all on one."""
+    `totals` keeps how many entries listings have, for who asks for many pages: counting reads the whole listing.
+    """
     source, values, order = _source(asked, zone)
     limit = "LIMIT ? OFFSET ?" if per_page else ""
     bounds = [per_page, (page - 1) * per_page] if per_page else []
@@ -46,8 +45,16 @@ def entries_of(asked: Asked, zone: ZoneInfo, page: int, per_page: int) -> Shown:
     ids = tuple(row[0] for row in rows)
     if not per_page or (page == 1 and len(ids) < per_page):
         return Shown(ids, len(ids))
-    counted = f"SELECT COUNT(*) FROM (SELECT {order[0]} {source}) AS whole"
-    return Shown(ids, int(db.execute(counted, values).fetchone()[0]))
+    known = {} if totals is None else totals
+    if asked not in known:
+        counted = f"SELECT COUNT(*) FROM (SELECT {order[0]} {source}) AS whole"
+        known[asked] = int(db.execute(counted, values).fetchone()[0])
+    return Shown(ids, known[asked])
+
+
+def digest(shown: Shown) -> str:
+    """Changes when a page of a listing shows other entries, or the listing has another number of them."""
+    return hashlib.blake2b(repr((shown.ids, shown.total)).encode(), digest_size=12).hexdigest()
 
 
 def _source(asked: Asked, zone: ZoneInfo) -> tuple[str, list[object], tuple[str, str]]:
