@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke import Collection
 
 from appliance import __version__
-from appliance.tasks import bench, content, demo, house, jobs, periodic, processes, publish, site
+from appliance.tasks import bench, content, demo, house, jobs, periodic, processes, publish, site, transfer
 from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
@@ -14,7 +14,7 @@ namespace = Collection(
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench,
     Collection("site", site.init),
-    Collection("content", content.import_, content.comment),
+    Collection("content", transfer.import_, transfer.export, content.comment),
     Collection("targets", publish.targets_list),
     Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
     Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),

@@ -1,8 +1,6 @@
-"""Bringing content in: Markdown folders, comments."""
+"""What commands about content share, and comments from the shell."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from invoke import Context, task
 
@@ -10,40 +8,12 @@ from appliance.config import Config
 from appliance.content import comments
 from appliance.content.models import Comment, Entry, Site
 from appliance.errors import ContentError
-from appliance.importing.folder import import_folder
 from appliance.planning.models import Artifact
 from appliance.planning.paths import address_path
 from appliance.tasks.console import command, leave, opened, tell
 
 _VERBOSE = {"verbose": "Show the stack trace of an error."}
 _SITE = {"site": "The site; the only one when not given."}
-
-
-@task(
-    name="import",
-    positional=["path"],
-    help={
-        "path": "The folder.",
-        "format": "What the folder holds: auto or markdown.",
-        "source": "The name under which the folder is known; its path when not given.",
-        **_SITE,
-        **_VERBOSE,
-    },
-)
-@command
-def import_(
-    _context: Context,
-    path: str,
-    format: str = "auto",
-    site: str = "",
-    source: str = "",
-    verbose: bool = False,
-) -> None:
-    """Bring in a folder of Markdown posts; once more takes over what has changed in it."""
-    with opened() as (config, sites):
-        report = import_folder(config, chosen(config, sites, site).name, Path(path), format, source or None)
-    for line in report.lines():
-        tell(line)
 
 
 @task(
