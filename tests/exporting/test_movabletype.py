@@ -18,8 +18,10 @@ from appliance.content.entries import EntryData
 from appliance.content.models import Change, Comment, Entry, Ping, Site, Tag
 from appliance.errors import ContentError
 from appliance.exporting.movabletype import block, export
+from appliance.importing.folder import import_folder
 from appliance.importing.movabletype import import_file
 from appliance.importing.movabletype.mapping import split_tags
+from tests.conftest import DATA
 from tests.workshop import moment
 
 Zoned = Callable[[str], Config]
@@ -290,7 +292,7 @@ def plant(site: Site, posts: list[Post]) -> None:
 
 
 @settings(
-    max_examples=120, deadline=None,
+    max_examples=60, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(posts=_POSTS)
@@ -299,6 +301,19 @@ def test_export_import_and_export_again_is_the_same(berlin: Config, tmp_path: Pa
     plant(sites.sync(berlin)["blog"], posts)
     first = written(berlin)
     assert again(berlin, first, tmp_path / "mt.txt") == first
+
+
+@pytest.mark.skipif(not (DATA / "rust-blog").is_dir(), reason="the sample blog is not here")
+def test_a_real_blog_comes_back(config: Config, tmp_path: Path) -> None:
+    import_folder(config, "blog", DATA / "rust-blog")
+    seen = (Entry.title, Entry.slug, Entry.day, Entry.html, Entry.excerpt)
+    plain = Entry.select(*seen).where(Entry.kind == "entry", ~Entry.late_bound)
+    before = set(plain.tuples())
+    first = written(config)
+    assert first.count("\n--------\n") == 750
+    assert again(config, first, tmp_path / "mt.txt") == first
+    assert len(before) > 700
+    assert before <= set(Entry.select(*seen).tuples())
 
 
 def test_an_export_changes_nothing(config: Config, site: Site) -> None:

@@ -524,6 +524,12 @@ def test_memory_does_not_grow_with_the_file(config: Config, file: Path) -> None:
     assert peak(750) < small * 1.3
 
 
+def test_lines_that_would_keep_a_careless_pattern_busy(run: Import) -> None:
+    lines = ["A" + "_a" * 5000 + "!", "A" + " " * 50_000 + "x", "-----" + " " * 50_000 + "x", "A " * 20_000]
+    run(with_parts(one("\n-----\n".join(lines), tags='"' * 5001), said(text="\n".join(lines)[:19_000])))
+    assert Entry.get().text == "\n-----\n".join(lines)
+
+
 def test_it_publishes(tmp_path: Path) -> None:
     manifest = '[[archive]]\ntype = "entry"\ntemplate = "entry.html"\npath = "{year}/{month}/{slug}/index.html"\n'
     with workshop(tmp_path, manifest) as shop:

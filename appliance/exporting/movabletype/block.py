@@ -40,7 +40,6 @@ _RESERVED = frozenset(
 )  # fmt: skip
 _LATE_LINK = re.compile(r"<a\s[^>]*?href=[\"']appliance:[^>]*>(.*?)</a>", re.DOTALL | re.IGNORECASE)
 _LATE_TAG = re.compile(r"<[^<>]+=[\"']appliance:[^<>]*>", re.IGNORECASE)
-_AROUND_MORE = re.compile(r"\s*<!--\s*more\s*-->\s*", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
 
 
@@ -220,4 +219,4 @@ def _is_apart(text: str, found: re.Match[str], format: str) -> bool:
 
 
 def _comparable(rendered: str) -> str:
-    return _AROUND_MORE.sub("<!--more-->", rendered).strip()
+    return "<!-- more -->".join(part.strip() for part in MORE.split(rendered))

@@ -20,7 +20,7 @@ SIZE_LIMIT = 10_000_000
 #: Parts Movable Type knows; plugins add keys with an underscore, such as `CF50_SUBTITLE`.
 PARTS = frozenset({"BODY", "EXTENDED BODY", "EXCERPT", "KEYWORDS", "COMMENT", "PING"})
 
-_PART_LINE = re.compile(r"\s*([A-Z][A-Z0-9]*(?:[ _][A-Za-z0-9_-]+)*):\s*$")
+_PART_LINE = re.compile(r"\s*([A-Z][A-Z0-9 ]*(?:_[A-Za-z0-9_-]+)?):\s*$")
 _OWN_DASHES = re.compile(r"^((?:-{3})?-{5} *) $", re.MULTILINE)
 
 

@@ -9,6 +9,7 @@ a digest of its block.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 ACTOR = "import"
 
-#: Entries saved in one transaction.
+#: Blocks read at once, and parts of them saved in one transaction: texts, comments, pings.
 BATCH = 200
 _NOTED = 5
 
@@ -119,7 +120,7 @@ class _Import:
     def _take(self, batch: list[Block]) -> None:
         self.report.files += len(batch)
         rows = self.earlier.rows(batch)
-        texts: list[_Text] = []
+        texts: deque[_Text] = deque()
         taken: set[str] = set()
         for block in batch:
             try:
@@ -128,9 +129,12 @@ class _Import:
                     texts.append(text)
             except ContentError as error:
                 self._skip(block, str(error))
-        if texts:
-            with db.write():
-                for text in texts:
+        while texts:
+            with db.write():  # no longer than others can well wait
+                rows_left = BATCH
+                while texts and rows_left > 0:
+                    text = texts.popleft()
+                    rows_left -= len(text.block.parts)
                     self._save(text)
 
     def _recognised(self, block: Block, rows: dict[str, Entry], taken: set[str]) -> _Text | None:

@@ -46,7 +46,7 @@ _REMARK_KEYS = {
     "COMMENT": frozenset({"AUTHOR", "EMAIL", "IP", "URL", "DATE", "SECRET", "PASS"}),
     "PING": frozenset({"TITLE", "URL", "IP", "BLOG NAME", "DATE"}),
 }
-_REMARK_LINE = re.compile(r"\s*([A-Z][A-Z ]*?)\s*:\s*(.*)$", re.DOTALL)
+_REMARK_LINE = re.compile(r"\s*([A-Z][A-Z ]{1,20}?)\s*:\s*(.*)$", re.DOTALL)
 _SEGMENT = re.compile(r"[^\s/\\?#%:*\"<>|\x00-\x1f]+")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}", re.IGNORECASE)
 _TAG = re.compile(r"""\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')\s*(?:,|$)|([^,]*)(?:,|$)""")
