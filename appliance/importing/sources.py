@@ -17,7 +17,7 @@ from typing import Any
 from appliance import clock, db
 from appliance.config import Config, SourceSettings
 from appliance.content import sites
-from appliance.content.models import Entry, Site, Source
+from appliance.content.models import Asset, Entry, Site, Source
 from appliance.errors import ApplianceError, ConfigError, ContentError
 from appliance.importing import metadata
 from appliance.importing.folder import Progress, import_folder
@@ -115,8 +115,8 @@ def standings(config: Config) -> list[Standing]:
     return found
 
 
-def owner(config: Config, entry: Entry) -> str | None:
-    """The configured source an entry belongs to; None for one that is edited here, or was imported once."""
+def owner(config: Config, entry: Entry | Asset) -> str | None:
+    """The configured source an entry or a file belongs to; None for one that is edited here, or was imported once."""
     if entry.source is None:
         return None
     named = Site.get_by_id(entry.site_id).name

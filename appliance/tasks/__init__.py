@@ -5,7 +5,22 @@ from __future__ import annotations
 from invoke import Collection
 
 from appliance import __version__
-from appliance.tasks import bench, content, demo, house, jobs, periodic, processes, publish, site, transfer
+from appliance.tasks import (
+    bench,
+    comments,
+    demo,
+    editing,
+    files,
+    house,
+    jobs,
+    periodic,
+    processes,
+    publish,
+    site,
+    sources,
+    terms,
+    transfer,
+)  # fmt: skip
 from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
@@ -14,7 +29,13 @@ namespace = Collection(
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench,
     Collection("site", site.init),
-    Collection("content", transfer.import_, transfer.export, content.comment),
+    Collection(
+        "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,
+        editing.add, editing.edit, editing.show, editing.entries_list, editing.delete,
+        comments.comment, comments.comments_list, comments.edit_comment, comments.moderate,
+        files.upload, files.assets_list, files.move_asset, files.remove_asset,
+        terms.terms_list, terms.rename, terms.merge, terms.delete_term,
+    ),
     Collection("targets", publish.targets_list),
     Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
     Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),

@@ -16,6 +16,10 @@ from appliance.tasks.filters import HELP
 _FILTERS = {f"--{name}" for name in HELP}
 _WORDY = {
     "publish": {"--match", "-m", "--site", "-s"},
+    "content.delete": {"--site", "-s"},
+    "content.pull": {"--site", "-s"},
+    "content.moderate": {"--site", "-s"},
+    "content.remove-asset": {"--site", "-s"},
     "jobs.list": {*_FILTERS, "--limit", "--sort"},
     "jobs.show": set[str](),
     "jobs.delete": _FILTERS,
