@@ -197,7 +197,14 @@ def test_links_are_by_id(run: Import) -> None:
         f"{BLOG}/?p=2", f"{BLOG}/?page_id=3&amp;x=1", f"{BLOG}/2024/05/01/two/comment-page-2/#comment-7",
         f"{BLOG}/2019/01/01/two/", f"{BLOG}/2024/05/01/earlier/", f"{BLOG}/2024/05/01/one/cat/",
     )  # fmt: skip
-    others = (f"{BLOG}/nothing/", "https://else.example/2024/05/01/two/", "#here", "two.html", "mailto:a@b.example")
+    others = (
+        f"{BLOG}/nothing/",
+        f"{BLOG}/tag/two/",
+        "https://else.example/2024/05/01/two/",
+        "#here",
+        "two.html",
+        "mailto:a@b.example",
+    )
     text = " ".join(f'<a href="{one}">x</a>' for one in (*addresses, f"{BLOG}/category/top/sub/", f"{BLOG}/", *others))
     report = run(
         category(1, "top", "Top"), category(7, "sub", "Sub", parent="top"), item(1, "One", text),
@@ -210,7 +217,7 @@ def test_links_are_by_id(run: Import) -> None:
     expected = [two, f"{two}#part", two, two, three, f"{two}#comment-7", two, two, one]
     hrefs = [part.partition('"')[0] for part in post(1).html.split('href="')[1:]]
     assert hrefs == [*(f"appliance:entry/{key}" for key in expected), f"appliance:category/{sub}", "/", *others]
-    assert "(1)" in note(report, "lead to nothing")
+    assert "(2)" in note(report, "lead to nothing")
     assert {row.path for row in Alias.select()} == {
         "2024/05/01/one", "2024/05/01/two", "2024/05/01/earlier", "three",
     }  # fmt: skip
@@ -246,6 +253,19 @@ def test_uploads(run: Import, tmp_path: Path, config: Config) -> None:
     (folder / "2024/05/cat.gif").write_bytes(PICTURE)
     assert run(uploads=folder).assets["changed"] == 1
     assert run(item(1, "One", text), remove=True).assets_removed == 1
+
+
+def test_a_file_with_several_addresses_is_taken_once(run: Import, tmp_path: Path) -> None:
+    (tmp_path / "uploads/2024/05").mkdir(parents=True)
+    for name in ("cat.gif", "cat-1x1.gif"):
+        (tmp_path / "uploads/2024/05" / name).write_bytes(PICTURE + name.encode())
+    places = (f"{BLOG}/wp-content/uploads", f"{BLOG}/files", "https://i0.wp.com/old.example/blog/wp-content/uploads")
+    text = " ".join(f'<img src="{place}/2024/05/{name}">' for place in places for name in ("cat.gif", "cat-1x1.gif"))
+    run(item(1, "One", text), attachment(2, "cat.gif"), uploads=tmp_path / "uploads")
+    assert post(1).html.count('src="appliance:asset/') == 6
+    assert Asset.select().count() == 2
+    assert run(uploads=tmp_path / "uploads").is_idle
+    assert run().is_idle
 
 
 def test_uploads_do_not_leave_their_folder(run: Import, tmp_path: Path) -> None:

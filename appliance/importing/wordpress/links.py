@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 _NUMBERED = ("p", "page_id", "attachment_id")
 #: What WordPress puts after the address of a text for parts of it.
 _PART = re.compile(r"/(?:comment-page-\d+|\d+|amp|feed|trackback|embed)$")
+_DATED = re.compile(r"(?:/\d{4}(?:/\d{2}(?:/\d{2})?)?)?/([^/]+)")
 _CATEGORY = re.compile(r"/category/(?:.*/)?([^/]+)$")
 #: Hosts that serve smaller copies of other hosts' pictures: the other host is the first part of the path.
 _COPIES = re.compile(r"i[0-3]\.wp\.com$")
@@ -97,9 +98,13 @@ class Index:
             found = self.by_address.get(_PART.sub("", place.key)) or self._category(place)
             if found is None and place.path == self.root and not place.query:
                 found = self.home
-            # An address that was changed by hand or by a new date: WordPress guesses likewise.
-            found = found or self.by_slug.get(place.path.rpartition("/")[2]) or None
+            found = found or self._guess(place)
         return found
+
+    def _guess(self, place: Place) -> str | None:
+        """What an address with another date, or none, meant: WordPress guesses likewise."""
+        match = _DATED.fullmatch(place.path[len(self.root) :])
+        return (self.by_slug.get(match[1]) or None) if match else None
 
     def _category(self, place: Place) -> str | None:
         match = _CATEGORY.search(place.path)

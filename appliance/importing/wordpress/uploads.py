@@ -50,8 +50,12 @@ class Uploads:
         self.others = 0
         #: Addresses below the site by number of attachment.
         self.addresses: dict[int, str] = {}
+        #: Files by every address that texts have for them.
+        self._also: dict[str, Path] = {}
         rows: Any = Asset.select().where(Asset.site == blog.site, Asset.source == source)
         self.known: dict[str, Asset] = {row.source_path: row for row in rows}
+        #: What was taken before, by path below the uploads.
+        self._stored = {path: asset for asset in self.known.values() for path in _paths(f"/{asset.path}")}
 
     def has_file(self, place: Place) -> str | None:
         """The path below the uploads of the file at an address that a text mentions."""
@@ -59,15 +63,20 @@ class Uploads:
         elsewhere = {host.removesuffix(".wordpress.com") + ".files.wordpress.com" for host in hosts}
         if place.host not in hosts | elsewhere:
             return None
-        return next((path for path in _paths(place.path) if f"uploads/{path}" in self.known or self._at(path)), None)
+        return next((path for path in _paths(place.path) if path in self._stored or self._at(path)), None)
 
     def save(self) -> None:
         """Keep what is new or differs, and let links find all of it."""
-        found = list(self._attachments())
-        paths = {one.file for one in found}
-        found += [one for one in self._mentioned() if one.file not in paths]
-        for start in range(0, len(found), _BATCH):
-            self._save(found[start : start + _BATCH])
+        found = {one.file: one for one in self._mentioned()}
+        attached = list(self._attachments())
+        first = {**found, **{one.file: one for one in reversed(attached)}}
+        once = attached + [one for one in found.values() if first[one.file] is one]
+        for start in range(0, len(once), _BATCH):
+            self._save(once[start : start + _BATCH])
+        addresses = self.blog.index.by_address
+        for key, file in self._also.items():  # one file, written with several addresses
+            if file in first and first[file].key in addresses:
+                addresses.setdefault(key, addresses[first[file].key])
 
     def gone(self) -> list[Asset]:
         """Assets of attachments that the file no longer has."""
@@ -93,8 +102,9 @@ class Uploads:
                 continue
             host, slash, rest = key.partition("/")
             if (file := self._at(path)) is not None:
+                self._also[key] = file
                 yield _Found(f"uploads/{path}", self._address(Place(host, slash + rest)), file, key, None)
-            elif (asset := self.known.get(f"uploads/{path}")) is not None:
+            elif (asset := self._stored.get(path)) is not None:
                 self.blog.index.by_address[key] = f"appliance:asset/{asset.id}"
 
     def _save(self, batch: list[_Found]) -> None:
