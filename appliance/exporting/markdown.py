@@ -1,6 +1,6 @@
 """Export of a site to a folder of Markdown that `importing.folder` reads back with nothing lost.
 
-    appliance-export.yaml                           marks the folder; which text each asset belongs to
+    appliance-export.yaml                           marks the folder; authors, which text each asset belongs to
     entries/2024/2024-05-01-hello.md                an entry: front matter and its text
     entries/2024/2024-05-01-hello.comments.yaml     what readers said of it
     pages/about/team.md                             a page, in its folder
@@ -39,12 +39,14 @@ from appliance.content.models import (
     Site,
     Tag,
 )
+from appliance.content.terms import slugify
 from appliance.errors import ContentError
 from appliance.exporting.files import Files
 from appliance.exporting.frontmatter import document, dumped, moment
 from appliance.exporting.linking import Body, Linker
 from appliance.importing.discussions import file_of
 from appliance.importing.layout import MARKER
+from appliance.importing.noted import DETAILS
 
 #: Entries read at once.
 _BATCH = 200
@@ -101,7 +103,8 @@ class _Export:
         ids = sorted(self.files.entries, key=lambda key: self.files.entries[key])
         for start in range(0, len(ids), _BATCH):
             self._write_batch(ids[start : start + _BATCH])
-        self._write(MARKER, _NOTE + dumped({"layout": 1, **({"owners": owners} if owners else {})}))
+        noted = {"layout": 1, "owners": owners, "authors": _authors(self.site), "tags": _tags(self.site)}
+        self._write(MARKER, _NOTE + dumped({key: value for key, value in noted.items() if value}))
         return self.counts
 
     def _write_assets(self) -> dict[str, str]:
@@ -193,6 +196,18 @@ def _gathered(query: Any) -> dict[int, list[str]]:
     for key, value in _tuples(query):
         found.setdefault(key, []).append(value)
     return found
+
+
+def _authors(site: Site) -> list[dict[str, str]]:
+    """The authors of whom more is known than the name that texts give."""
+    rows: Any = Author.select().where(Author.site == site).order_by(Author.slug)
+    noted = [{key: getattr(row, key) for key in ("slug", "name", *DETAILS) if getattr(row, key)} for row in rows]
+    return [one for one in noted if len(one) > 2 or one["slug"] != slugify(one["name"])]
+
+
+def _tags(site: Site) -> list[dict[str, str]]:
+    rows: Any = Tag.select().where(Tag.site == site).order_by(Tag.slug)
+    return [{"slug": row.slug, "name": row.name} for row in rows if row.slug != slugify(row.name)]
 
 
 def _category(category: Category) -> tuple[dict[str, Any], str]:

@@ -113,7 +113,7 @@ class Attachments:
         """The text a file belongs to, and the file's path from there."""
         pure = PurePosixPath(path)
         if self.scan.layout.is_own:
-            text = self.scan.texts.get(self.scan.owners.get(self.scan.layout.asset_path(path), ""))
+            text = self.scan.texts.get(self.scan.noted.owners.get(self.scan.layout.asset_path(path), ""))
             return (text, path) if text else None
         for folder in pure.parents:
             candidates = [self.scan.bundles.get(str(folder), ""), *(f"{folder}{ending}" for ending in TEXTS)]

@@ -72,6 +72,7 @@ def import_folder(
     scan.run()
     if not scan.has_texts:
         raise ContentError(f"{root}: has no Markdown file in it; name the folder that holds the texts")
+    _ = scan.noted  # what cannot be read is refused before anything is touched
     if not allow_removals:
         _refuse_removals(config, scan)
     return _Import(config, scan, progress or _silent).run()
@@ -102,6 +103,7 @@ class _Import:
         self.discussions = Discussions(scan)
 
     def run(self) -> Report:
+        self.scan.noted.save(self.site, ACTOR)
         self._name_new()
         sections = Sections(self.scan, self.terms)
         sections.save()

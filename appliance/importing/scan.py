@@ -20,6 +20,7 @@ from appliance.importing import layout as layouts
 from appliance.importing.layout import COMMENTS, MARKER, Layout
 from appliance.importing.metadata import Context
 from appliance.importing.names import Names
+from appliance.importing.noted import Noted
 from appliance.importing.references import Index, name_of
 from appliance.importing.report import Outcome, Report
 
@@ -162,11 +163,16 @@ class Scan:
         return frozenset(str(PurePosixPath(section).parent) for section in self.sections)
 
     @cached_property
-    def owners(self) -> dict[str, str]:
-        """The texts that assets belong to, by the address of the asset, as the appliance's own layout notes them."""
-        noted = frontmatter.read_yaml(read_bytes(self.root / MARKER)) if self.layout.is_own else None
-        owners = noted.get("owners") if isinstance(noted, dict) else None
-        return {str(k): str(v) for k, v in owners.items()} if isinstance(owners, dict) else {}
+    def noted(self) -> Noted:
+        """What the marker of the appliance's own layout notes.
+
+        Raises:
+            ContentError: it cannot be read.
+        """
+        try:
+            return Noted.read(read_bytes(self.root / MARKER)) if self.layout.is_own else Noted()
+        except ContentError as error:
+            raise ContentError(f"{self.root / MARKER}: {error}") from error
 
     def category_named(self, name: str) -> int | None:
         """Id of a category of the site by its name."""

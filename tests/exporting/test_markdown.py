@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from appliance import db
 from appliance.config import Config, check
-from appliance.content import assets, comments, entries, sites
+from appliance.content import assets, comments, entries, sites, term_edits
 from appliance.content.entries import EntryData
-from appliance.content.models import Asset, Category, Comment, Entry, Ping, Site
+from appliance.content.models import Asset, Author, Category, Comment, Entry, Ping, Site, Tag
 from appliance.content.terms import Terms, describe_category
 from appliance.errors import ContentError
 from appliance.exporting.markdown import export
@@ -212,6 +212,26 @@ def test_comments_come_back(house: Config, site: Site, tmp_path: Path) -> None:
     ]
     assert rows[0].html == one.html
     assert Ping.get(Ping.entry == copy).title == "A ping"
+
+
+def test_authors_and_renamed_terms(house: Config, site: Site, tmp_path: Path) -> None:
+    put(site, "One", "one", authors=["Ida", "Bo"], tags=["C"], categories=[["News", "Local"]])
+    about = {Author.email: "ida@example.org", Author.url: "https://ida.example/", Author.about: "<p>Ida"}
+    Author.update(about).where(Author.name == "Ida").execute()
+    term_edits.rename(Author.get(Author.name == "Bo"), "Bo the Elder")
+    term_edits.rename(Tag.get(Tag.name == "C"), "The C language")
+    term_edits.rename(Category.get(Category.name == "News"), "What is new")
+    first, second = around(house, tmp_path)
+    assert first == second
+    copy = sites.sync(house)["copy"]
+    authors = Author.select(Author.slug, Author.name, Author.email, Author.about).where(Author.site == copy)
+    assert sorted(authors.tuples()) == [("bo", "Bo the Elder", "", ""), ("ida", "Ida", "ida@example.org", "<p>Ida")]
+    assert list(Tag.select(Tag.slug, Tag.name).where(Tag.site == copy).tuples()) == [("c", "The C language")]
+    paths = Category.select(Category.path, Category.name).where(Category.site == copy)
+    assert sorted(paths.tuples()) == [("news", "What is new"), ("news/local", "Local")]
+    (tmp_path / "first" / "appliance-export.yaml").write_text("layout: 2")
+    with pytest.raises(ContentError, match=r"appliance-export\.yaml: says another layout than 1"):
+        import_folder(house, "third", tmp_path / "first")
 
 
 def test_a_file_of_comments_adds_what_is_new(house: Config, site: Site, tmp_path: Path) -> None:
