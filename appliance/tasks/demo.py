@@ -62,8 +62,7 @@ def _invite(standing: Stage, screen: _Screen) -> None:
         screen.line(f"  {front_end.url}")
     screen.line("Post a comment from another shell:")
     screen.line(
-        f"  cd {shlex.quote(os.path.relpath(folder))} && "
-        f"{inv} content.comment {entry.slug} 'Well said.' --author Ada && {inv} publish"
+        f"  cd {shlex.quote(os.path.relpath(folder))} && {inv} content.comment {entry.slug} 'Well said.' --author Ada"
     )
     screen.line(f"  and see {standing.front_ends[0].url.rstrip('/')}{sample.address_of(entry)}#comments")
     screen.line("Ctrl-C ends it.")

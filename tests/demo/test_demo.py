@@ -107,7 +107,6 @@ def test_after_a_killed_run_it_works_in_the_same_folder_and_serves_until_interru
         assert slug
         home = tmp_path / "demo-site"
         assert run(home, "content.comment", slug[1], "Said from another shell.").returncode == 0
-        assert run(home, "publish").returncode == 0
         address = seen[1].removeprefix(urls[0])
         deadline = clock.monotonic() + 10
         while not all("Said from another shell." in page(url + address) for url in urls):

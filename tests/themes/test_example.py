@@ -46,7 +46,6 @@ def www(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file.write_text(file.read_text("utf-8").replace('theme = "default"', 'theme = "plain-theme"'), "utf-8")
     appliance(site, "content.import", "../posts")
     appliance(site, "content.comment", "hello", "Nice **one**", "--author=Ada")
-    appliance(site, "publish")
     appliance(site, "drain")
     return site / "www"
 
