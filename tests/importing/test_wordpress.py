@@ -432,6 +432,34 @@ def test_memory_does_not_grow_with_the_texts(file: Path) -> None:
     assert peak < 4_000_000
 
 
+def test_an_import_that_was_interrupted_is_taken_up(run: Import, file: Path) -> None:
+    posts = [item(number, f"Post {number}", more=comment(number, "Hi")) for number in range(1, 4)]
+    size = len(write(file, *posts).read_bytes())
+
+    def interrupt(done: int, total: int) -> None:
+        if done > size:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(progress=interrupt)
+    assert {(row.status, row.title) for row in Entry.select()} == {("draft", f"Post {n}") for n in (1, 2, 3)}
+    report = run()
+    assert (report.added, report.comments["added"]) == (3, 3)
+    assert {row.status for row in Entry.select()} == {"published"}
+    assert run().is_idle
+
+
+def test_a_file_that_is_replaced_while_it_is_read(config: Config, file: Path) -> None:
+    write(file, item(1, "One"), item(2, "Two"))
+
+    def replace(done: int, total: int) -> None:
+        write(file.with_suffix(".new"), item(1, "One")).replace(file)
+
+    report = wordpress.import_file(config, "blog", file, progress=replace)
+    assert (report.added, report.accounted) == (1, 2)
+    assert "was changed while it was read" in skipped(report)["post 2 “Two”"]
+
+
 def test_progress_goes_from_nothing_to_all(run: Import) -> None:
     told: list[tuple[int, int]] = []
     run(*(item(number, f"Post {number}") for number in range(5)), progress=lambda *how: told.append(how))
