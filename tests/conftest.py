@@ -55,7 +55,7 @@ def _postgres_url(postgres: postgresql.Server) -> str:
     return postgres.fresh()
 
 
-_EMPTY = """
+EMPTY = """
 DO $$ DECLARE names text; BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -77,7 +77,7 @@ def database(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterato
     else:
         url = request.getfixturevalue("_postgres_url")
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(_EMPTY)
+            connection.execute(EMPTY)
         settings = make_config(database=url)
     opened = db.connect(settings)
     yield settings

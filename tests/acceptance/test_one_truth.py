@@ -1,198 +1,140 @@
-"""One truth: after any sequence of edits the docroot is byte for byte what a rebuild from nothing gives."""
+"""One truth: after any sequence of changes the docroot is byte for byte what a rebuild from nothing gives, and what was
+written on the way is exactly what differed."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from contextlib import ExitStack
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from appliance import db
-from appliance.content import assets, comments, entries, terms
-from appliance.content.models import Asset, Comment, Entry
-from tests.building.test_pages import picture
-from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index, workshop
+from tests.acceptance.truth import World, world
+from tests.conftest import EMPTY
 
-MANIFEST = (
-    '[static]\nfolder = "static"\n[redirect]\n[thumbnails]\nwidths = [20]\n'
-    + index("index.html", more="paginate = 2")
-    + index("feed.xml", "feed.xml", "feed = true\nentries = 3")
-    + index("sitemap.xml", "sitemap.xml", "sitemap = true")
-    + index("facts.html", "facts.html")
-    + "".join(archive(kind, path, more="paginate = 2") for kind, path in EVERY_ARCHIVE.items())
-)
-TERM = "{{ t.name }} {{ t.url }} {{ t.count }}"
-ENTRY = """\
-{{ entry.title }} {{ entry.published | iso }} {{ entry.modified | iso }} {{ entry.html }} {{ entry.summary }}
-{{ entry.previous.title if entry.previous }} {{ entry.next.url if entry.next }}
-{% for t in entry.categories + entry.tags + entry.authors %}TERM;{% endfor %}
-{% for c in entry.comments recursive %}{{ c.author }}{{ c.html }}({{ loop(c.replies) }}){% endfor %}
-""".replace("TERM", TERM)
-LISTING = """\
-{{ listing.type }} {{ listing.page }}/{{ listing.pages }} {{ listing.total }}
-{{ listing.previous_url }} {{ listing.next_url }}
-{% for e in listing.entries %}{{ e.title }} {{ e.url }} {{ e.excerpt }} {{ e.comment_count }};{% endfor %}
-"""
-FACTS = """\
-{% for e in site.recent(3) %}{{ e.title }};{% endfor %}
-{% for t in site.categories() + site.tags() + site.authors() %}TERM;{% endfor %}
-{% for k in ('daily', 'weekly', 'monthly', 'yearly') %}
-{% for p in site.archives(k) %}{{ p.url }} {{ p.count }};{% endfor %}
-{% endfor %}
-{% for p in site.pages() %}{{ p.title }} {{ p.url }};{% endfor %}
-""".replace("TERM", TERM)
-FILES = {
-    "entry.html": ENTRY, "listing.html": LISTING, "facts.html": FACTS, "static/a.css": "a",
-    "feed.xml": "{% for e in listing.entries %}{{ e.absolute_url }} {{ e.html | absolute }}{% endfor %}",
-    "sitemap.xml": "{% for u, at in urls %}{{ u }} {{ at | iso if at else '' }}\n{% endfor %}",
-}  # fmt: skip
-
-DAYS = ("2025-12-31", "2026-01-01", "2026-01-02", "2026-01-07", "2026-02-01")
-CATEGORIES = (["News"], ["News", "Local"], ["News-x"], ["Art"])
 number = st.integers(0, 7)
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One edit: what is done, to which entry, and with what."""
-
-    what: str
-    which: int
-    value: int
-    #: Whether readers see it before the next edit.
-    publish: bool
-
-
-EDITS = st.lists(
-    st.builds(
-        Edit,
-        st.sampled_from([
-            "save", "save", "save", "redate", "rename", "draft", "delete", "categories", "terms", "page", "comment",
-            "answer", "moderate", "uncomment", "upload", "remove", "picture", "link", "alias", "describe", "theme",
-        ]),
-        number, number, st.booleans(),
-    ),
-    min_size=1, max_size=10,
+FIELDS = (
+    "title", "text", "slug", "published_at", "summary", "categories", "tags", "authors", "status", "kind", "folder",
+    "allow_comments", "aliases", "address", "unpublish_at", "extra",
 )  # fmt: skip
 
 
-def apply(shop: Workshop, edit: Edit) -> None:
-    """Do one edit, if there is what it is about."""
-    slug = f"e{edit.which}"
-    entry: Entry | None = Entry.get_or_none(Entry.source_path == slug)
-    given = {
-        "text": f"Text {edit.value} of **{slug}**.", "slug": slug, "source": "here", "source_path": slug,
-        "modified_at": 1_800_000_000 + edit.value,
-    }  # fmt: skip
-    day = entry.day if entry else DAYS[edit.which % len(DAYS)]
-    title = f"Title {edit.which}"
-    value = edit.value
-    if edit.what in ("comment", "answer", "moderate", "uncomment", "delete"):
-        if entry is not None:
-            talk(edit, entry)
-    elif edit.what == "save":
-        shop.save(title, day, **given)
-    elif edit.what == "redate":
-        shop.save(title, DAYS[value % len(DAYS)], **given)
-    elif edit.what == "rename":
-        shop.save(f"Renamed {value}", day, **{**given, "slug": f"renamed-{edit.which}-{value}"})
-    elif edit.what == "draft":
-        shop.save(title, day, status="draft", **given)
-    elif edit.what == "categories":
-        shop.save(title, day, categories=CATEGORIES[value % 4 :], **given)
-    elif edit.what == "terms":
-        shop.save(title, day, tags=["a", "b", "c"][value % 4 :], authors=["Ada", "Bo"][value % 3 :], **given)
-    elif edit.what == "page":
-        shop.save(title, day, kind="page", folder=["", "docs"][value % 2], **given)
-    elif edit.what == "alias":
-        shop.save(title, day, aliases=[f"old/{edit.which}-{value}.html"], **given)
-    elif edit.what == "link":
-        target = Entry.get_or_none(Entry.source_path == f"e{value}")
-        asset = Asset.select().first()
-        text = f'<a href="appliance:entry/{target.id if target else 0}">there</a>'
-        if asset:
-            text += f'<img src="appliance:asset/{asset.id}">'
-        shop.save(title, day, format="html", **{**given, "text": text})
-        db.execute("UPDATE entry SET late_bound = ? WHERE source_path = ?", [True, slug])
-    else:
-        furnish(shop, edit)
+class Site(RuleBasedStateMachine):
+    """Every change there is, in any order, published and built at any time."""
+
+    database: str | None = None
+
+    @initialize(posts=st.integers(0, 4))
+    def begin(self, posts: int) -> None:
+        self.stack = ExitStack()
+        if self.database:
+            with psycopg.connect(self.database, autocommit=True) as connection:
+                connection.execute(EMPTY)
+        self.world: World = self.stack.enter_context(world(self.database))
+        for n in range(posts):
+            self.world.add(n, n, "published", "entry")
+        self.world.settle()
+
+    @rule(title=number, day=st.integers(0, 4), status=st.sampled_from(["published", "published", "draft"]),
+          kind=st.sampled_from(["entry", "entry", "page"]))  # fmt: skip
+    def add(self, **given: Any) -> None:
+        self.world.add(**given)
+
+    @rule(which=number, field=st.sampled_from(FIELDS), value=number)
+    def edit(self, **given: Any) -> None:
+        self.world.edit(**given)
+
+    @rule(
+        which=number, field=st.sampled_from(["categories", "tags", "authors", "status", "published_at"]), value=number
+    )
+    def edit_what_moves(self, **given: Any) -> None:
+        self.world.edit(**given)
+
+    @rule(which=number, other=number)
+    def link(self, **given: Any) -> None:
+        self.world.link(**given)
+
+    @rule(which=number)
+    def delete(self, which: int) -> None:
+        self.world.delete(which)
+
+    @rule(which=number, value=number)
+    def comment(self, **given: Any) -> None:
+        self.world.comment(**given)
+
+    @rule(which=number, value=st.integers(0, 3))
+    def moderate(self, **given: Any) -> None:
+        self.world.moderate(**given)
+
+    @rule(kind=st.sampled_from(["author", "category", "tag"]), which=number, value=number,
+          what=st.sampled_from(["name", "slug", "merge", "delete", "parent"]))  # fmt: skip
+    def term(self, **given: Any) -> None:
+        self.world.term(**given)
+
+    @rule(which=st.integers(0, 2), value=number)
+    def upload(self, **given: Any) -> None:
+        self.world.upload(**given)
+
+    @rule(which=number)
+    def remove_upload(self, which: int) -> None:
+        self.world.remove_upload(which)
+
+    @rule(what=st.sampled_from(["toml", "static/a.css", "entry.html", "macros.html", "listing.html"]), value=number)
+    def theme(self, **given: Any) -> None:
+        self.world.theme(**given)
+
+    @rule(field=st.sampled_from(["title", "timezone", "settings", "empty_archives", "week_starts"]), value=number)
+    def settings_file(self, **given: Any) -> None:
+        self.world.settings(**given)
+
+    @rule(hours=st.sampled_from([1, 2, 30]))
+    def pass_time(self, hours: int) -> None:
+        self.world.pass_time(hours)
+
+    @rule()
+    def publish(self) -> None:
+        self.world.publish()
+
+    @rule()
+    def settle(self) -> None:
+        self.world.settle()
+
+    @rule()
+    def settle_and_compare(self) -> None:
+        self.world.settle()
+        assert self.world.shop.tree() == self.world.rebuilt()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self.settle_and_compare()
+        finally:
+            self.stack.close()
 
 
-def talk(edit: Edit, entry: Entry) -> None:
-    """Edits of what hangs on an entry."""
-    last = Comment.select().where(Comment.entry == entry).order_by(Comment.id.desc()).first()
-    if edit.what == "delete":
-        entries.delete(entry)
-    elif edit.what == "comment":
-        comments.add(
-            entry, f"Reader {edit.value}", f"Says {edit.value}", status=["approved", "pending"][edit.value % 2]
-        )
-    elif last is not None and edit.what == "answer":
-        comments.add(entry, "Answerer", "No", parent=last)
-    elif last is not None and edit.what == "moderate":
-        comments.set_status(last, ("approved", "pending", "spam")[edit.value % 3])
-    elif last is not None:
-        comments.delete(last)
+def run(database: str | None, examples: int) -> None:
+    machine = type("Site", (Site,), {"database": database})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=int(os.environ.get("APPLIANCE_EXAMPLES", examples)),
+            stateful_step_count=25,
+            deadline=None,
+            derandomize="APPLIANCE_EXAMPLES" not in os.environ,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
 
 
-def furnish(shop: Workshop, edit: Edit) -> None:
-    """Edits of files, terms and the theme."""
-    if edit.what == "upload":
-        shop.upload(f"files/{edit.which}.txt", f"{edit.value}".encode())
-    elif edit.what == "picture":
-        shop.upload(f"files/{edit.which}.png", picture(30 + edit.value))
-    elif edit.what == "describe":
-        found = terms.Terms(shop.site).category(CATEGORIES[edit.value % 4])
-        always = edit.which % 2 == 0
-        terms.describe_category(found, name=f"C{edit.which}", address=None, description="D", always=always)
-    elif edit.what == "theme":
-        (shop.folder / "theme" / "static" / "a.css").write_text(str(edit.value))
-    elif edit.what == "remove" and (asset := Asset.select().first()):
-        assets.delete(asset)
+def test_incremental_publishing_equals_a_rebuild_on_sqlite() -> None:
+    run(None, 40)
 
 
-def rebuilt(shop: Workshop) -> dict[str, bytes]:
-    """The docroot after everything but the content was forgotten."""
-    shutil.rmtree(shop.docroot)
-    with db.write():
-        for table in ("artifact", "publication", "job", "planned"):
-            db.execute(f"DELETE FROM {table}")
-    shop.kind.perform.__self__._builder.close()  # type: ignore[union-attr, attr-defined]
-    shop.kind = None
-    shop.run()
-    return shop.tree()
-
-
-@contextmanager
-def house() -> Iterator[Workshop]:
-    """An installation in memory-backed storage where there is one: hypothesis makes many."""
-    shm = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=shm if shm.is_dir() else None))
-    try:
-        with workshop(folder, MANIFEST, FILES, sites=[{"timezone": "Europe/Berlin"}]) as shop:
-            yield shop
-    finally:
-        shutil.rmtree(folder)
-
-
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=False
-)
-@given(edits=EDITS)
-def test_incremental_publishing_equals_a_rebuild(edits: list[Edit]) -> None:
-    with house() as shop:
-        for edit in edits:
-            apply(shop, edit)
-            if edit.publish:
-                shop.run()
-        shop.run()
-        published = shop.tree()
-        journalled = {path: version for path, op, version in shop.journal() if op == "put"}
-        for path in published:
-            assert int((shop.docroot / path).stat().st_mtime) == journalled[path]
-        assert published == rebuilt(shop)
+def test_incremental_publishing_equals_a_rebuild_on_postgresql(request: pytest.FixtureRequest) -> None:
+    run(request.getfixturevalue("_postgres_url"), 12)
