@@ -20,6 +20,7 @@ from appliance.content.terms import Terms, describe_category
 from appliance.errors import ContentError
 from appliance.exporting.markdown import export
 from appliance.importing.folder import import_folder
+from appliance.importing.formats import import_any
 from tests.conftest import DATA, MakeConfig
 
 NOON = 1_714_557_600  # 2024-05-01 12:00 in Berlin
@@ -344,6 +345,14 @@ def _fill(house: Config, site: Site, found: list[dict[str, Any]], root: Path) ->
         ids.append(entry.id)
         if said:
             comments.add(entry, "Ida", said, at=NOON)
+
+
+@pytest.mark.skipif(not (DATA / "wordpress").is_dir(), reason="needs ../shared/data/wordpress, which is not here")
+def test_a_real_export_of_wordpress(house: Config, tmp_path: Path) -> None:
+    import_any(house, "blog", DATA / "wordpress" / "themeunittestdata.wordpress.xml")
+    first, second = around(house, tmp_path)
+    assert first == second
+    assert len(first) == 145
 
 
 @pytest.mark.slow

@@ -351,6 +351,8 @@ def test_links_and_paths_stay_inside(fed: Configure, remote: Remote, tmp_path: P
     assert titles() == ["A"]
     assert pulled.report is not None
     assert [note.partition(":")[0] for note in pulled.report.notes] == ["pictures", "secret.md"]
+    tree = config.checkouts_folder / "blog" / "docs" / "tree"
+    assert {path.name for path in tree.iterdir()} == {"a.md", ".gitattributes"}
     before = content()
 
     blob = remote.git("hash-object", "-w", "--stdin", given=post("Out"))
@@ -390,6 +392,16 @@ def test_nothing_of_a_repository_is_run(
     pull(config)
     assert titles() == ["A"]
     assert not mark.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to somebody else")
+def test_a_repository_of_somebody_else_on_this_host(fed: Configure, remote: Remote) -> None:
+    config = fed(git=str(remote.folder))
+    remote.write(a=post("A"))
+    for path in [remote.folder, *remote.folder.rglob("*")]:
+        os.chown(path, 12345, 12345)
+    pull(config)
+    assert titles() == ["A"]
 
 
 def test_git_that_is_missing(fed: Configure, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
