@@ -155,7 +155,10 @@ def save(
         asset.save(only=sorted(differing))
         changed = bool(differing - {"source", "source_path"})
         if changed:
-            record(site, "asset edited", "asset", asset.id, asset.entry_id, actor)
+            was = {"path": now["path"]} if "path" in differing else None
+            record(site, "asset edited", "asset", asset.id, asset.entry_id, actor, was=was)
+            if "entry" in differing and now["entry"] is not None:
+                record(site, "asset left an entry", "asset", asset.id, now["entry"], actor)
     return asset, changed
 
 

@@ -189,6 +189,10 @@ def _sound(data: EntryData, named: set[str]) -> EntryData:
             raise ContentError(f"“{part}” cannot be part of an address; write it like {slugify(part)}")
     if data.folder and data.kind != "page":
         raise ContentError(f"“{data.title}” is an entry, and only pages are in folders; leave the folder out")
+    if "address" in named and data.address is not None:
+        _refuse_path(data.address)
+    for alias in data.aliases if "aliases" in named else ():
+        _refuse_path(alias)
     ends = data.unpublish_at
     if ends is not None and ends <= data.published_at and {"unpublish_at", "published_at"} & named:
         raise ContentError(f"“{data.title}” would be withdrawn before it is published; choose a later moment for that")
@@ -198,6 +202,14 @@ def _sound(data: EntryData, named: set[str]) -> EntryData:
     if not all(words and all(word.strip() for word in words) for words in data.categories):
         raise ContentError(f"a category of “{data.title}” has no name; write it like News or News/Local")
     return data
+
+
+def _refuse_path(path: str) -> None:
+    parts = path.rstrip("/").split("/")
+    if {"", ".", ".."} & set(parts) or any(ord(character) < 32 or character in "\\?#" for character in path):
+        raise ContentError(
+            f"“{path[:120]}” cannot be an address below the site; write it like about/team or old/page.html"
+        )
 
 
 def _column(column: Any, keys: Sequence[int]) -> dict[int, str]:

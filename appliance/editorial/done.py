@@ -10,6 +10,7 @@ from appliance import publishing
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.editorial.finding import site_named
+from appliance.errors import ApplianceError
 
 T = TypeVar("T")
 
@@ -22,9 +23,9 @@ class Done(Generic[T]):
     subject: T
     #: Whether anything is another than before.
     changed: bool
-    #: Jobs on the queue for it; none when it is published later.
+    #: Jobs put on the queue for it; none when it is published later.
     files: int = 0
-    #: One sentence for each artifact that cannot be published, such as two with one path.
+    #: One sentence for each artifact that cannot be published, or why nothing is; the edit is saved all the same.
     faults: tuple[str, ...] = ()
 
 
@@ -40,6 +41,11 @@ def carry_out(config: Config, site: str, later: bool, work: Callable[[Site], tup
         return Done(*work(row))
     publishing.themes(config, [row.name])
     subject, changed = work(row)
-    plans = publishing.publish(config, [row.name]) if changed else []
+    if not changed:
+        return Done(subject, changed)
+    try:
+        plans = publishing.publish(config, [row.name])
+    except ApplianceError as error:
+        return Done(subject, changed, faults=(str(error),))
     files = sum(sum(plan.answers.values()) for plan in plans)
     return Done(subject, changed, files, tuple(fault for plan in plans for fault in plan.faults))

@@ -9,7 +9,7 @@ from appliance.content.models import COMMENT_STATUSES, CommentStatus
 from appliance.errors import ContentError
 from appliance.tasks.console import command, opened, tell, tell_json
 from appliance.tasks.edited import ACTOR, ENTRY, JSON, LATER, SITE, VERBOSE, counted, numbers, report
-from appliance.tasks.listing import one_line, short, show_list
+from appliance.tasks.listing import cut, one_line, one_more, short, show_list
 
 _NAMED = {
     "author": "Who says it.",
@@ -83,8 +83,9 @@ def comments_list(
     with opened() as (config, _):
         found = editorial.comments(
             config, site, entry=entry or None, status=status, author=author, text=text, since=since,
-            limit=limit if limit > 0 else None,
+            limit=one_more(limit),
         )  # fmt: skip
+    found = cut(found, limit)
     if json:
         tell_json(found)
     elif not found:

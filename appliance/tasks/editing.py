@@ -21,7 +21,7 @@ from appliance.errors import ApplianceError, ContentError
 from appliance.tasks import draft
 from appliance.tasks.console import command, opened, tell, tell_json
 from appliance.tasks.edited import ACTOR, ENTRY, JSON, LATER, SITE, VERBOSE, counted, report, words
-from appliance.tasks.listing import one_line, short, show_list
+from appliance.tasks.listing import cut, one_line, one_more, short, show_list
 
 _MOMENT = "now, 2026-11-22, 2026-11-22 08:30 or tomorrow 08:30, by the site's clock"
 _NAMED = {
@@ -151,8 +151,9 @@ def entries_list(
     with opened() as (config, _):
         found = editorial.list_(
             config, site, status=status, kind=kind, author=author, category=category, tag=tag, since=since, until=until,
-            text=text, sort=sort, limit=limit if limit > 0 else None,
+            text=text, sort=sort, limit=one_more(limit),
         )  # fmt: skip
+    found = cut(found, limit)
     if json:
         tell_json(found)
     elif not found:

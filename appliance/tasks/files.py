@@ -8,7 +8,7 @@ from appliance import editorial
 from appliance.errors import ContentError
 from appliance.tasks.console import command, opened, tell, tell_json
 from appliance.tasks.edited import ACTOR, JSON, LATER, SITE, VERBOSE, counted, report, words
-from appliance.tasks.listing import show_list
+from appliance.tasks.listing import cut, one_more, show_list
 
 
 @task(
@@ -49,7 +49,8 @@ def assets_list(
 ) -> None:  # fmt: skip
     """The uploaded files for which all that is named holds, by path."""
     with opened() as (config, _):
-        found = editorial.assets(config, site, path=path, entry=entry or None, limit=limit if limit > 0 else None)
+        found = editorial.assets(config, site, path=path, entry=entry or None, limit=one_more(limit))
+    found = cut(found, limit)
     if json:
         tell_json(found)
     elif not found:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from appliance.tasks.console import out
+from appliance.tasks.console import out, warn
 
 STYLES: Mapping[str, str] = {
     "draft": "dim", "scheduled": "yellow", "published": "green", "pending": "yellow", "approved": "green",
@@ -37,6 +38,19 @@ def show_list(columns: Mapping[str, Sequence[str]], wide: Mapping[str, int]) -> 
     for row in rows:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
     out.print(table, soft_wrap=False)
+
+
+def cut(found: list[Any], limit: int) -> list[Any]:
+    """The first `limit` of what was found, all for 0; says so on standard error when there are more."""
+    if 0 < limit < len(found):
+        warn(f"Only the first {limit:,} are listed; --limit 0 lists all.")
+        return found[:limit]
+    return found
+
+
+def one_more(limit: int) -> int | None:
+    """How many to ask for, so that `cut` can tell whether there are more."""
+    return limit + 1 if limit > 0 else None
 
 
 def one_line(text: str) -> str:

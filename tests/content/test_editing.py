@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance import clock
 from appliance.config import Config
-from appliance.content import editing, entries, schedule, sites, term_edits, term_names
+from appliance.content import assets, comments, editing, entries, schedule, sites, term_edits, term_names
 from appliance.content.aspects import Aspect
 from appliance.content.entries import EntryData
-from appliance.content.models import Alias, Change, Entry, Site, Tag
+from appliance.content.models import Alias, Asset, Change, Comment, Entry, Site, Tag
 from appliance.errors import ContentError
 
 WHOLE = EntryData(
@@ -114,6 +115,8 @@ def test_a_new_entry_is_a_draft_of_now_with_a_free_slug(site: Site) -> None:
         ({"kind": "post"}, "“post” is no kind of an entry; use one of entry, page"),
         ({"format": "rst"}, "“rst” is no format"), ({"folder": "a"}, "only pages are in folders"),
         ({"tags": ["a", " "]}, "one of the tags of “Hello” has no name"), ({"categories": [[]]}, "a category of"),
+        ({"address": "../x"}, "“../x” cannot be an address below the site"),
+        ({"aliases": ["a//b"]}, "cannot be an address"),
         ({"unpublish_at": 5}, "would be withdrawn before"), ({"kind": "page", "folder": "../x"}, "part of an address"),
     ],
 )  # fmt: skip
@@ -124,6 +127,55 @@ def test_what_makes_no_sense_is_refused_before_anything_is_touched(
     with pytest.raises(ContentError, match=told):
         editing.edit(whole, **named)
     assert (Entry.get_by_id(whole.id).__data__, changes()) == (before, [])
+
+
+def test_a_comment_is_edited(whole: Entry) -> None:
+    comment = comments.add(whole, "Joe", "Hi *you*", email="a@joe.example")
+    changes()
+    assert comments.edit(comment, text=" Ho ", url="https://joe.example/")
+    assert changes() == [("comment edited", Aspect.COMMENTS)]
+    assert (Comment.get().html, Comment.get().author_url, comment.text) == ("<p>Ho</p>", "https://joe.example/", "Ho")
+    assert not comments.edit(comment, text="Ho", author_name="Joe")
+    assert comments.edit(comment, email="b@joe.example")
+    assert changes() == []
+    for named, told in (
+        ({"text": " "}, "empty"),
+        ({"author_name": ""}, "needs a name"),
+        ({"url": "x"}, "is not a web address"),
+    ):
+        with pytest.raises(ContentError, match=told):
+            comments.edit(comment, **named)
+    comments.delete(comment)
+    with pytest.raises(ContentError, match="is gone"):
+        comments.edit(comment, text="x")
+
+
+def test_a_file_is_replaced_handed_on_and_moved(database: Config, site: Site, whole: Entry, tmp_path: Path) -> None:
+    other = editing.add(site, "Other")
+    changes()
+
+    def put(content: str, path: str, entry: Entry) -> Asset:
+        (tmp_path / "file").write_text(content)
+        return assets.add_file(database, site, tmp_path / "file", path, entry=entry)[0]
+
+    first = put("one", "a.txt", whole)
+    assert put("two", "a.txt", whole).id == first.id
+    put("two", "a.txt", other)
+    put("two", "b.txt", whole)
+    rows = [(c.what, c.entry_id) for c in Change.select().where(Change.subject == "asset").order_by(Change.id)]
+    assert rows == [
+        ("asset added", whole.id), ("asset edited", whole.id), ("asset edited", other.id),
+        ("asset left an entry", whole.id), ("asset added", whole.id),
+    ]  # fmt: skip
+    changes()
+    with pytest.raises(ContentError, match=r"“b\.txt” is that of another file"):
+        assets.move(first, "b.txt")
+    with pytest.raises(ContentError, match="cannot be the address"):
+        assets.move(first, "/b.txt")
+    assert not assets.move(first, "a.txt")
+    assert assets.move(first, "c/a.txt")
+    change = Change.get()
+    assert (change.what, change.was, Asset.get_by_id(first.id).path) == ("asset moved", '{"path": "a.txt"}', "c/a.txt")
 
 
 def test_publishing_now_means_now(site: Site) -> None:

@@ -113,6 +113,16 @@ def test_nothing_is_touched_when_the_theme_cannot_be_used(shop: Workshop, edit: 
     assert (Change.select().count(), Entry.select().count()) == (changes, 1)
 
 
+def test_an_edit_that_is_saved_and_cannot_be_published_says_so(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ContentError("too much would go")
+
+    monkeypatch.setattr("appliance.publishing.publish", refuse)
+    done = editorial.add(shop.config, "", "One", status="published")
+    assert (done.changed, done.files, done.faults) == (True, 0, ("too much would go",))
+    assert Entry.get().title == "One"
+
+
 def test_sites_are_named_where_there_are_several(tmp_path: Path) -> None:
     with workshop(tmp_path, MANIFEST, sites=[{"name": "a"}, {"name": "b", "folder": "b"}]) as shop:
         with pytest.raises(ContentError, match="several sites; say which with --site: a, b"):

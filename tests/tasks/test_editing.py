@@ -212,7 +212,8 @@ def test_lists_take_filters(typed: Typed) -> None:
     typed("content.add", "Two % two", "--date=2026-02-05", "--text=needle", "--category=News", "--later")
     typed("content.add Three --folder about --date 2026-03-05 --later")
     assert slugs(typed) == ["three", "two-two", "one"]
-    assert slugs(typed, "--sort oldest --limit 2") == ["one", "two-two"]
+    assert slugs(typed, "--sort oldest --limit 3") == ["one", "two-two", "three"]
+    assert typed("content.list --limit 1").endswith("Only the first 1 are listed; --limit 0 lists all.\n")
     assert slugs(typed, "--sort title --limit 0") == ["one", "three", "two-two"]
     for options, found in {
         "--status draft": ["three", "two-two"], "--kind page": ["three"], "--author ann": ["one"], "--tag a": ["one"],
