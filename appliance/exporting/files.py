@@ -62,7 +62,7 @@ class Files:
             self.entries[key] = path
             addresses[path] = key, address
         aliases: dict[int, tuple[str, ...]] = {}
-        for alias, key in _tuples(Alias.select(Alias.path, Alias.entry).where(Alias.site == site).order_by(Alias.path)):
+        for alias, key in _tuples(Alias.select(Alias.path, Alias.entry).where(Alias.site == site)):
             aliases[key] = (*aliases.get(key, ()), alias)
         for path, (key, address) in sorted(addresses.items()):
             self.index.add_entry(path, key, address, aliases.get(key, ()))

@@ -182,12 +182,15 @@ class _Terms:
     def __init__(self, ids: list[int]) -> None:
         named = EntryAuthor.select(EntryAuthor.entry, Author.name).join(Author).where(EntryAuthor.entry.in_(ids))
         tagged = EntryTag.select(EntryTag.entry, Tag.name).join(Tag).where(EntryTag.entry.in_(ids))
-        filed = EntryCategory.select(EntryCategory.entry, Category.path).join(Category)
-        filed = filed.where(EntryCategory.entry.in_(ids)).order_by(EntryCategory.is_primary.desc(), Category.path)
+        filed = EntryCategory.select(EntryCategory.entry, EntryCategory.is_primary, Category.path).join(Category)
         aliases = Alias.select(Alias.entry, Alias.path).where(Alias.entry.in_(ids))
         self.authors = _gathered(named.order_by(EntryAuthor.position))
         self.tags = _gathered(tagged.order_by(EntryTag.position))
-        self.categories = _gathered(filed)
+        # Sorted here, since each database has its own idea of the order of texts.
+        rows = sorted(_tuples(filed.where(EntryCategory.entry.in_(ids))), key=lambda row: (not row[1], row[2]))
+        self.categories: dict[int, list[str]] = {}
+        for entry, _, path in rows:
+            self.categories.setdefault(entry, []).append(path)
         self.aliases = {key: sorted(paths) for key, paths in _gathered(aliases).items()}
 
 
@@ -200,13 +203,13 @@ def _gathered(query: Any) -> dict[int, list[str]]:
 
 def _authors(site: Site) -> list[dict[str, str]]:
     """The authors of whom more is known than the name that texts give."""
-    rows: Any = Author.select().where(Author.site == site).order_by(Author.slug)
+    rows: Any = sorted(Author.select().where(Author.site == site), key=lambda row: str(row.slug))
     noted = [{key: getattr(row, key) for key in ("slug", "name", *DETAILS) if getattr(row, key)} for row in rows]
     return [one for one in noted if len(one) > 2 or one["slug"] != slugify(one["name"])]
 
 
 def _tags(site: Site) -> list[dict[str, str]]:
-    rows: Any = Tag.select().where(Tag.site == site).order_by(Tag.slug)
+    rows: Any = sorted(Tag.select().where(Tag.site == site), key=lambda row: str(row.slug))
     return [{"slug": row.slug, "name": row.name} for row in rows if row.slug != slugify(row.name)]
 
 

@@ -191,7 +191,7 @@ class Repository:
         fatal = next((line for line in told if line.startswith(("fatal: couldn't", "Host key", "git@"))), "")
         first = fatal or next((line for line in told if line.startswith(("fatal:", "error:"))), told[0] if told else "")
         others = "; ".join(line for line in told if line.startswith("ssh:") or "Permission denied" in line)
-        first = " ".join(filter(None, (others, re.sub(r"^(fatal|error): ", "", first))))[:_SAID].rstrip(".")
+        first = "; ".join(filter(None, (others, re.sub(r"^(fatal|error): ", "", first))))[:_SAID].rstrip(".")
         if doing == "fetch":
             branch = f"branch “{self._settings.branch}” of " if self._settings.branch else ""
             said = f"{branch}{self._settings.git} cannot be fetched: {first}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,11 @@ Trees = dict[str, bytes]
 
 
 @pytest.fixture
-def house(make_config: MakeConfig) -> Iterator[Config]:
-    """Three sites alike, the first of them to be filled."""
-    made = make_config(sites=SITES)
-    opened = db.connect(made)
+def house(database: Config, make_config: MakeConfig) -> Config:
+    """Three sites alike, the first of them to be filled, on each database in turn."""
+    made = make_config(sites=SITES, database=database.database)
     sites.sync(made)
-    yield made
-    opened.close()
+    return made
 
 
 @pytest.fixture
@@ -357,7 +354,8 @@ def test_a_real_export_of_wordpress(house: Config, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "rust-blog").is_dir(), reason="needs ../shared/data/rust-blog, which is not here")
-def test_rust_blog(house: Config, tmp_path: Path) -> None:
+def test_rust_blog(config: Config, make_config: MakeConfig, tmp_path: Path) -> None:
+    house = make_config(sites=SITES, database=config.database)
     import_folder(house, "blog", DATA / "rust-blog")
     counts = export(house, "blog", tmp_path / "first")
     import_folder(house, "copy", tmp_path / "first")
