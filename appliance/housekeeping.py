@@ -15,7 +15,7 @@ from appliance import db, publishing, pulling
 from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
-from appliance.content import changes, schedule
+from appliance.content import changes
 from appliance.delivery import pruning as journal_pruning
 from appliance.delivery import purge
 from appliance.importing import sources
@@ -36,7 +36,7 @@ def tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[
     names, host, times = [site.name for site in config.sites], config.host_name, config.schedule
     checks = partial(_verify, config, False, stopping), partial(_verify, config, True, stopping)
     return [
-        Task("scheduled", partial(_scheduled, config), moment=partial(schedule.next_turn, names)),
+        Task("scheduled", partial(_scheduled, config), moment=partial(publishing.next_due, names)),
         Task("rescue", partial(_rescue, config), Every(60)),
         *_at(config, times.prune, "prune", partial(_prune, config)),
         *(

@@ -21,6 +21,7 @@ from appliance.content import schedule, sites
 from appliance.content.models import Site
 from appliance.errors import ApplianceError, ConfigError, ContentError, ThemeError
 from appliance.mailing import notices
+from appliance.planning import answers
 from appliance.planning import plan as planning
 from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.theme import Theme
@@ -130,6 +131,15 @@ def _plan_asked(_payload: object, errand: Errand) -> Outcome:
     return "changed" if any(plan.answers.total() for plan in plans) else "unchanged"
 
 
+def next_due(names: Sequence[str]) -> float | None:
+    """When something on the named sites is to be published or withdrawn, or a time that templates show passes on.
+
+    On the database's clock; in the past when that is due already, None when nothing is.
+    """
+    moments = [schedule.next_turn(names), answers.next_step(names)]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
 def publish_due(config: Config) -> int:
     """Publish and withdraw the entries that are due, and enqueue their jobs; returns how many jobs.
 
@@ -138,7 +148,7 @@ def publish_due(config: Config) -> int:
     """
     jobs, now, faults = 0, db.now(), []
     for site in config.sites:
-        due = schedule.next_turn([site.name])
+        due = next_due([site.name])
         if due is None or due > now:
             continue
         try:

@@ -19,7 +19,7 @@ from appliance.building import loading
 from appliance.building.loading import Place
 from appliance.building.reads import Noted
 from appliance.building.views import Link, Period, Person, Post, Term
-from appliance.planning import steps
+from appliance.planning import passing
 from appliance.planning.archives import PERIODS, PUBLISHED, TERMS, start_of
 from appliance.planning.pages import Asked, entries_of
 from appliance.planning.theme import IndexTemplate
@@ -83,7 +83,7 @@ class Facts:
 
     def now(self, every: str = "1d") -> datetime:
         """When it is, to so many minutes, hours or days (`10m`, `1h`, `1d`): what shows it is built again as often."""
-        return steps.floor(self._when(), clock.span(every), self._place.zone)
+        return passing.floor(self._when(), clock.span(every), self._place.zone)
 
     @_kept
     def categories(self) -> tuple[Term, ...]:

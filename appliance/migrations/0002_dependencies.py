@@ -1,6 +1,6 @@
 """What pages read, so that a change asks for those that show it; and what of an entry a change touches."""
 
-from peewee import AutoField, CompositeKey, ForeignKeyField, IntegerField, Model, TextField
+from peewee import AutoField, CompositeKey, ForeignKeyField, IntegerField, Model, PostgresqlDatabase, TextField
 
 _COLUMNS = {
     "change": ["aspects INTEGER NOT NULL DEFAULT -1", "was TEXT NOT NULL DEFAULT ''"],
@@ -16,6 +16,7 @@ _COLUMNS = {
         "site_digest TEXT NOT NULL DEFAULT ''",
         "number INTEGER NOT NULL DEFAULT 0",
         "structure INTEGER NOT NULL DEFAULT 0",
+        "at {real} NOT NULL DEFAULT 0",
     ],
 }
 
@@ -87,9 +88,10 @@ MODELS = [Recipe, RecipeKey, Answer, Reading, Move]
 
 
 def up(migrator, db):
+    real = "DOUBLE PRECISION" if isinstance(db, PostgresqlDatabase) else "REAL"
     for table, columns in _COLUMNS.items():
         for column in columns:
-            db.execute_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
+            db.execute_sql(f"ALTER TABLE {table} ADD COLUMN {column.format(real=real)}")
     db.execute_sql("DROP INDEX artifact_plan")
     db.execute_sql('CREATE INDEX "artifact_marked" ON "artifact" ("site_id", "marked")')
     db.execute_sql('CREATE INDEX "artifact_recipe" ON "artifact" ("recipe") WHERE recipe IS NOT NULL')

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
-from appliance import db
+from appliance import clock, db
 from appliance.content.aspects import Aspect
 from appliance.content.models import Site
+from appliance.planning import passing
 from appliance.planning.touched import Touched
 
 #: Tells what keys answer now, by digest.
@@ -54,9 +56,26 @@ def update(site: Site, evaluate: Evaluate, touched: Touched, *, everything: bool
 
 
 def steps(site: Site) -> list[str]:
-    """The steps of time (`1d`, `1h`) that templates of the site show."""
+    """The keys of the steps of time that templates of the site show."""
     rows = db.execute("SELECT key FROM answer WHERE site_id = ? AND key LIKE 'now:%'", [site.id]).fetchall()
-    return [key.partition(":")[2] for (key,) in rows]
+    return [key for (key,) in rows]
+
+
+def next_step(names: Sequence[str]) -> float | None:
+    """When the next step begins of the time that templates of the named sites show; None when they show none.
+
+    In the past when they were not planned since it began.
+    """
+    rows = db.execute(
+        f"""SELECT a.key, s.timezone, p.at FROM answer a JOIN site s ON s.id = a.site_id
+            JOIN planned p ON p.site_id = s.id
+            WHERE a.key LIKE 'now:%' AND s.name IN ({db.marks(len(names))})""",
+        list(names),
+    ).fetchall()
+    moments = [
+        passing.following(at, clock.span(key.partition(":")[2]), ZoneInfo(timezone)) for key, timezone, at in rows
+    ]
+    return min(moments, default=None)
 
 
 def forget(site: Site) -> None:

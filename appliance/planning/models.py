@@ -85,6 +85,8 @@ class Planned(Table):
     #: Number of the last planning, and of the last one after which lists of entries and terms may be others.
     number = IntegerField(default=0)
     structure = IntegerField(default=0)
+    #: When the last one was, on the database's clock: the times that templates show are of then or later.
+    at = DoubleField(default=0)
 
 
 class Recipe(Table):

@@ -156,7 +156,7 @@ class _Planning:
 
     def _passed(self) -> bool:
         """Whether a time that templates show has passed on."""
-        keys = [f"now:{step}" for step in answers.steps(self.site)]
+        keys = answers.steps(self.site)
         if not keys:
             return False
         now = self.terms.evaluate(keys)
@@ -185,10 +185,10 @@ class _Planning:
         structure = self.number if self.structural else self.last.structure
         theme = self.of_theme + (_WITH_FAULTS if self.plan.faults else "")
         db.execute(
-            "INSERT INTO planned (site_id, theme_digest, site_digest, number, structure) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest,"
+            "INSERT INTO planned (site_id, theme_digest, site_digest, number, structure, at) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest, at = excluded.at,"
             " site_digest = excluded.site_digest, number = excluded.number, structure = excluded.structure",
-            [self.site.id, theme, self.of_site, self.number, structure],
+            [self.site.id, theme, self.of_site, self.number, structure, db.now()],
         )
 
     def _explain_rows(self) -> None:
@@ -292,6 +292,7 @@ class _Planning:
 
     def _ask_again(self) -> Plan:
         """Enqueue what never came to be built or deleted since it was asked for."""
+        db.execute("UPDATE planned SET at = ? WHERE site_id = ?", [db.now(), self.site.id])
         select = f"{_JOBS} AND a.marked > a.built AND (NOT a.wanted OR a.build <> 'hand') ORDER BY a.id"
         self.plan.answers = store.enqueue_selected(
             PUBLISH, select, [self.site.id], ageing=self.terms.ageing, reason="not yet published"

@@ -75,16 +75,8 @@ class World:
         self.ahead = 0.0
 
     def add(self, title: int, day: int, status: str, kind: str) -> None:
-        self._do(
-            lambda: editing.add(
-                self.shop.site,
-                f"Title {title}",
-                f"Text {title}.",
-                published_at=moment(DAYS[day]),
-                status=status,
-                kind=kind,
-            )
-        )
+        named = {"published_at": moment(DAYS[day]), "status": status, "kind": kind}
+        self._do(lambda: editing.add(self.shop.site, f"Title {title}", f"Text {title}.", **named))
 
     def edit(self, which: int, field: str, value: int) -> None:
         entry = _pick(Entry, which)
@@ -228,7 +220,7 @@ class World:
             edit()  # type: ignore[operator]
 
 
-class _Undone(Exception):
+class _Undone(Exception):  # noqa: N818 - not an error
     pass
 
 
