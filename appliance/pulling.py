@@ -24,14 +24,22 @@ PULL = "pull"
 log = telemetry.logger("sources")
 
 
-def pull(config: Config, source: Named, *, allow_removals: bool = False, progress: Progress | None = None) -> Pulled:
-    """Import a source now, and have its site planned when that changed something.
+def pull(
+    config: Config,
+    source: Named,
+    *,
+    allow_removals: bool = False,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> Pulled:
+    """Import a source now (`again` also a commit that was imported), and have its site planned if that changed it.
 
     Raises:
         ContentError: it cannot be had, or would remove too much; nothing has been touched.
     """
+    on_change = partial(_ask_planning, config)
     return sources.pull(
-        config, source, allow_removals=allow_removals, progress=progress, on_change=partial(_ask_planning, config)
+        config, source, allow_removals=allow_removals, again=again, progress=progress, on_change=on_change
     )
 
 

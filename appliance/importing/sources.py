@@ -86,10 +86,11 @@ def pull(
     source: Named,
     *,
     allow_removals: bool = False,
+    again: bool = False,
     progress: Progress | None = None,
     on_change: OnChange = lambda _site, _reason: None,
 ) -> Pulled:
-    """Make the site say what the source says now.
+    """Make the site say what the source says now; `again` also if it is at the commit that was imported last.
 
     Raises:
         ContentError: it cannot be had, or would remove too much; nothing has been touched.
@@ -98,7 +99,7 @@ def pull(
     with _alone(config, source):
         row = _row(site, source)
         try:
-            return _pull(config, site, source, row, allow_removals, progress, on_change)
+            return _pull(config, site, source, row, allow_removals, again, progress, on_change)
         except ApplianceError as error:
             _remember(row, outcome="failed", error=str(error))
             raise
@@ -143,6 +144,7 @@ def _pull(
     source: Named,
     row: Source,
     allow_removals: bool,
+    again: bool,
     progress: Progress | None,
     on_change: OnChange,
 ) -> Pulled:
@@ -152,7 +154,7 @@ def _pull(
     if folder is None:
         repository = Repository(settings, _home(config, source))
         revision = repository.fetch()
-        if (row.revision, row.place, row.unfinished) == (revision, place, False):
+        if not again and (row.revision, row.place, row.unfinished) == (revision, place, False):
             _remember(row, outcome="unchanged", error=None, pulled_at=int(clock.now()))
             return Pulled(source, revision, False, None)
         commit = repository.check_out(revision)

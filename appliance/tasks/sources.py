@@ -22,17 +22,20 @@ _VERBOSE = {"verbose": "Show the stack trace of an error."}
     help={
         "site": "Only sources of this site.",
         "allow_removals": "Take over even what removes a large part of what the source brought.",
+        "again": "Import a commit that was imported already once more.",
         **_VERBOSE,
     }
 )
 @command
-def pull(context: Context, site: str = "", allow_removals: bool = False, verbose: bool = False) -> None:
+def pull(
+    context: Context, site: str = "", allow_removals: bool = False, again: bool = False, verbose: bool = False
+) -> None:
     """Import what the named sources, or all, say now; the sites that it changes are planned, and drain builds them."""
     failed = []
     with opened() as (config, _):
         for source in sources.find(config, shlex.split(context.remainder or ""), site):
             try:
-                _tell(pulling.pull(config, source, allow_removals=allow_removals))
+                _tell(pulling.pull(config, source, allow_removals=allow_removals, again=again))
             except ApplianceError as error:
                 failed.append(f"{source.site}, {source.name}: {error}")
     if failed:

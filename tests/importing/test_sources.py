@@ -12,7 +12,8 @@ import pytest
 
 from appliance import db, housekeeping, pulling, running
 from appliance.config import Config
-from appliance.content import sites
+from appliance.content import entries, sites
+from appliance.content.entries import EntryData
 from appliance.content.models import Asset, Change, Entry, Source
 from appliance.demo.frontend import FrontEnd, make_key
 from appliance.errors import ConfigError, ContentError, DeliveryError
@@ -401,6 +402,21 @@ def test_a_repository_of_somebody_else_on_this_host(fed: Configure, remote: Remo
     for path in [remote.folder, *remote.folder.rglob("*")]:
         os.chown(path, 12345, 12345)
     pull(config)
+    assert titles() == ["A"]
+
+
+def test_a_commit_is_imported_again_when_asked(fed: Configure, remote: Remote) -> None:
+    """As when a file had the name of an entry that was edited here, and that entry went."""
+    config = fed(git=str(remote.folder))
+    mine = entries.save(sites.sync(config)["blog"], EntryData("Mine", "a", 1_714_521_600))[0]
+    remote.write(a=post("A"))
+    report = pull(config).report
+    assert report is not None
+    assert "as “Mine” has" in report.skipped[0][1]
+    entries.delete(mine)
+    pull(config)
+    assert titles() == []
+    pull(config, again=True)
     assert titles() == ["A"]
 
 
