@@ -1,8 +1,9 @@
 """Terms that are renamed, merged into others or removed.
 
 Guarantees that no entry is joined to a term twice and each that has categories has one primary; that a category's path
-is always made of the slugs above it; that among terms side by side no name or slug can mean two of them; and that what
-is refused is refused before anything is written. A slug stays when only the name changes, and with it the addresses.
+is always made of the slugs above it; that among terms side by side no name or slug can mean two of them; that every
+category whose listings have other entries now is noted; and that what is refused is refused before anything is written.
+A slug stays when only the name changes, and with it the addresses.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def delete(term: Term, actor: str = "") -> int:
         for child in _children(term):
             _refuse_place(child, child.slug, child.name, child.parent.parent, besides=child.parent)
         kind, key, site = kind_of(term), term.id, term.site_id
+        _record_regrouped(site, _above(term), set(), actor)
         count = _record_entries(term, f"entry lost {'an' if kind == 'author' else 'a'} {kind}", actor)
         link, column = _names(kind)
         if kind == "category":
@@ -124,7 +126,7 @@ def _rename_category(term: Category, name: str, slug: str, above: Category | Non
 
 def _place(term: Category, name: str, slug: str, above: Category | None, actor: str) -> None:
     """Write where a category is, with the paths of all below it, and note it."""
-    old, parent = term.path, above.id if above else None
+    old, parent, before = term.path, above.id if above else None, _above(term)
     path = f"{above.path}/{slug}" if above else slug
     what = "category renamed" if (name, slug) != (term.name, term.slug) else "category moved"
     term.name, term.slug, term.parent, term.path = name, slug, parent, path
@@ -136,10 +138,12 @@ def _place(term: Category, name: str, slug: str, above: Category | None, actor: 
         )
     was = {"path": old} if path != old else None
     changes.record(term.site_id, what, "category", term.id, actor=actor, was=was)
+    _record_regrouped(term.site_id, before, _above(term), actor)
 
 
 def _merge(term: Term, into: Term, actor: str) -> int:
     kind, key, site = kind_of(term), term.id, term.site_id
+    _record_regrouped(site, _above(term), _above(into), actor)
     count = _record_entries(term, f"entry’s {_PLURALS[kind]} merged", actor)
     link, column = _names(kind)
     rank, better = ("is_primary", "gone.is_primary") if kind == "category" else ("position", "gone.position < kept")
@@ -172,6 +176,12 @@ def _record_entries(term: Term, what: str, actor: str) -> int:
     link, column = _names(kind_of(term))
     chosen = f"SELECT entry_id FROM {link} WHERE {column} = ?"
     return changes.record_entries(term.site_id, what, chosen, [term.id], actor, _TOUCHED)
+
+
+def _record_regrouped(site_id: int, before: set[int], after: set[int], actor: str) -> None:
+    """Note the categories whose listings have other entries, since others are below them: `before` or `after` only."""
+    for key in sorted(before ^ after):
+        changes.record(site_id, "category regrouped", "category", key, actor=actor)
 
 
 def _refuse_merge(term: Term, into: Term) -> None:
@@ -213,6 +223,16 @@ def _children(term: Term) -> Sequence[Category]:
     if not isinstance(term, Category):
         return []
     return list(Category.select().where(Category.parent == term.id).order_by(Category.id))
+
+
+def _above(term: Term) -> set[int]:
+    """Ids of the categories above one."""
+    found: set[int] = set()
+    parent = getattr(term, "parent_id", None)
+    while parent is not None:
+        found.add(parent)
+        parent = Category.get_by_id(parent).parent_id
+    return found
 
 
 def _set_aside(term: Term, children: Sequence[Category]) -> None:

@@ -80,12 +80,13 @@ def test_a_category_moves_with_all_below_it(site: Site) -> None:
     assert isinstance(art, Category)
     recorded()
     assert term_edits.rename(news, name="Reports", slug="reports", parent=art)
-    assert recorded() == [("category renamed", "category", news.id, None, {"path": "news"})]
+    regrouped = ("category regrouped", "category", art.id, None, {})
+    assert recorded() == [("category renamed", "category", news.id, None, {"path": "news"}), regrouped]
     assert sorted(c.path for c in Category.select()) == [
         "art", "art/reports", "art/reports/local", "art/reports/local/harbour", "newsletter",
     ]  # fmt: skip
     assert term_edits.rename(news, parent=None)
-    assert recorded() == [("category moved", "category", news.id, None, {"path": "art/reports"})]
+    assert recorded() == [("category moved", "category", news.id, None, {"path": "art/reports"}), regrouped]
     with pytest.raises(ContentError, match="“Reports” cannot be below itself"):
         below = term_names.find(site, "category", "reports/local/harbour")
         term_edits.rename(news, parent=below)  # type: ignore[arg-type]
@@ -159,6 +160,7 @@ def test_merged_categories_take_those_below_along(site: Site) -> None:
     said = [(what, was) for what, _, _, _, was in recorded()]
     assert ("category moved", {"path": "press/far"}) in said
     assert [what for what, _ in said].count("category merged") == 2
+    assert [what for what, _ in said].count("category regrouped") == 4
     assert sorted(c.path for c in Category.select()) == ["news", "news/far", "news/far/away", "news/local"]
     assert names(site, entry)[1][0] == "News/Local"
     assert sorted(names(site, entry)[1]) == ["News", "News/Far/Away", "News/Local"]
@@ -175,6 +177,16 @@ def test_a_category_merged_into_the_one_above_gives_way_to_its_own_child(site: S
     assert {c.id: c.path for c in Category.select()}[deepest.id] == "news/news"
     term_edits.delete(term_names.find(site, "category", "news"))
     assert [(c.id, c.path, c.parent_id) for c in Category.select()] == [(deepest.id, "news", None)]
+
+
+def test_what_goes_is_noted_with_the_categories_above(site: Site) -> None:
+    save(site, "one", categories=[["News", "Local", "Harbour"], ["Art"]])
+    above = [term_names.find(site, "category", name).id for name in ("News", "News/Local")]
+    recorded()
+    term_edits.delete(term_names.find(site, "category", "News/Local/Harbour"))
+    assert [key for what, _, key, _, _ in recorded() if what == "category regrouped"] == above
+    term_edits.merge(term_names.find(site, "category", "News/Local"), term_names.find(site, "category", "Art"))
+    assert [key for what, _, key, _, _ in recorded() if what == "category regrouped"] == above[:1]
 
 
 def test_a_removed_term_leaves_its_entries(site: Site) -> None:
