@@ -67,3 +67,18 @@ def of_columns(columns: Iterable[str]) -> Aspect:
     for column in columns:
         touched |= _OF_COLUMNS.get(column, Aspect(0))
     return touched
+
+
+_WORDS: Final[Mapping[Aspect, str]] = {
+    Aspect.TITLE: "the title", Aspect.ADDRESS: "the address", Aspect.DATE: "the date",
+    Aspect.MODIFIED: "when it changed",
+    Aspect.TERMS: "authors, categories or tags", Aspect.TEXT: "the text", Aspect.EXCERPT: "the excerpt",
+    Aspect.SUMMARY: "the summary", Aspect.COUNT: "the number of comments", Aspect.COMMENTS: "comments",
+    Aspect.NEIGHBOURS: "the neighbours", Aspect.OTHER: "other values",
+}  # fmt: skip
+
+
+def in_words(aspects: int, joined: str = "or") -> str:
+    """Aspects as people call them: `the title, the date or comments`."""
+    named = [word for aspect, word in _WORDS.items() if aspect & aspects]
+    return f" {joined} ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)

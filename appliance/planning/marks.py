@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance import db
+from appliance.content import aspects as words
 from appliance.content.aspects import Aspect
 from appliance.content.models import Site
 from appliance.planning import sitemaps
@@ -236,18 +237,6 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + _IDS] for start in range(0, len(ids), _IDS))
 
 
-_WORDS = {
-    Aspect.TITLE: "the title", Aspect.ADDRESS: "the address", Aspect.DATE: "the date",
-    Aspect.MODIFIED: "when it changed",
-    Aspect.TERMS: "authors, categories or tags", Aspect.TEXT: "the text", Aspect.EXCERPT: "the excerpt",
-    Aspect.SUMMARY: "the summary", Aspect.COUNT: "the number of comments", Aspect.COMMENTS: "comments",
-    Aspect.NEIGHBOURS: "the neighbours", Aspect.OTHER: "other values",
-}  # fmt: skip
-
-
 def _in_words(aspects: Aspect) -> str:
-    """Aspects as people call them."""
-    named = [word for aspect, word in _WORDS.items() if aspect & aspects]
-    if len(named) > 6:
-        return "something"
-    return " or ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)
+    """Aspects as people call them, if they are not most of an entry."""
+    return "something" if aspects.bit_count() > 6 else words.in_words(aspects)

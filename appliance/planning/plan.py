@@ -21,6 +21,7 @@ from appliance import __version__, db
 from appliance.config import DeletionSettings
 from appliance.content import guard
 from appliance.content.models import Site
+from appliance.errors import ContentError
 from appliance.planning import answers, refresh
 from appliance.planning.answers import Evaluate
 from appliance.planning.archives import Scope
@@ -37,6 +38,7 @@ PUBLISH = "publish"
 
 #: Seconds that comments gather in which arrive while their page is built: at most eight builds a second of any page.
 _PAUSE: Final = 0.12
+_NEW: Final = "it is new here"
 #: Follows the digest of the theme that a site was planned with when there were conflicts.
 _WITH_FAULTS: Final = " with faults"
 
@@ -87,8 +89,12 @@ class Plan:
     removed: int = 0
     #: Paths of the artifacts to be built at once.
     at_once: list[str] = field(default_factory=list)
-    #: Why, by path, when that was asked for.
+    #: Why, by path, when that was asked for; each reason once. And of these paths: what would be deleted, what waits
+    #: until it is asked for by path, and the sentence with which the guard before deletions would refuse.
     why: dict[str, list[str]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    by_hand: list[str] = field(default_factory=list)
+    refusal: str = ""
 
     @property
     def wanted(self) -> int:
@@ -152,6 +158,7 @@ class _Planning:
         self._mark_wished()
         self._guard()
         self._enqueue()
+        self._explain_kinds()
         return self.plan
 
     def _passed(self) -> bool:
@@ -199,8 +206,20 @@ class _Planning:
             ).fetchall()
             for path, wanted, digest in rows:
                 if wanted or digest:
-                    why = "it is no longer wanted: its file is deleted" if not wanted else "it is new here"
-                    self.plan.why.setdefault(path, []).append(why)
+                    why = "what it is made from is another" if digest else _NEW
+                    self.plan.why.setdefault(path, []).append(why if wanted else "it is no longer wanted")
+
+    def _explain_kinds(self) -> None:
+        """Tell what would be deleted and what waits for a hand from what would be built."""
+        if self.wish.explain:
+            marked = "SELECT path FROM artifact WHERE site_id = ? AND marked = ? AND"
+            values, asked = [self.site.id, self.number], set(self.wished)
+            gone = db.execute(f"{marked} NOT wanted AND digest IS NOT NULL ORDER BY path", values).fetchall()
+            by_hand = db.execute(f"{marked} wanted AND build = 'hand' ORDER BY path", values).fetchall()
+            self.plan.gone = [path for (path,) in gone]
+            self.plan.by_hand = [path for (path,) in by_hand if path not in asked]
+            for path, why in self.plan.why.items():  # of what is new, nothing else is worth telling
+                self.plan.why[path] = [_NEW] if _NEW in why else list(dict.fromkeys(why))
 
     def _mark(self) -> None:
         """Mark what showed, or will show, some of what changed."""
@@ -251,12 +270,18 @@ class _Planning:
         gone = "site_id = ? AND marked = ? AND NOT wanted AND digest IS NOT NULL"
         row = db.execute(f"SELECT COUNT(*) FROM artifact WHERE {gone}", [self.site.id, self.number]).fetchone()
         self.plan.removed = int(row[0])
-        if self.plan.removed < self.terms.deletions.least or self.wish.allow_removals or self.wish.explain:
+        if self.plan.removed < self.terms.deletions.least or self.wish.allow_removals:
             return
         total = db.execute(
             "SELECT COUNT(*) FROM artifact WHERE site_id = ? AND digest IS NOT NULL", [self.site.id]
         ).fetchone()[0]
-        guard.refuse(f"files of the site {self.site.name}", self.plan.removed, total, self.terms.deletions)
+        try:
+            what = f"files of the site {self.site.name}"
+            guard.refuse(what, self.plan.removed, total, self.terms.deletions, "publish --allow-removals")
+        except ContentError as error:
+            if not self.wish.explain:
+                raise
+            self.plan.refusal = str(error)
 
     def _enqueue(self) -> None:
         among, values = "a.marked = ?", [self.number]
@@ -293,7 +318,12 @@ class _Planning:
     def _ask_again(self) -> Plan:
         """Enqueue what never came to be built or deleted since it was asked for."""
         db.execute("UPDATE planned SET at = ? WHERE site_id = ?", [db.now(), self.site.id])
-        select = f"{_JOBS} AND a.marked > a.built AND (NOT a.wanted OR a.build <> 'hand') ORDER BY a.id"
+        stale = "AND a.marked > a.built AND (NOT a.wanted OR a.build <> 'hand') ORDER BY a.id"
+        select = f"{_JOBS} {stale}"
+        if self.wish.explain:
+            rows = db.execute(f"SELECT a.path, a.wanted {_FROM} {stale}", [self.site.id]).fetchall()
+            self.plan.why = {path: ["it was asked for and never came to be built"] for path, _ in rows}
+            self.plan.gone = sorted(path for path, wanted in rows if not wanted)
         self.plan.answers = store.enqueue_selected(
             PUBLISH, select, [self.site.id], ageing=self.terms.ageing, reason="not yet published"
         )
@@ -301,11 +331,13 @@ class _Planning:
 
 
 #: What the queue is asked for, an artifact a row: those wanted, and those to delete.
-_JOBS: Final = """
-SELECT a.path AS key, s.name AS scope, a.priority AS priority, CASE WHEN a.wanted THEN a.every ELSE 0 END AS every
+_FROM: Final = """
 FROM artifact a JOIN site s ON s.id = a.site_id
 WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
+_JOBS: Final = f"""
+SELECT a.path AS key, s.name AS scope, a.priority AS priority, CASE WHEN a.wanted THEN a.every ELSE 0 END AS every
+{_FROM}"""
 _JOBS_AT_ONCE: Final = _JOBS.replace("CASE WHEN a.wanted THEN a.every ELSE 0 END", "0")
 
 

@@ -15,7 +15,7 @@ from appliance.tasks.filters import HELP
 #: Tasks that take any number of words, with their flags that take a value.
 _FILTERS = {f"--{name}" for name in HELP}
 _WORDY = {
-    "publish": {"--match", "-m", "--site", "-s"},
+    "publish": {"--match", "--site", "--limit"},
     "content.delete": {"--site", "-s"},
     "content.pull": {"--site", "-s"},
     "content.moderate": {"--site", "-s"},

@@ -27,37 +27,47 @@ from appliance.delivery.targets import targets
 from appliance.planning.plan import Plan, Wish
 from appliance.queue import store
 from appliance.queue.kinds import registry
-from appliance.queue.models import ANSWERS
 from appliance.tasks.console import command, leave, opened, out, tell, tell_json, tell_table, warn
+from appliance.tasks.plan_views import explained_json, plan_json, plan_line, show_explained
 
 
 @task(
     iterable=["site", "match"],
+    auto_shortflags=False,
     help={
-        "all": "Enqueue every artifact, not only what changes may have touched.",
-        "match": "Enqueue the artifacts whose path below the docroot matches this pattern; may be repeated,"
+        "all": "Ask for every artifact: one nothing of which changed is only looked after, and put back if it is gone.",
+        "allow-removals": "Delete however large a part of the site is no longer wanted.",
+        "force": "Build everything, or what the patterns name, whether anything of it changed or not.",
+        "json": "One JSON document instead of lines.",
+        "limit": "With --plan: list at most this many files of the same reasons; 0 for all.",
+        "match": "Build the artifacts whose path below the docroot matches this pattern; may be repeated,"
         " and patterns may also follow plainly.",
+        "plan": "Say what would be built and deleted, and why; nothing is changed.",
         "site": "Only this site; may be repeated.",
         "verbose": "Show the stack trace of an error.",
     },
 )
 @command
 def publish(
-    context: Context,
-    match: Sequence[str] | None = None,
-    site: Sequence[str] | None = None,
-    all: bool = False,
+    context: Context, match: Sequence[str] | None = None, site: Sequence[str] | None = None, all: bool = False,
+    plan: bool = False, force: bool = False, allow_removals: bool = False, limit: int = 10, json: bool = False,
     verbose: bool = False,
-) -> None:
-    """Plan what the changes since the last time touch, and put it on the queue."""
+) -> None:  # fmt: skip
+    """Plan what the changes since the last time touch, and put it on the queue; with --plan only say what that is."""
     patterns = [*(match or ()), *shlex.split(context.remainder or "")]
+    wish = Wish(everything=all, force=force, patterns=patterns, allow_removals=allow_removals, explain=plan)
     with opened() as (config, _):
         began = clock.monotonic()
-        plans = publishing.publish(config, list(site or ()), Wish(everything=all, patterns=patterns))
-        for plan in plans:
-            tell(_plan_line(plan, clock.monotonic() - began))
-    faults = [fault for plan in plans for fault in plan.faults]
-    if patterns and not sum(sum(plan.answers.values()) for plan in plans):
+        plans = publishing.publish(config, list(site or ()), wish)
+        if json:
+            tell_json([explained_json(one) if plan else plan_json(one) for one in plans])
+        elif plan:
+            _explain(plans, limit)
+        else:
+            for one in plans:
+                tell(plan_line(one, clock.monotonic() - began))
+    faults = [fault for one in plans for fault in (*one.faults, one.refusal) if fault]
+    if patterns and not any(one.answers.total() for one in plans):
         faults.append(
             f"No artifact matches {' or '.join(patterns)}; a pattern is matched with the whole path below the docroot,"
             " such as 2026/*/index.html."
@@ -66,11 +76,10 @@ def publish(
         leave("\n".join(faults), 1)
 
 
-def _plan_line(plan: Plan, seconds: float) -> str:
-    asked = sum(plan.answers.values())
-    counts = ", ".join(f"{plan.answers[answer]} {answer}" for answer in ANSWERS)
-    what = counts if asked else "nothing to publish"
-    return f"{plan.site}: {plan.wanted} artifacts; {what} ({seconds:.2f} s)"
+def _explain(plans: Sequence[Plan], limit: int) -> None:
+    shown = [show_explained(plan, limit) for plan in plans]
+    if any(shown):
+        warn(f"Only the first {limit:,} files of the same reasons are listed; --limit 0 lists all.")
 
 
 _LIMITS = {
