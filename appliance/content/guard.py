@@ -29,6 +29,6 @@ def refuse(what: str, gone: int, total: int, limits: DeletionSettings, leave: st
     """
     if is_too_much(gone, total, limits):
         raise ContentError(
-            f"{gone:,} of {total:,} {what} would be removed at once, which is more than {limits.share:.0%};"
-            f" nothing was touched; if that is meant, say so with {leave}"
+            f"{gone:,} of {total:,} {what} would be removed at once, which is more than {limits.share:.0%},"
+            f" so nothing was done; if that is meant, say so with {leave}"
         )

@@ -74,6 +74,17 @@ class World:
         self.shop = shop
         self.ahead = 0.0
 
+    def begin(self, posts: int) -> None:
+        """Entries with terms, comments, links to each other and pictures; the last one is a page."""
+        for n in range(posts):
+            self.add(n, n, "published", "page" if n == 4 else "entry")
+            for field in ("categories", "tags", "authors"):
+                self.edit(n, field, n)
+            self.comment(n, 2 * n)
+        self.upload(0, 7)
+        for n in range(0, posts, 2):
+            self.link(n, n + 1)
+
     def add(self, title: int, day: int, status: str, kind: str) -> None:
         named = {"published_at": moment(DAYS[day]), "status": status, "kind": kind}
         self._do(lambda: editing.add(self.shop.site, f"Title {title}", f"Text {title}.", **named))
@@ -182,12 +193,12 @@ class World:
         db.backend().now_at(self.ahead)
 
     def publish(self) -> None:
-        self.shop.publish()
+        self.shop.publish(allow_removals=True)
 
     def settle(self) -> None:
         """Publish and drain: what is written must be what differs."""
         before, last = self.shop.tree(), _newest()
-        self.shop.publish()
+        self.shop.publish(allow_removals=True)
         self.shop.drain()
         assert self.shop.failed() == {}
         after = self.shop.tree()
