@@ -120,5 +120,9 @@ class TargetBusy(DeliveryError):  # noqa: N818 - a state of the target, not a fa
     """The front end lets in one writer at a time, and another one is at work."""
 
 
+class LeaseLost(DeliveryError):  # noqa: N818 - the event, as the design names it
+    """A courier's right to write to a target has run out: it stops and confirms nothing."""
+
+
 class DemoError(ApplianceError):
     """The demonstration cannot go on, or did not show what it should."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, CompositeKey, DoubleField, IntegerField, TextField
+from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, IntegerField, TextField
 
 from appliance.db import Table
 
@@ -46,8 +46,41 @@ class Cursor(Table):
     seconds = DoubleField(default=0)
     #: The sentence of the last failure; null once a push succeeded.
     error = TextField(null=True)
+    #: Of the host whose publications these are: its own pushes there that failed since the last that succeeded, and
+    #: when it tries again, seconds since the epoch.
+    failures = IntegerField(default=0)
+    retry_at = DoubleField(null=True)
 
     class Meta:
         """One cursor a target and origin."""
 
         primary_key = CompositeKey("target", "origin")
+
+
+class Lease(Table):
+    """Who may write to a target now. Moments are seconds since the epoch on the database's clock."""
+
+    target = TextField(primary_key=True)
+    #: The courier that has it, or had it last.
+    holder = TextField()
+    #: Grows with every courier that takes it: what an earlier one still says is not heard.
+    number = BigIntegerField()
+    until = DoubleField()
+
+
+class Standing(Table):
+    """What people asked of a target, and what was found there. Moments are seconds since the epoch."""
+
+    target = TextField(primary_key=True)
+    #: Nothing is sent there until it is resumed.
+    paused = BooleanField(default=False)
+    #: A repair was asked for, or found to be needed, at this moment; null once it is done.
+    repair_at = DoubleField(null=True)
+    #: Whether that repair may remove more than the settings allow at once.
+    allow_removals = BooleanField(default=False)
+    #: When somebody last looked whether it still shows what it confirmed, and compared all of it.
+    proved_at = DoubleField(null=True)
+    verified_at = DoubleField(null=True)
+    #: What that comparison found: files that differ or are missing, and files that nobody published.
+    differing = IntegerField(null=True)
+    extra = IntegerField(null=True)
