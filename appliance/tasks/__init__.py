@@ -20,12 +20,13 @@ from appliance.tasks import (
     sources,
     terms,
     transfer,
+    why,
 )  # fmt: skip
 from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
 namespace = Collection(
-    publish.publish, publish.drain, publish.work, publish.status, periodic.periodic,
+    publish.publish, publish.drain, publish.work, publish.status, why.why, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench,
     Collection("site", site.init),

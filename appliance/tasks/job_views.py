@@ -97,7 +97,7 @@ def show_one(shown: Shown, now: float) -> None:
     for name, value in _facts(shown, now):
         out.print(Text.assemble((f"  {name:<10}", "dim"), value))
     for trigger in shown.chain:
-        out.print(Text.assemble(("  because   ", "dim"), _because(trigger, now)))
+        out.print(Text.assemble(("  because   ", "dim"), because(trigger, now)))
     if job.error_message:
         out.print(Text.assemble(("  error     ", "dim"), (f"{job.error_class}: ", "bold red"), job.error_message))
     if shown.trace and shown.trace.strip():
@@ -123,7 +123,8 @@ def _facts(shown: Shown, now: float) -> Iterator[tuple[str, str]]:
         yield "payload", shown.payload
 
 
-def _because(trigger: Trigger, now: float) -> str:
+def because(trigger: Trigger, now: float) -> str:
+    """What happened, who did it, how often and when: why a job exists."""
     who = f" by {trigger.actor}" if trigger.actor else ""
     change = f" (change {trigger.change_id})" if trigger.change_id is not None else ""
     often = f", {trigger.times:,} times" if trigger.times > 1 else ""
