@@ -90,7 +90,7 @@ def publish(config: Config, chosen: Sequence[str] = (), wish: Wish | None = None
         site = Site.get(Site.name == name)
         with suppress(_Undone), db.write():  # what is due, its jobs and the mail about it are there together or not
             schedule.turn(site)
-            plans.append(planning.publish(site, theme, wish, _terms(config, site, theme)))
+            plans.append(planning.publish(site, theme, wish, terms(config, site, theme)))
             notices.ask(config, site)
             if wish.explain:
                 raise _Undone
@@ -103,7 +103,8 @@ class _Undone(Exception):  # noqa: N818 - not an error
     """Ends the transaction of a plan that is only looked at."""
 
 
-def _terms(config: Config, site: Site, theme: Theme) -> Terms:
+def terms(config: Config, site: Site, theme: Theme) -> Terms:
+    """On what terms the settings have a site planned."""
     made: list[Answers] = []
 
     def evaluate(keys: Iterable[str]) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from appliance.editorial.done import Done
 from appliance.editorial.entries import add, delete, edit, list_, publish, schedule, show, unpublish
 from appliance.editorial.files import assets, move_asset, remove_asset, upload
 from appliance.editorial.finding import entry_named, own_entry, site_named
+from appliance.editorial.preview import preview
 from appliance.editorial.terms import delete_term, merge, rename, terms
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "moderate",
     "move_asset",
     "own_entry",
+    "preview",
     "publish",
     "remove_asset",
     "rename",

@@ -14,6 +14,7 @@ from appliance.tasks import (
     house,
     jobs,
     periodic,
+    preview,
     processes,
     publish,
     site,
@@ -26,7 +27,8 @@ from appliance.tasks.program import ApplianceProgram
 
 #: Every task, by the name it has on the command line.
 namespace = Collection(
-    publish.publish, publish.drain, publish.work, publish.status, why.why, periodic.periodic,
+    publish.publish, publish.drain, publish.work, publish.status, why.why,
+    preview.preview, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench,
     Collection("site", site.init),
