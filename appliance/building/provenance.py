@@ -22,7 +22,7 @@ from appliance.content.models import Site
 from appliance.errors import ContentError
 from appliance.planning.moves import MOVED
 from appliance.planning.pages import Asked, digest, entries_of
-from appliance.planning.paths import address_path
+from appliance.planning.paths import address_path, fault_of
 from appliance.planning.plan import PUBLISH
 from appliance.queue import selection
 from appliance.queue.selection import Selection, Shown, Text
@@ -121,9 +121,9 @@ _COLUMNS: Final = (
 
 
 def _row(named: str) -> dict[str, Any] | None:
-    paths = list(dict.fromkeys(_candidates(named)))
+    paths = [path for path in dict.fromkeys(_candidates(named)) if fault_of(path) is None]  # no other is published
     rows = db.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM artifact WHERE path IN ({db.marks(len(paths))})", paths
+        f"SELECT {', '.join(_COLUMNS)} FROM artifact WHERE path IN ({db.marks(len(paths)) or 'NULL'})", paths
     ).fetchall()
     found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     return min(found, key=lambda row: (not row["wanted"], paths.index(row["path"])), default=None)
@@ -147,7 +147,8 @@ def _candidates(named: str) -> Iterator[str]:
 
 def _unknown(named: str) -> str:
     """Why there is nothing to tell, with the paths that are most like the one named."""
-    wanted = next(path for path in _candidates(named))
+    wanted = next(_candidates(named))
+    wanted = "" if fault_of(wanted) else wanted
     last = next((part for part in reversed(wanted.split("/")) if part and part != "index.html"), wanted)
     rows = db.execute(
         "SELECT path FROM artifact WHERE wanted ORDER BY CASE WHEN replace(path, ?, '') <> path THEN 0 ELSE 1 END, id"

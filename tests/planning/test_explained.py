@@ -1,0 +1,86 @@
+"""A plan that is only looked at: what would be done, and why, with nothing done."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance import db
+from appliance.content import editing, entries
+from appliance.content.models import Entry
+from tests.planning.conftest import OpenWorkshop
+from tests.workshop import Workshop, archive, index, stamps
+
+MANIFEST = index("index.html") + index("about.html", "about.html") + archive("entry", "{slug}.html")
+FILES = {"about.html": "{{ site.title }}"}
+
+
+def everything(shop: Workshop) -> list[object]:
+    """All that is in the database, and every file of the docroot with what changes when it is written."""
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+    return [[name, db.execute(f"SELECT * FROM {name}").fetchall()] for name in sorted(tables)] + [stamps(shop.docroot)]
+
+
+@pytest.fixture
+def shop(open_workshop: OpenWorkshop) -> Workshop:
+    made = open_workshop(MANIFEST, FILES)
+    made.save("One", "2026-01-01")
+    made.save("Two", "2026-01-02")
+    return made
+
+
+def explained(shop: Workshop, **how: bool) -> dict[str, list[str]]:
+    before = everything(shop)
+    (plan,) = shop.publish(explain=True, **how)
+    assert everything(shop) == before
+    return plan.why
+
+
+def test_all_is_new_at_first(shop: Workshop) -> None:
+    paths = ("about.html", "index.html", "one.html", "two.html")
+    assert explained(shop) == {path: ["it is new here"] for path in paths}
+
+
+def test_nothing_changed_is_nothing_to_do(shop: Workshop) -> None:
+    shop.run()
+    assert explained(shop) == {}
+    assert explained(shop, everything=True) == {}
+
+
+def test_what_waits_already_is_told(shop: Workshop) -> None:
+    shop.publish()
+    assert set(explained(shop)) == {"about.html", "index.html", "one.html", "two.html"}
+
+
+def test_a_title_says_whose_page_it_is_and_who_shows_it(shop: Workshop) -> None:
+    shop.run()
+    editing.edit(Entry.get(Entry.title == "One"), title="First")
+    assert explained(shop) == {
+        "one.html": ["it is the page of what changed"],
+        "index.html": ["it shows the title or when it changed of an entry that changed"],
+    }
+
+
+def test_what_is_deleted_is_told_apart(shop: Workshop) -> None:
+    shop.run()
+    entries.delete(Entry.get(Entry.title == "One"))
+    before = everything(shop)
+    (plan,) = shop.publish(explain=True)
+    assert everything(shop) == before
+    assert plan.gone == ["one.html"]
+    assert plan.why["one.html"] == ["it is no longer wanted"]
+    assert plan.why["index.html"] != plan.why["one.html"]
+
+
+def test_a_template_names_itself(shop: Workshop) -> None:
+    shop.run()
+    (shop.folder / "theme" / "about.html").write_text("Other", "utf-8")
+    assert explained(shop) == {"about.html": ["the template about.html changed"]}
+
+
+def test_force_asks_for_all(shop: Workshop) -> None:
+    shop.run()
+    assert set(explained(shop, force=True)) == {"about.html", "index.html", "one.html", "two.html"}
+    before = len(shop.journal())
+    (plan,) = shop.publish(force=True)
+    shop.drain()
+    assert (plan.answers.total(), len(shop.journal())) == (4, before)
