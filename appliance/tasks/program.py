@@ -25,6 +25,9 @@ _WORDY = {
     "jobs.delete": _FILTERS,
     "jobs.retry": _FILTERS,
     "jobs.prioritise": {*_FILTERS, "--to"},
+    "targets.check": {
+        "--access", "--inside", "--inside-key", "--key", "--known-hosts", "--port", "--ssh-option", "--timeout",
+    },
 }
 
 

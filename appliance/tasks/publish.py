@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from invoke import Context, task
 from rich.progress import (
@@ -27,8 +27,9 @@ from appliance.delivery.targets import targets
 from appliance.planning.plan import Plan, Wish
 from appliance.queue import store
 from appliance.queue.kinds import registry
-from appliance.tasks.console import command, leave, opened, out, tell, tell_json, tell_table, warn
+from appliance.tasks.console import command, leave, opened, out, tell, tell_json, warn
 from appliance.tasks.plan_views import explained_json, plan_json, plan_line, show_explained
+from appliance.tasks.targets import target_json
 
 
 @task(
@@ -199,40 +200,11 @@ def status(_context: Context, json: bool = False, verbose: bool = False) -> None
         tell(f"{target.name}: {_standing(target)}")
 
 
-@task(
-    name="list",
-    help={"json": "One JSON document instead of a table.", "verbose": "Show the stack trace of an error."},
-)
-@command
-def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
-    """List the targets and how far each has confirmed the journal."""
-    with opened() as (config, _):
-        states = courier.status(targets(config))
-    if json:
-        tell_json([target_json(t) for t in states])
-        return
-    if not states:
-        tell(
-            "There are no targets: the docroot is served where it is. [[targets]] in appliance.toml send it elsewhere."
-        )
-        return
-    rows = [
-        [t.name, t.address, "level" if t.level else f"{t.waiting} waiting", f"{t.lag:.1f} s", t.error or ""]
-        for t in states
-    ]
-    tell_table(["target", "address", "state", "lag", "last error"], rows)
-
-
 def _standing(target: TargetState) -> str:
     if target.level:
         return "level"
     error = f"; {target.error}" if target.error else ""
     return f"behind by {target.waiting} files, for {target.lag:.0f} s{error}"
-
-
-def target_json(target: TargetState) -> dict[str, Any]:
-    """A target's state for programs."""
-    return {name: getattr(target, name) for name in TargetState.__slots__}
 
 
 class _Rate(ProgressColumn):

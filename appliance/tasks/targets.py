@@ -1,0 +1,211 @@
+"""The targets: see how far each is, and check that they are set up right."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from invoke import Context, task
+
+from appliance import config as settings
+from appliance import db
+from appliance.config import Config
+from appliance.delivery import checking, courier, looks
+from appliance.delivery.checking import Checked, Inside
+from appliance.delivery.cursors import TargetState
+from appliance.delivery.targets import Target, targets
+from appliance.errors import ConfigError
+from appliance.tasks.console import command, leave, opened, tell, tell_json, warn
+from appliance.tasks.listing import one_line, show_list
+
+_NONE = "There are no targets: the docroot is served where it is. [[targets]] in appliance.toml send it elsewhere."
+
+
+@task(
+    name="list",
+    help={"json": "One JSON document instead of a table.", "verbose": "Show the stack trace of an error."},
+)
+@command
+def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
+    """List the targets: how far each has confirmed the journal, its last push, and what went wrong last."""
+    with opened() as (config, _):
+        states, now = courier.status(targets(config)), db.now()
+    if json:
+        tell_json([target_json(state) for state in states])
+        return
+    if not states:
+        tell(_NONE)
+        return
+    columns = {
+        "target": [state.name for state in states],
+        "state": [word(state) for state in states],
+        "lag": ["" if state.level else _span(state.lag) for state in states],
+        "waiting": [f"{state.waiting:,}" if state.waiting else "" for state in states],
+        "last push": [_ago(state, now) for state in states],
+        "files": [f"{state.files:,}" for state in states],
+        "sent": [_amount(state.bytes) for state in states],
+        "rate": [f"{_amount(rate(state))}/s" if rate(state) else "" for state in states],
+    }
+    show_list(columns, {"target": 1})
+    for state in states:
+        if state.error:
+            tell(f"{state.name}: {one_line(state.error)}")
+
+
+def word(state: TargetState) -> str:
+    """How a target stands, in a word or two."""
+    if getattr(state, "paused", False):
+        return "paused"
+    if getattr(state, "broken", False):
+        return "broken off"
+    if state.level:
+        return "level"
+    return "failing" if state.error else "behind"
+
+
+def rate(state: TargetState) -> float:
+    """Bytes a second of the last push that sent anything; 0 when there was none."""
+    return state.bytes / state.seconds if state.seconds > 0 else 0.0
+
+
+def target_json(state: TargetState) -> dict[str, Any]:
+    """A target's state for programs."""
+    return {**asdict(state), "rate": round(rate(state), 1), "state": word(state)}
+
+
+def _ago(state: TargetState, now: float) -> str:
+    return "never" if state.pushed_at is None else f"{_span(max(0.0, now - state.pushed_at))} ago"
+
+
+def _span(seconds: float) -> str:
+    """A length of time in its largest unit that fits."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _amount(number: float) -> str:
+    """Bytes in their largest unit."""
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
+
+
+_CHECK = {
+    "access": "How the key of an address is confined: shell, rrsync or module.",
+    "inside": "An account with a shell on the front ends, to look at what a confined key may not see.",
+    "inside-key": "The private key of that account; ssh's own choice when not given.",
+    "json": "One JSON document instead of lines.",
+    "key": "The private key to try, instead of delivery.ssh_key.",
+    "known-hosts": "The file of pinned host keys to try, instead of delivery.known_hosts.",
+    "other-path": "Allow a path that differs from the docroot's.",
+    "port": "The ssh port of an address.",
+    "ssh-option": "A further ssh option for an address, such as ProxyJump=gate; may be repeated.",
+    "timeout": "Seconds for each target.",
+    "verbose": "Tell every command, its duration and exit status to standard error.",
+}
+
+
+@task(iterable=["ssh_option"], auto_shortflags=False, help=_CHECK)
+@command
+def check(
+    context: Context,
+    access: str = "",
+    inside: str = "",
+    inside_key: str = "",
+    json: bool = False,
+    key: str = "",
+    known_hosts: str = "",
+    other_path: bool = False,
+    port: int = 0,
+    ssh_option: Sequence[str] | None = None,
+    timeout: float = 30.0,
+    verbose: bool = False,
+) -> None:
+    """Send a probe to targets, look at it there and remove it; by name, or an ADDRESS that is not configured yet.
+
+    Without a word all targets are checked. Exit status 0 says that all passed.
+    """
+    config = settings.load()
+    chosen = _chosen(
+        config, _words(context),
+        access=access, port=port, ssh_options=list(ssh_option or ()), other_path=other_path,
+    )  # fmt: skip
+    if not chosen:
+        leave("There are no targets to check; name an address, such as publish@www1.example.org:/srv/www.", 3)
+    if not 0 < timeout < 3600:
+        leave(f"--timeout {timeout:g} makes no sense; give seconds, such as 30", 3)
+    keys = (_path(key, "key"), _path(known_hosts, "known-hosts"))
+    account = Inside(inside, _path(inside_key, "inside-key")) if inside else None
+    checked = checking.check(
+        [checking.with_keys(target, *keys) for target in chosen],
+        inside=account,
+        limit=timeout,
+        told=warn if verbose else courier.silence,
+        done=(lambda _checked: None) if json else (lambda one: tell(line(one))),
+    )
+    if json:
+        tell_json([_check_json(one) for one in checked])
+    for word in set(_words(context)) - {target.name for target in targets(config)}:
+        if not set("@:/") & set(word) and not all(one.passed for one in checked):
+            warn(f"“{word}” is no target of {config.path}; it was taken for an alias of ssh's settings.")
+    if failed := [one for one in checked if not one.passed]:
+        leave("" if json or len(checked) == 1 else f"{len(failed)} of {len(checked)} targets failed.", 2)
+
+
+def _words(context: Context) -> list[str]:
+    return shlex.split(context.remainder or "")
+
+
+def _chosen(
+    config: Config, words: Sequence[str], *, access: str, port: int, ssh_options: Sequence[str], other_path: bool
+) -> list[Target]:
+    known = {target.name: target for target in targets(config)}
+    if not words:
+        return list(known.values())
+    given = {"access": access, "port": port, "ssh-option": ssh_options, "other-path": other_path}
+    if wrong := [name for name, value in given.items() if value and all(word in known for word in words)]:
+        raise ConfigError(
+            [f"--{wrong[0]} is for an address that is not configured; change [[targets]] in {config.path} instead"]
+        )
+    return [
+        known[word]
+        if word in known
+        else looks.target(config, word, access or "shell", port or 22, ssh_options, other_path)
+        for word in words
+    ]
+
+
+def _path(text: str, option: str) -> Path | None:
+    path = Path(text).expanduser().absolute()
+    if text and not path.is_file():
+        raise ConfigError([f"--{option}: there is no file {path}; correct it"])
+    return path if text else None
+
+
+def line(checked: Checked) -> str:
+    """What became of one target, for people."""
+    target = checked.target
+    wrong = [check.said for check in checked.checks if check.passed is False]
+    if wrong:
+        return f"{target.name} ({target.address}): failed: {'; '.join(map(one_line, wrong))}"
+    unseen = [check.aspect for check in checked.checks if check.passed is None]
+    seen = sum(check.passed is True for check in checked.checks)
+    rest = f"; not seen through this key: {', '.join(unseen)}" if unseen else ""
+    return f"{target.name} ({target.address}): passed {seen} checks in {checked.seconds:.1f} s{rest}"
+
+
+def _check_json(checked: Checked) -> dict[str, Any]:
+    return {
+        "name": checked.target.name,
+        "address": checked.target.address,
+        "passed": checked.passed,
+        "seconds": round(checked.seconds, 3),
+        "checks": [asdict(check) for check in checked.checks],
+    }

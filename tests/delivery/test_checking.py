@@ -1,0 +1,231 @@
+"""The setup check: every way a target can be set up wrong has its sentence, and nothing of the probe stays."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance import clock
+from appliance.delivery import checking, looks
+from appliance.delivery.checking import Checked, Inside
+from appliance.delivery.probe import Probe, Runner
+from appliance.delivery.ssh import Channel, PrivateFolder
+from appliance.delivery.targets import Target
+from appliance.demo.frontend import FrontEnd, descendants, make_key
+
+from .conftest import Publisher
+
+FrontEnds = Callable[..., list[FrontEnd]]
+
+SHELL = 'sh -c "$SSH_ORIGINAL_COMMAND"'
+pytestmark = pytest.mark.conformance("A8")
+
+
+def rrsync(publisher: Publisher) -> str:
+    return f"rrsync -wo '{publisher.folder}/front 0/docroot'"
+
+
+def of(publisher: Publisher, front: FrontEnd, access: str = "module", **settings: object) -> Target:
+    return publisher.target(front.settings().model_copy(update={"access": access, **settings}))
+
+
+def check(target: Target, **how: object) -> Checked:
+    (checked,) = checking.check([target], **how)  # type: ignore[arg-type]
+    return checked
+
+
+def wrong(checked: Checked) -> dict[str, str]:
+    return {check.aspect: check.said for check in checked.checks if check.passed is False}
+
+
+def unseen(checked: Checked) -> list[str]:
+    return [check.aspect for check in checked.checks if check.passed is None]
+
+
+def let_in(front: FrontEnd, key: Path) -> None:
+    """Another key, with a shell, as an administrator has."""
+    make_key(key)
+    with (front.folder / "authorized_keys").open("a") as file:
+        file.write(key.with_name(key.name + ".pub").read_text())
+
+
+def test_a_confined_key_passes_and_what_it_hides_is_named(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    checked = check(of(publisher, front))
+    assert checked.passed, wrong(checked)
+    assert unseen(checked) == ["path", "rename", "space"]
+    assert list(front.docroot.iterdir()) == []
+
+
+def test_rrsync_is_seen_from_the_inside_by_another_account(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1, forced=rrsync(publisher))
+    admin = publisher.folder / "admin"
+    let_in(front, admin)
+    target = of(publisher, front, "rrsync")
+    user = (target.host or "").partition("@")[0]
+    checked = check(target, inside=Inside(user, admin))
+    assert checked.passed, wrong(checked)
+    assert unseen(checked) == []
+    said = {one.aspect: one.said for one in checked.checks}
+    assert said["path"] == str(front.docroot.resolve()) and said["mode"].endswith(" 644")
+    refused = check(target, inside=Inside(user, publisher.delivery.ssh_key))
+    assert "has no shell for this key" in wrong(refused)["access"]
+    assert list(front.docroot.iterdir()) == []
+
+
+def test_a_shell_sees_everything(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1, forced=SHELL)
+    told: list[str] = []
+    checked = check(of(publisher, front, "shell"), told=told.append)
+    assert checked.passed, wrong(checked)
+    assert unseen(checked) == []
+    assert any("--delay-updates" in line and "exit status 0" in line for line in told)
+
+
+def test_a_folder_on_this_host(publisher: Publisher) -> None:
+    target = publisher.local("copy")
+    assert "there is no folder" in wrong(check(target))["path"]
+    target.folder.mkdir()
+    assert check(target).passed
+    assert list(target.folder.iterdir()) == []
+
+
+def test_all_at_once_in_order_and_one_that_fails_keeps_nobody(publisher: Publisher, front_ends: FrontEnds) -> None:
+    fronts = front_ends(2)
+    fronts[0].stop()
+    done: list[str] = []
+    checked = checking.check(publisher.targets, done=lambda one: done.append(one.target.name))
+    assert [one.passed for one in checked] == [False, True]
+    assert done == ["front0", "front1"]
+    assert "start sshd" in wrong(checked[0])["reachable"]
+
+
+@pytest.mark.conformance("A7")
+def test_a_host_key_that_is_not_pinned_is_shown_and_not_learned(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    pinned = publisher.folder / "known hosts"
+    pinned.write_text("")
+    said = wrong(check(of(publisher, front)))["host key"]
+    print_of = subprocess.run(
+        ["ssh-keygen", "-lf", front.folder / "host_key.pub"], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    assert said.endswith(f"add this line to {pinned}: {front.known_host.strip()}")
+    assert print_of in said and "ssh_host_ed25519_key.pub" in said
+    assert pinned.read_text() == ""
+    pinned.write_text(said.rpartition(": ")[2] + "\n")  # as it tells people to
+    assert check(of(publisher, front)).passed
+
+
+def test_a_host_key_that_changed_is_another_matter(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    make_key(publisher.folder / "other")
+    kind, key = (publisher.folder / "other.pub").read_text().split()[:2]
+    (publisher.folder / "known hosts").write_text(f"[127.0.0.1]:{front.ssh_port} {kind} {key}\n")
+    said = wrong(check(of(publisher, front)))["host key"]
+    assert "somebody may stand in between" in said and said.endswith(front.known_host.strip())
+
+
+def test_a_key_that_is_refused(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    make_key(publisher.folder / "other")
+    checked = check(checking.with_keys(of(publisher, front), publisher.folder / "other", None))
+    assert list(wrong(checked)) == ["key"] and "authorized_keys" in wrong(checked)["key"]
+
+
+@pytest.mark.parametrize(
+    ("forced", "access", "sentence"),
+    [
+        (None, "shell", 'its access is "module" and not "shell"'),
+        (None, "rrsync", 'its access is "module" and not "rrsync"'),
+        (SHELL, "module", "the key may run any command there"),
+        ("echo away; exit 3", "module", r"no shell, rrsync or rsync daemon answers this key (away)"),
+    ],
+)
+def test_a_key_confined_otherwise_than_told(
+    publisher: Publisher, front_ends: FrontEnds, forced: str | None, access: str, sentence: str
+) -> None:
+    (front,) = front_ends(1, forced=forced)
+    assert sentence in wrong(check(of(publisher, front, access)))["access"]
+
+
+def test_a_front_end_that_hangs_is_given_up(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1, forced="sleep 60")
+    before = descendants(os.getpid())
+    checked = check(of(publisher, front), limit=1.0)
+    assert not checked.passed and checked.seconds < 8
+    assert "within the 1 s" in next(iter(wrong(checked).values()))
+    assert descendants(os.getpid()) == before
+
+
+def test_a_docroot_that_cannot_be_written(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    config = front.folder / "rsyncd.conf"
+    config.write_text(config.read_text().replace("read only = no", "read only = yes"))
+    assert list(wrong(check(of(publisher, front)))) == ["writable"]
+
+
+@pytest.fixture
+def small(publisher: Publisher) -> Iterator[Path]:
+    """A file system of a mebibyte, where this user may mount one."""
+    folder = publisher.folder / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a small file system takes root and a kernel that lets it")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_is_full_or_almost(publisher: Publisher, small: Path) -> None:
+    target = publisher.local("any")
+    target = replace(target, settings=target.settings.model_copy(update={"address": str(small)}))
+    assert "make room" in wrong(check(target))["space"]
+    (small / "fill").write_bytes(b"x" * ((1 << 20) - 8192))
+    assert next(iter(wrong(check(target)))) == "writable"
+    assert [path.name for path in small.iterdir()] == ["fill"]
+
+
+@pytest.mark.parametrize(
+    ("access", "option", "aspect"),
+    [
+        ("module", "--no-times", "arrived"),
+        ("module", "--chmod=F600", "mode"),
+        ("shell", "--temp-dir=/tmp", "rename"),
+        ("shell", "--no-times", "arrived"),
+    ],
+)
+def test_options_that_break_a_promise(
+    publisher: Publisher, front_ends: FrontEnds, option: str, aspect: str, access: str
+) -> None:
+    (front,) = front_ends(1, forced=SHELL if access == "shell" else None)
+    checked = check(of(publisher, front, access, rsync_options=[option]))
+    assert aspect in wrong(checked)
+    assert list(front.docroot.iterdir()) == []
+
+
+def test_clocks_that_differ_are_told_by_a_key_that_may_only_write(
+    publisher: Publisher, front_ends: FrontEnds, tmp_path: Path
+) -> None:
+    (front,) = front_ends(1)
+    target = of(publisher, front)
+    private = PrivateFolder(publisher.delivery)
+    channel = Channel(target, private.path, 0)
+    folder = tmp_path / "probe"
+    folder.mkdir()
+    probe = Probe(target, channel, Runner(target, 20, lambda _: None), folder)
+    probe.write(probe.clock, b"x", 0)
+    channel.warm()
+    probe.push(probe.clock, "--no-times")
+    now = clock.now()
+    # As if this host's clock were so far ahead, or behind.
+    told = {off: looks.clocks(probe, None, (now + off, now + off)) for off in (1, 30, -1800, 200_000)}
+    probe.remove()
+    channel.close()
+    private.remove()
+    assert [passed for passed, _ in told.values()] == [True, False, False, False]
+    for off, words in {30: "less than a minute", -1800: "less than an hour", 200_000: "more than a day"}.items():
+        assert words in told[off][1] and "NTP" in told[off][1]

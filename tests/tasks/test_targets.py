@@ -1,0 +1,130 @@
+"""The tasks about targets, typed as people type them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance import config as settings
+from appliance import db, publishing
+from appliance.delivery import cursors, journal
+from appliance.delivery.targets import targets
+from appliance.tasks import namespace, reference
+from appliance.tasks.program import ApplianceProgram
+
+Typed = Callable[..., str]
+
+SETTINGS = """\
+docroot = "{folder}/www"
+[delivery]
+temp_path = "/tmp"
+[[sites]]
+name = "blog"
+title = "A Blog"
+url = "https://blog.example/"
+"""
+TARGET = """\
+[[targets]]
+name = "{name}"
+address = "{folder}/{name}"
+other_path = true
+"""
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+    """Runs a command line; returns what it printed; its exit status must be that expected."""
+    file = tmp_path / "appliance.toml"
+    tables = "".join(TARGET.format(name=name, folder=tmp_path) for name in ("front1", "front2"))
+    file.write_text(SETTINGS.format(folder=tmp_path) + tables)
+    monkeypatch.setenv("APPLIANCE_CONFIG", str(file))
+    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
+
+    def run(line: str, *, status: int = 0) -> str:
+        code = 0
+        try:
+            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split()])
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 1
+        told, error = capsys.readouterr()
+        assert code == status, told + error
+        return told + error
+
+    yield run
+    for task, texts in help_of.items():  # which a parser uses up
+        task.help = texts
+
+
+@pytest.fixture
+def lagging(typed: Typed) -> None:
+    """front1 has confirmed one file of two, in 2,048 bytes and half a second; front2 has failed."""
+    config = settings.load()
+    with publishing.installation(config):
+        with db.write():
+            journal.append([journal.Put(f"{n}.html", 1_700_000_000, "00", 5) for n in (1, 2)], config.host_name)
+        front1, front2 = targets(config)
+        cursors.confirm(front1, config.host_name, 1, files=1, bytes=2048, seconds=0.5)
+        cursors.failed(front2, config.host_name, "target front2: no way there;\nsee to the network")
+
+
+def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed, lagging: None) -> None:
+    lines = typed("targets.list").splitlines()
+    assert lines[0].split() == ["target", "state", "lag", "waiting", "last", "push", "files", "sent", "rate"]
+    one, two = (line.split() for line in lines[1:3])
+    assert one[:2] == ["front1", "behind"] and one[-5:] == ["1", "2.0", "KiB", "4.0", "KiB/s"]
+    assert two[:2] == ["front2", "failing"]
+    assert lines[3] == "front2: target front2: no way there; see to the network"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_list_and_the_status_for_programs(typed: Typed, lagging: None) -> None:
+    listed = json.loads(typed("targets.list --json"))
+    assert [target["name"] for target in json.loads(typed("status --json"))["targets"]] == ["front1", "front2"]
+    one, two = listed
+    assert (one["confirmed"], one["waiting"], one["bytes"], one["rate"], one["state"]) == (1, 1, 2048, 4096, "behind")
+    assert one["lag"] >= 0 and one["pushed_at"] > 0 and one["error"] is None
+    assert (two["confirmed"], two["waiting"], two["state"]) == (0, 2, "failing")
+
+
+def test_a_check_of_all_and_of_one(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "front1").mkdir()
+    told = typed("targets.check", status=2).splitlines()
+    assert told[0].startswith(f"front1 ({tmp_path}/front1): passed ")
+    assert told[1].startswith(f"front2 ({tmp_path}/front2): failed: there is no folder {tmp_path}/front2")
+    assert told[2] == "1 of 2 targets failed."
+    assert "passed" in typed("targets.check front1")
+    assert "exit status 0" in typed("targets.check front1 --verbose")
+
+
+def test_a_check_for_programs(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "front1").mkdir()
+    one, two = json.loads(typed("targets.check --json", status=2))
+    assert (one["passed"], two["passed"]) == (True, False)
+    assert [check["aspect"] for check in two["checks"] if not check["passed"]] == ["path"]
+
+
+def test_an_address_that_is_not_configured(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    assert "passed" in typed(f"targets.check {tmp_path}/new --other-path")
+    assert "no target of" in typed("targets.check frint1.invalid --timeout 5", status=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param("{}/new", "use the same path on every host", marks=pytest.mark.conformance("A9")),
+        pytest.param("a@b:srv/www", "has a relative path", marks=pytest.mark.conformance("A3")),
+        ("a@b:/srv/www --access modul --other-path", 'must be shell, rrsync or module, not "modul"'),
+        ("a@b:/srv/www --port 70000", "must be 65535 or less"),
+        ("front1 --port 2222", "--port is for an address that is not configured"),
+        ("front1 --key /no/such/key", "--key: there is no file /no/such/key"),
+        ("front1 --timeout 0", "--timeout 0 makes no sense"),
+        ("-oProxyCommand=x:/srv/www", "No idea what"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(typed: Typed, tmp_path: Path, words: str, sentence: str) -> None:
+    told = typed(f"targets.check {words.format(tmp_path)}", status=1 if words.startswith("-o") else 3)
+    assert sentence in told
