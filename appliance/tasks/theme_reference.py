@@ -4,6 +4,7 @@ path fields and specifiers from what paths are made of."""
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Iterator
@@ -130,12 +131,13 @@ def _table_of_fields(source: str) -> str:
 
 def _site() -> Iterator[str]:
     yield "### site"
-    yield _table_of_fields(textwrap.dedent(inspect.getsource(Facts.__init__)))
+    lines = textwrap.dedent(inspect.getsource(Facts.__init__)).splitlines()
+    yield _table_of_fields("\n".join(line for line in lines if line.lstrip().startswith(("self.", "#:"))))
     rows = []
     for name, method in inspect.getmembers(Facts, inspect.isfunction):
         if not name.startswith("_"):
             arguments = ", ".join(
-                p.name + ("" if p.default is p.empty else "=none")
+                p.name + ("" if p.default is p.empty else f"={json.dumps(p.default)}".replace("null", "none"))
                 for p in list(inspect.signature(method).parameters.values())[1:]
             )
             answer = type_in_words(inspect.signature(method).return_annotation)
