@@ -34,6 +34,8 @@ def environment(place: Place) -> Environment:
         auto_reload=False,
     )
     made.filters |= {"date": _date, "iso": _iso, "absolute": _absolute(place), "xml_text": _xml_text}
+    # The same content must give the same bytes, whenever and by whomever it is built.
+    del made.filters["random"], made.globals["lipsum"]
     made.globals |= {
         "static": _static(place),
         "theme": Noted({"name": place.theme.manifest.name, "version": place.theme.manifest.version}, "theme"),

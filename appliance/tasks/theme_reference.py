@@ -47,7 +47,7 @@ What a template is given depends on what it makes:
 | an entry or a page | `entry`, a [Post](#post) |
 | an archive or an index | `listing`, a [Listing](#listing) |
 | a sitemap (`sitemap = true`) | `urls` and `sitemaps`: pairs of an absolute address and a moment or none; with more \
-than 5,000 entries and pages the first file has only `sitemaps`, which name the others |
+than 1,000 entries and pages the first file has only `sitemaps`, which name the others |
 | a redirect | `target_url` and `target_absolute_url` |
 | any of these | `site`, `page_url` and `page_absolute_url` (its own address), `theme.name`, `theme.version`, \
 `static(…)` and the filters below |
@@ -157,7 +157,7 @@ def _functions() -> Iterator[str]:
             called = f"{name}({arguments})" if arguments else name
             rows.append(f"| `… \\| {called}` | {_one_line(function)} |")
     yield "### Functions and filters"
-    yield "Besides [Jinja's own](https://jinja.palletsprojects.com/en/stable/templates/#builtin-filters):"
+    yield "Besides [Jinja's own](https://jinja.palletsprojects.com/en/stable/templates/#builtin-filters), without `random`:"
     yield "\n".join(["| name | meaning |", "|---|---|", *rows])
 
 

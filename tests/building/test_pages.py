@@ -315,6 +315,7 @@ def test_xml_is_escaped(open_workshop: OpenWorkshop) -> None:
         ("\n\n{{ 1 / 0 }}", 3, "division by zero"),
         ("{% if %}", 1, "Expected an expression"),
         ("a\n{{ entry.title | nofilter }}", 2, "nofilter"),
+        ("{{ entry.tags | random }}", 1, "random"),
         ("a\n\n{{ static('gone.css') }}", 3, "no static file “gone.css”"),
         ("{% include 'missing.html' %}", 1, "missing.html"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", 1, "recursion"),
