@@ -39,6 +39,7 @@ PUBLISH = "publish"
 #: Seconds that comments gather in which arrive while their page is built: at most eight builds a second of any page.
 _PAUSE: Final = 0.12
 _NEW: Final = "it is new here"
+_UNBUILT: Final = "it was asked for and never came to be built"
 #: Follows the digest of the theme that a site was planned with when there were conflicts.
 _WITH_FAULTS: Final = " with faults"
 
@@ -233,6 +234,8 @@ class _Planning:
             marks.mark(
                 "the theme changed", "a.type IN ('static', 'thumbnail') OR a.reads IS NULL AND a.type <> 'asset'"
             )
+        if self.other_theme or self.other_site:  # what failed read something that was never noted, and may be mended
+            marks.mark(_UNBUILT, "a.marked > a.built")
         marks.entries(touched)
         if touched.moved:
             marks.all_listings() if self.scope is None else marks.listings(self.scope)
@@ -322,7 +325,7 @@ class _Planning:
         select = f"{_JOBS} {stale}"
         if self.wish.explain:
             rows = db.execute(f"SELECT a.path, a.wanted {_FROM} {stale}", [self.site.id]).fetchall()
-            self.plan.why = {path: ["it was asked for and never came to be built"] for path, _ in rows}
+            self.plan.why = {path: [_UNBUILT] for path, _ in rows}
             self.plan.gone = sorted(path for path, wanted in rows if not wanted)
         self.plan.answers = store.enqueue_selected(
             PUBLISH, select, [self.site.id], ageing=self.terms.ageing, reason="not yet published"

@@ -174,3 +174,14 @@ def test_a_file_somebody_removed_is_put_back(shop: Workshop) -> None:
     Path(shop.docroot / "about.html").unlink()
     shop.run(everything=True)
     assert "Hello" in shop.text("about.html")
+
+
+def test_a_template_that_was_missed_and_is_there_now_mends_what_failed(shop: Workshop) -> None:
+    edit_theme(shop, "about.html", "{% include 'late.html' %}")
+    shop.publish()
+    shop.drain()
+    assert "late.html" in shop.failed()["about.html"]
+    edit_theme(shop, "late.html", "Here")
+    shop.publish()
+    shop.drain()
+    assert shop.text("about.html") == "Here"
