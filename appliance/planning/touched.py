@@ -15,7 +15,7 @@ from appliance.planning.archives import Scope
 from appliance.queue.requests import Cause
 
 #: Entries that moved at once beyond which all of the site is looked at: it is cheaper then.
-_MANY: Final = 200
+MANY: Final = 200
 #: Causes that a job remembers of one planning; what else happened before them is counted as one more.
 _CAUSES: Final = 4
 
@@ -81,7 +81,7 @@ class Touched:
         found = cls()
         for change in changes:
             found._add(change)
-        found.whole = found.whole or len(found.moved) > _MANY
+        found.whole = found.whole or len(found.moved) > MANY
         return found
 
     def _add(self, change: Change) -> None:

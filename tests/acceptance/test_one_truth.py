@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from appliance.building import sitemaps as building_sitemaps
+from appliance.planning import sitemaps, touched
 from tests.acceptance.truth import World, world
 from tests.conftest import EMPTY
 
@@ -135,3 +137,11 @@ def test_incremental_publishing_equals_a_rebuild_on_sqlite() -> None:
 
 def test_incremental_publishing_equals_a_rebuild_on_postgresql(request: pytest.FixtureRequest) -> None:
     run(request.getfixturevalue("_postgres_url"), 10)
+
+
+def test_a_large_site_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done otherwise on large sites: sitemaps in parts, and all looked at when much moved at once."""
+    for module in (sitemaps, building_sitemaps):
+        monkeypatch.setattr(module, "BLOCK", 3)
+    monkeypatch.setattr(touched, "MANY", 1)
+    run(None, 10)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance import db
-from appliance.content import comments, entries
+from appliance.content import comments, entries, sites
 from tests.planning.conftest import OpenWorkshop
 from tests.workshop import ENTRY, Workshop, archive, index
 
@@ -185,3 +185,10 @@ def test_a_template_that_was_missed_and_is_there_now_mends_what_failed(shop: Wor
     shop.publish()
     shop.drain()
     assert shop.text("about.html") == "Here"
+
+
+def test_another_time_zone_asks_for_every_page(shop: Workshop) -> None:
+    moved = shop.config.sites[0].model_copy(update={"timezone": "Asia/Tokyo"})
+    shop.config = shop.config.model_copy(update={"sites": [moved]})
+    sites.sync(shop.config)
+    assert {path for path in shop.paths() if path.endswith(".html")} <= asked(shop)
