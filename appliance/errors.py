@@ -17,6 +17,7 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     ├── PurgeError                1   a cache did not drop what it was told to, perhaps it will later
     │   └── PurgeRefused          1   it will not, as it is set up
     ├── DocrootError              3   the docroot or its staging folder cannot be used
+    │   └── DocrootAway           3   a shared docroot is not there now, or not ours: tried again until it is
     ├── DeliveryError             2   a target could not be brought up to the journal
     │   └── TargetBusy            2   somebody else is writing to it: not a failure, try again
     └── DemoError                 1   the demonstration cannot go on, or did not show what it should
@@ -110,6 +111,10 @@ class DocrootError(ApplianceError):
     exit_code = 3
 
 
+class DocrootAway(DocrootError):  # noqa: N818 - the state it is in
+    """A shared docroot is not mounted, is stale, read-only or somebody else's. Work waits until that is mended."""
+
+
 class DeliveryError(ApplianceError):
     """A target could not be brought up to the journal."""
 
@@ -118,6 +123,18 @@ class DeliveryError(ApplianceError):
 
 class TargetBusy(DeliveryError):  # noqa: N818 - a state of the target, not a failure
     """The front end lets in one writer at a time, and another one is at work."""
+
+
+class SomeFailed(DeliveryError):  # noqa: N818 - what happened
+    """Some files did not arrive; all others did."""
+
+
+class TargetPaused(DeliveryError):  # noqa: N818 - a state of the target, not a failure
+    """Nothing is sent to the target until it is resumed."""
+
+
+class RemovalRefused(DeliveryError):  # noqa: N818 - what happened
+    """More would be removed from a target at once than the settings allow."""
 
 
 class LeaseLost(DeliveryError):  # noqa: N818 - the event, as the design names it

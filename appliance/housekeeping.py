@@ -2,7 +2,7 @@
 
 `scheduled` publishes and withdraws entries at their second; `rescue` frees the jobs of workers that vanished and
 catches up on purges; `prune` removes rows nobody needs any more; `pull` asks for a source of a site; `verify` and
-`verify-bytes` compare the docroot of each host with what was published.
+`verify-bytes` compare the docroot of each host with what was published, `verify-targets` every target.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from appliance.config import Config
 from appliance.config.services import Interval
 from appliance.content import changes
 from appliance.delivery import pruning as journal_pruning
-from appliance.delivery import purge
+from appliance.delivery import purge, repairing
+from appliance.delivery.targets import everywhere
 from appliance.importing import sources
 from appliance.queue import pruning, store
 from appliance.queue.schedule import Schedule, Task
@@ -35,6 +36,7 @@ def tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[
     """The periodic tasks in the order in which they are served when several are due."""
     names, host, times = [site.name for site in config.sites], config.host_name, config.schedule
     checks = partial(_verify, config, False, stopping), partial(_verify, config, True, stopping)
+    targets = partial(repairing.verify_all, config, stopping)
     return [
         Task("scheduled", partial(_scheduled, config), moment=partial(publishing.next_due, names)),
         Task("rescue", partial(_rescue, config), Every(60)),
@@ -47,6 +49,7 @@ def tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[
         # Each host has a docroot of its own to look after.
         *_at(config, times.verify, f"verify {host}", checks[0]),
         *_at(config, times.verify_bytes, f"verify-bytes {host}", checks[1]),
+        *(_at(config, times.verify_targets, "verify-targets", targets) if everywhere(config) else []),
     ]
 
 

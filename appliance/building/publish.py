@@ -22,8 +22,8 @@ from appliance.building.artifacts import Made, find
 from appliance.building.builder import Builder, Make, Product
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
-from appliance.delivery import journal, purge
-from appliance.errors import PictureFailure, TemplateFailure, ThemeError
+from appliance.delivery import deletions, journal, purge
+from appliance.errors import DocrootAway, PictureFailure, TemplateFailure, ThemeError
 from appliance.planning.plan import PUBLISH
 from appliance.queue.kinds import registry
 from appliance.queue.retry import RetryPolicy
@@ -34,14 +34,18 @@ from appliance.queue.worker import Desk, Kind
 #: for its last.
 _FLUSH = 0.025
 
+#: Seconds a worker rests when the docroot is away.
+_AWAY = 0.2
+
 
 def kind(config: Config, docroot: Docroot) -> Kind:
     """The publishing kind for this host."""
-    retry = RetryPolicy(retries=config.queue.retries, hopeless=(TemplateFailure, PictureFailure, ThemeError))
+    hopeless = (TemplateFailure, PictureFailure, ThemeError)
+    retry = RetryPolicy(retries=config.queue.retries, hopeless=hopeless, patient=(DocrootAway,))
     return Kind(PUBLISH, Publisher(config, docroot).perform, retry)
 
 
-registry.add(PUBLISH, lambda config: kind(config, Docroot(config.docroot, config.staging_folder)))
+registry.add(PUBLISH, lambda config: kind(config, Docroot.of(config)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +72,12 @@ class Publisher:
         self._builder = Builder(config)
 
     def perform(self, claims: Sequence[Claim], desk: Desk) -> None:
-        """Publish the artifact of each claim; the key is its path."""
+        """Publish the artifact of each claim; the key is its path.
+
+        Raises:
+            DocrootAway: a shared docroot is not there; the claims that are still open are tried again later.
+        """
+        self._check()
         now = int(db.now())
         artifacts, makes = self._read([claim.key for claim in claims])
         ready: dict[Claim, _Built | None] = {}
@@ -80,12 +89,20 @@ class Publisher:
             try:
                 ready[claim] = self._build(artifact, makes.get(artifact.path), now) if artifact else None
             except Exception as error:  # one artifact's failure is its own
-                desk.fail(claim, error)
+                self._record_unfinished(artifact)
+                desk.fail(claim, self._docroot.reason(error))
             if clock.monotonic() - started > _FLUSH:
                 self._publish(ready, desk)
                 ready, started = {}, clock.monotonic()
             desk.beat()
         self._publish(ready, desk)
+
+    def _check(self) -> None:
+        try:
+            self._docroot.check()
+        except DocrootAway:
+            clock.sleep(_AWAY)  # however much waits, it is not all claimed and put back again without a pause
+            raise
 
     def _read(self, paths: Sequence[str]) -> tuple[dict[str, Made], dict[str, Make]]:
         """The artifacts at `paths` and what makes each that is to be made, all of one moment.
@@ -133,6 +150,14 @@ class Publisher:
         version = self._docroot.above(artifact.path, version)
         return _Built(artifact, "changed", product, self._docroot.stage(content, version), digest, size, version)
 
+    def _record_unfinished(self, artifact: Made | None) -> None:
+        """Write down what a template that failed had read, so that a change of it has the artifact built again."""
+        product = self._builder.unfinished.pop(artifact.path, None) if artifact else None
+        if artifact and product:
+            with db.write():
+                recording.in_turn([artifact.site])
+                recording.record_unfinished(artifact, product, self._config.queue.ageing)
+
     def _publish(self, ready: Mapping[Claim, _Built | None], desk: Desk) -> None:
         if not ready:
             return
@@ -141,8 +166,11 @@ class Publisher:
             all_built = [built for claim in held if (built := ready[claim])]
             recording.in_turn(b.artifact.site for b in all_built if b.outcome == "changed" or b.product)
             changed = [built for built in all_built if built.outcome == "changed"]
+            if changed and self._config.publishing_hosts:
+                deletions.in_turn(self._origin)
             done = {claim: built.outcome if (built := ready[claim]) else "unchanged" for claim in held}
             failed = self._put_in_place(changed)
+            self._docroot.still()
             rows = [built for built in changed if built not in failed]
             if rows:
                 self._record(rows)
@@ -163,7 +191,7 @@ class Publisher:
                 if built and built.staged:
                     built.staged.unlink(missing_ok=True)
         for claim, error in failures.items():
-            desk.fail(claim, error)
+            desk.fail(claim, self._docroot.reason(error))
 
     def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, OSError]:
         failed: dict[_Built | None, OSError] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from appliance.config.sections import SiteSettings, TargetSettings
+    from appliance.config.sections import PublishingHost, SiteSettings, TargetSettings
     from appliance.config.services import CacheSettings
     from appliance.config.sources import SourceSettings
 
@@ -40,6 +40,14 @@ def contradictions(
     for key, place in kept.items():
         if place.is_relative_to(docroot):
             yield f"{key}: “{place}” lies in the docroot and would be served; choose another"
+
+
+def contradictions_of_hosts(docroot: Path, hosts: Sequence[PublishingHost], own: str) -> Iterator[str]:
+    """One sentence for each contradiction between publishing hosts, of which one is called `own`."""
+    yield from _twice("publishing_hosts", "name", [host.name for host in hosts])
+    for host in hosts:
+        if host.address and host.name != own and (fault := _target_fault(host, docroot)):
+            yield f"publishing_hosts.{host.name}.address: {fault}"
 
 
 def _sources(site: SiteSettings) -> Sequence[SourceSettings]:

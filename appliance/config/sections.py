@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from appliance.config.contradictions import contradictions
+from appliance.config.contradictions import contradictions, contradictions_of_hosts
 from appliance.config.section import Section as _Section
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
 from appliance.config.sources import SourceSettings
@@ -20,6 +20,7 @@ from appliance.config.values import (
     Database,
     Docroot,
     Folder,
+    Listener,
     Name,
     SiteUrl,
     Zone,
@@ -95,6 +96,24 @@ class TargetSettings(_Section):
         return absolute(Path(match["path"])) if match and match["path"] else docroot
 
 
+class PublishingHost(TargetSettings):
+    """One of several publishing hosts. All of them hold the whole docroot, so each is a target of the others.
+
+    A list of names alone is taken as well, such as `publishing_hosts = ["pub1", "pub2"]`: then none is sent what the
+    others made.
+    """
+
+    name: str = Field(min_length=1, pattern=r"^[^:\s]+$", description="What the host calls itself, see `host`.")
+    address: Address = Field(
+        "", description="Where the others reach its docroot, as for a target. Empty: it is sent nothing."
+    )
+
+
+def _named(value: object) -> object:
+    """Publishing hosts of which some may be given by name alone."""
+    return [{"name": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+
+
 class QueueSettings(_Section):
     """How jobs are claimed, retried and limited."""
 
@@ -144,6 +163,13 @@ class DeliverySettings(_Section):
     connect_timeout: int = Field(10, ge=1, description="Seconds to wait for a front end to answer.")
     timeout: int = Field(60, ge=1, description="Seconds without any data after which a transfer is given up.")
     gather: float = Field(0.005, ge=0, le=1, description="Seconds to gather further changes before a push.")
+    keep: list[str] = Field(
+        default_factory=list,
+        description="rsync patterns of files on targets that are not ours and stay, such as `/stats/` or `*.htpasswd`.",
+    )
+    metrics: Listener = Field(
+        "", description="Where Prometheus is answered at `/metrics`, such as `127.0.0.1:9187`. Empty: nowhere."
+    )
     tries: int = Field(
         4, ge=1, description="Pushes a drain attempts to a target that fails before it counts as lagging."
     )
@@ -157,6 +183,10 @@ class DeletionSettings(_Section):
     )
     least: int = Field(50, ge=1, description="Fewer than this are never refused.")
 
+    def are_exceeded(self, gone: int, total: int) -> bool:
+        """Whether to remove `gone` of `total` at once needs leave."""
+        return gone >= self.least and gone > self.share * total
+
 
 class Config(_Section):
     """All settings of one installation on one host."""
@@ -167,8 +197,8 @@ class Config(_Section):
         description="The SQLite file, relative to the settings file; or `postgresql://user@host/name`, as several"
         " publishing hosts need it.",
     )
-    publishing_hosts: list[str] = Field(
-        default_factory=list, description="The names of all publishing hosts, when there are several."
+    publishing_hosts: Annotated[list[PublishingHost], BeforeValidator(_named)] = Field(
+        default_factory=list, description="All publishing hosts, when there are several."
     )
     staging: AbsolutePath | None = Field(
         None,
@@ -181,6 +211,11 @@ class Config(_Section):
     checkouts: AnyPath = Field(
         Path("checkouts"),
         description="Where copies of the git repositories that feed sites are kept, relative to the settings file.",
+    )
+    shared: Name | None = Field(
+        None,
+        description="The name in the marker file of a docroot on a shared file system, which front ends mount. Nothing"
+        " is sent then, and nothing published while the marker is not there.",
     )
     host: str = Field("", description="This publishing host's name in the journal; the system's host name when empty.")
     sites: list[SiteSettings] = Field(min_length=1, description="The sites of the installation.")
@@ -204,11 +239,14 @@ class Config(_Section):
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         found = list(contradictions(self.docroot, self.sites, self.targets, self._kept(), self.caches))
-        if len(set(self.publishing_hosts)) > 1 and not self.database_url:
+        found += contradictions_of_hosts(self.docroot, self.publishing_hosts, self.host_name)
+        if len({host.name for host in self.publishing_hosts}) > 1 and not self.database_url:
             found.append(
                 "database: several publishing hosts cannot share an SQLite file; write postgresql://user@host/name,"
                 " or name one publishing host"
             )
+        if self.shared and (self.targets or any(host.address for host in self.publishing_hosts)):
+            found.append("shared: what front ends mount is sent nowhere; remove the targets and addresses, or `shared`")
         if found:
             raise ValueError("\n".join(found))
         return self

@@ -104,6 +104,9 @@ class ScheduleSettings(Section):
         "hourly", description="How often the docroot's files are compared with what was published, by size and time."
     )
     verify_bytes: Interval = Field("weekly", description="How often the bytes of every file are compared as well.")
+    verify_targets: Interval = Field(
+        "daily", description="How often every file of every target is compared with what was published, and repaired."
+    )
     keep_jobs: float = Field(
         7.0, ge=0, description="Days that jobs stay visible after they ended well or were superseded or cancelled."
     )

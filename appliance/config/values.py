@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 _DATABASE_URL = re.compile(r"postgres(?:ql)?://")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _URL = re.compile(r"https?://[^/\s?#]+(/[^\s?#]*)?")
+_LISTENER = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]|localhost")
 #: Neither user nor host may begin with -, or ssh would take the address for an option.
 ADDRESS = re.compile(r"(?P<host>(?:\w[\w.+-]*@)?(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|\w[\w.-]*))(?::(?P<path>.*))?")
 
@@ -87,6 +88,14 @@ def _folder(value: str) -> str:
     return trimmed
 
 
+def _listener(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    whole = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if value and not (_LISTENER.fullmatch(host) and whole):
+        raise ValueError(f"“{value}” is nowhere to listen; write an address of this host and a port: 127.0.0.1:9187")
+    return value
+
+
 def _address(value: str) -> str:
     local = value.startswith("/")
     match = ADDRESS.fullmatch(value)
@@ -111,3 +120,5 @@ SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Database = Annotated[str, AfterValidator(_database)]
 Address = Annotated[str, AfterValidator(_address)]
+#: An address of this host and a port; empty for nowhere.
+Listener = Annotated[str, AfterValidator(_listener)]

@@ -11,7 +11,7 @@ from appliance.errors import ContentError
 
 def is_too_much(gone: int, total: int, limits: DeletionSettings) -> bool:
     """Whether to remove `gone` of `total` at once needs leave."""
-    return gone >= limits.least and gone > limits.share * total
+    return limits.are_exceeded(gone, total)
 
 
 def refuse(what: str, gone: int, total: int, limits: DeletionSettings, leave: str = "--allow-removals") -> None:

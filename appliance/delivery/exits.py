@@ -6,7 +6,7 @@ import re
 
 from appliance.delivery import ssh
 from appliance.delivery.targets import Target
-from appliance.errors import DeliveryError, TargetBusy
+from appliance.errors import DeliveryError, SomeFailed, TargetBusy
 
 #: Some files were not transferred; the others were.
 FAILED_SOME = 23
@@ -43,7 +43,7 @@ def error(code: int, stderr: str, target: Target) -> DeliveryError:
     if code == 255:
         return DeliveryError(ssh.sentence(stderr, target))
     if code == FAILED_SOME:
-        return DeliveryError(f"{target}: some files were not transferred: {_told(stderr)}; mend that there")
+        return SomeFailed(f"{target}: some files were not transferred: {_told(stderr)}; mend that there")
     if code < 0:
         return DeliveryError(f"{target}: rsync was ended by signal {-code}")
     sentence = _SENTENCES.get(code, f"rsync failed with exit code {code}")

@@ -8,13 +8,16 @@ are read in stretches, so that memory does not grow with the journal.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from appliance import db
 
 #: Rows of one INSERT; seven values each, below every database's limit of bound values.
 _ROWS = 500
+
+#: A number no publication reaches.
+_NEVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Stretch:
 
     changes: list[Change]
     through: int
+    #: The number of the publication of each change.
+    numbers: list[int] = field(default_factory=list, compare=False)
 
 
 def append(rows: Iterable[Change], origin: str) -> None:
@@ -61,27 +66,88 @@ def append(rows: Iterable[Change], origin: str) -> None:
     db.notify()
 
 
-def latest_after(origin: str, cursor: int, limit: int) -> Stretch:
+def latest_after(origin: str, cursor: int, limit: int, below: int | None = None) -> Stretch:
     """The next `limit` publications of `origin` after `cursor` that are the latest of their paths, in order.
 
-    When fewer are left, the stretch reaches to the newest publication of that origin, superseded ones
-    included.
+    When fewer are left, the stretch reaches to the newest publication of that origin, superseded ones included. With
+    `below` it ends before the publication of that number.
     """
+    end = _NEVER if below is None else below
     with db.snapshot():
         found = db.execute(
             "SELECT id, path, op, version, digest, size FROM publication p "
-            "WHERE origin = ? AND id > ? AND NOT EXISTS "
+            "WHERE origin = ? AND id > ? AND id < ? AND NOT EXISTS "
             "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) "
             "ORDER BY id LIMIT ?",
-            (origin, cursor, limit),
+            (origin, cursor, end, limit),
         ).fetchall()
-        through = found[-1][0] if len(found) == limit else max(newest(origin), cursor)
-    return Stretch([_change(row[1:]) for row in found], through)
+        through = found[-1][0] if len(found) == limit else max(_newest_below(origin, end), cursor)
+    return Stretch([change(row[1:]) for row in found], through, [int(row[0]) for row in found])
+
+
+def latest_through(origin: str, cursor: int, limit: int) -> list[Change]:
+    """The last `limit` publications of `origin` up to `cursor` that are the latest of their paths, newest first."""
+    found = db.execute(
+        "SELECT path, op, version, digest, size FROM publication p WHERE origin = ? AND id <= ? AND NOT EXISTS "
+        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY id DESC LIMIT ?",
+        (origin, cursor, limit),
+    )
+    return [change(row) for row in found.fetchall()]
+
+
+def first_since(origin: str, cursor: int, moment: float) -> int | None:
+    """The first publication of `origin` after `cursor` that was made after `moment`; None if there is none."""
+    row = db.execute(
+        "SELECT id FROM publication WHERE origin = ? AND id > ? AND at > ? ORDER BY id LIMIT 1",
+        (origin, cursor, moment),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def first_latest_since(origin: str, cursor: int, moment: float) -> int | None:
+    """The same among those that are the latest of their paths."""
+    row = db.execute(
+        "SELECT id FROM publication p WHERE origin = ? AND id > ? AND at > ? AND NOT EXISTS "
+        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY id LIMIT 1",
+        (origin, cursor, moment),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def files(after: str, limit: int) -> list[tuple[int, str, Put]]:
+    """What stands in the docroot: the next `limit` files after `after`, by path, with number and origin."""
+    found = db.execute(
+        "SELECT id, origin, path, op, version, digest, size FROM publication p WHERE path > ? AND op = 'put' AND NOT "
+        "EXISTS (SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY path LIMIT ?",
+        (after, limit),
+    )
+    return [(number, origin, Put(row[0], *row[2:])) for number, origin, *row in found.fetchall()]
+
+
+def count_files() -> int:
+    """How many files stand in the docroot."""
+    row = db.execute(
+        "SELECT COUNT(*) FROM publication p WHERE op = 'put' AND NOT EXISTS "
+        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)"
+    ).fetchone()
+    return int(row[0])
+
+
+def latest_of(path: str) -> Change | None:
+    """The latest publication of a path."""
+    row = db.execute(
+        "SELECT path, op, version, digest, size FROM publication WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)
+    ).fetchone()
+    return None if row is None else change(row)
 
 
 def newest(origin: str) -> int:
     """The id of the last publication of `origin`; 0 when it has none."""
-    row = db.execute("SELECT MAX(id) FROM publication WHERE origin = ?", (origin,)).fetchone()
+    return _newest_below(origin, _NEVER)
+
+
+def _newest_below(origin: str, end: int) -> int:
+    row = db.execute("SELECT MAX(id) FROM publication WHERE origin = ? AND id < ?", (origin, end)).fetchone()
     return int(row[0] or 0)
 
 
@@ -126,6 +192,7 @@ def _values(row: Change, origin: str, at: float) -> tuple[object, ...]:
     return row.path, "delete", row.version, None, None, origin, at
 
 
-def _change(row: tuple[str, str, int, str, int]) -> Change:
+def change(row: tuple[str, str, int, str, int]) -> Change:
+    """The change of a row: path, op, version, digest, size."""
     path, op, version, digest, size = row
     return Put(path, version, digest, size) if op == "put" else Delete(path, version)

@@ -8,9 +8,10 @@ lacks it.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -35,6 +36,54 @@ class Lists:
     vanished: tuple[str, ...]
     #: Folders that a push of these paths may have left when it broke off.
     leftovers: list[str]
+
+
+def held(changes: Sequence[Change], docroot: Path, *, foreign: bool = False) -> list[bool]:
+    """Whether the docroot shows each change, or something newer in its place.
+
+    A file is known by size and time; with `foreign`, for what another host made, by its bytes as well: a run of this
+    host that was killed may have left one of the same version.
+    """
+    look = _Look(docroot)
+    return [_holds(look, change, docroot, foreign) for change in changes]
+
+
+def _holds(look: _Look, change: Change, docroot: Path, foreign: bool) -> bool:
+    there = look.file(change.path)
+    if isinstance(change, Delete):
+        return there is None or int(there.st_mtime) > change.version
+    if there is None or int(there.st_mtime) < change.version:
+        return False
+    if int(there.st_mtime) > change.version:
+        return True
+    return there.st_size == change.size and (not foreign or _digest(docroot / change.path) == change.digest)
+
+
+def exact(changes: Sequence[Change], docroot: Path) -> list[Change]:
+    """Those changes that the docroot shows as they are, nothing newer: by size and time."""
+    look = _Look(docroot)
+    return [change for change in changes if _is_exact(look, change)]
+
+
+def absent(paths: Iterable[str], docroot: Path) -> list[str]:
+    """Those of `paths` where the docroot has nothing."""
+    look = _Look(docroot)
+    return [path for path in paths if look.is_absent(path)]
+
+
+def _is_exact(look: _Look, change: Change) -> bool:
+    if isinstance(change, Delete):
+        return look.is_absent(change.path)
+    there = look.file(change.path)
+    return there is not None and (int(there.st_mtime), there.st_size) == (change.version, change.size)
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+    except OSError:
+        return ""
 
 
 def select(changes: Sequence[Change], docroot: Path) -> Lists:
@@ -67,7 +116,14 @@ class _Look:
 
     def is_file(self, path: str) -> bool:
         """A regular file stands there, and only folders on the way to it."""
-        return _is_clean(path) and stat.S_ISDIR(self._way(path) or 0) and stat.S_ISREG(self._mode(path) or 0)
+        return self.file(path) is not None
+
+    def file(self, path: str) -> os.stat_result | None:
+        """What `is_file` means, told more of; None when it is not."""
+        if not _is_clean(path) or not stat.S_ISDIR(self._way(path) or 0):
+            return None
+        there = self._stat(path)
+        return there if there is not None and stat.S_ISREG(there.st_mode) else None
 
     def is_absent(self, path: str) -> bool:
         """Nothing stands there, nor anything but folders on the way to it.
@@ -88,8 +144,12 @@ class _Look:
         return self._folders[folder]
 
     def _mode(self, path: str) -> int | None:
+        there = self._stat(path)
+        return None if there is None else there.st_mode
+
+    def _stat(self, path: str) -> os.stat_result | None:
         try:
-            return os.lstat(os.path.join(self._docroot, path)).st_mode  # noqa: PTH118 - names that are not UTF-8
+            return os.lstat(os.path.join(self._docroot, path))  # noqa: PTH118 - names that are not UTF-8
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 return None

@@ -78,8 +78,7 @@ class Standing(Table):
     repair_at = DoubleField(null=True)
     #: Whether that repair may remove more than the settings allow at once.
     allow_removals = BooleanField(default=False)
-    #: When somebody last looked whether it still shows what it confirmed, and compared all of it.
-    proved_at = DoubleField(null=True)
+    #: When all of it was last compared.
     verified_at = DoubleField(null=True)
     #: What that comparison found: files that differ or are missing, and files that nobody published.
     differing = IntegerField(null=True)

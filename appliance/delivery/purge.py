@@ -118,8 +118,8 @@ def read(cache: CacheSettings, origin: str) -> int:
 
 
 _CONFIRM = """
-INSERT INTO cursor (target, origin, address, publication, confirmed_at, files, bytes, seconds)
-VALUES (?, ?, ?, ?, ?, 0, 0, 0)
+INSERT INTO cursor (target, origin, address, publication, confirmed_at, files, bytes, seconds, failures)
+VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0)
 ON CONFLICT (target, origin) DO UPDATE SET
     address = excluded.address, publication = excluded.publication, confirmed_at = excluded.confirmed_at
 """

@@ -9,7 +9,8 @@ Guarantees
 - that a file which left the docroot between list and run never becomes a deletion, and holds up no other
   file;
 - that nothing but regular files below the docroot is sent: no link is followed or copied;
-- that rsync and its ssh end with the courier: they are one process group.
+- that rsync and its ssh end with the courier, killed or not, and at once when it may no longer write there: they are
+  one process group, and the system ends rsync when the thread that started it is gone.
 
 A folder on the target that stands where a file is published makes way with all in it; any other folder goes
 only when it is empty.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -30,14 +32,19 @@ from functools import lru_cache
 from appliance import clock
 from appliance.config import DeliverySettings
 from appliance.delivery import exits
-from appliance.delivery.journal import Change
-from appliance.delivery.lists import Lists, select
+from appliance.delivery.journal import Change, Put
+from appliance.delivery.lists import Lists, absent, exact, select
 from appliance.delivery.ssh import Channel
 from appliance.delivery.targets import Target
-from appliance.errors import DeliveryError
+from appliance.errors import DeliveryError, SomeFailed
 
 #: The first rsync that does all of it on both ends.
 OLDEST = (3, 2, 3)
+
+#: Files from which on a push is compressed on its way.
+BULK = 200
+
+_ESCAPED = re.compile(rb"\\#([0-3][0-7]{2})")
 
 #: Times a push is listed anew when files leave the docroot under it.
 _LISTINGS = 3
@@ -57,36 +64,130 @@ class Push:
     vanished: tuple[str, ...] = ()
 
 
+def always() -> DeliveryError | None:
+    """The permission of who needs none."""
+    return None
+
+
 class Rsync:
     """Pushes to one target, one at a time. `channel` is None for a folder on this host."""
 
-    def __init__(self, target: Target, channel: Channel | None) -> None:
-        self._target = target
+    def __init__(
+        self, target: Target, channel: Channel | None, permit: Callable[[], DeliveryError | None] = always
+    ) -> None:
+        """Make it.
+
+        Args:
+            target: where to.
+            channel: the connection to it.
+            permit: asked before each run and all the time meanwhile; an answer ends rsync and is raised.
+        """
+        self.target = target
         self._channel = channel
+        self._permit = permit
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
-    def push(self, changes: Sequence[Change], *, sweep: bool = False) -> Push:
-        """Bring the target to what the docroot has of `changes`; `sweep` clears what a broken push left.
+    def push(self, changes: Sequence[Change], *, sweep: bool = False, older: bool = False) -> Push:
+        """Bring the target to what the docroot has of `changes`.
+
+        Args:
+            changes: what to bring.
+            sweep: clear what a broken push left.
+            older: also where the target has a newer file.
 
         Raises:
             TargetBusy: another writer is at work there.
+            SomeFailed: with the sentence of some files; all others arrived.
             DeliveryError: with a sentence; some of the changes may have arrived.
         """
         started = clock.monotonic()
-        if not self._target.docroot.is_dir():
-            raise DeliveryError(f"the docroot {self._target.docroot} is not a folder; mount or make it")
-        if self._channel:
-            self._channel.warm()
-        lists, output = self._send(changes)
-        output += self._remove(lists.deletes)
-        for folders in lists.emptied:
-            output += self._remove(folders)
+        self.warm()
+        failed: SomeFailed | None = None
+        # A folder of a publishing host is emptied by itself, as the journal says, and not by its peers.
+        ours = self.target.peer is None
+        try:
+            lists, output = self._send(changes, ours, update=not older)
+        except SomeFailed as error:
+            failed, lists, output = error, select(changes, self.target.docroot), []
+        if ours:
+            output += self._remove(lists.deletes)
+            for folders in lists.emptied:
+                output += self._remove(folders)
         if sweep:
             output += self._remove(lists.leftovers, "--force")
+        if failed:
+            raise failed
         files, bytes_sent, deleted = _count(output)
         return Push(files, bytes_sent, deleted, clock.monotonic() - started, lists.vanished)
+
+    def warm(self) -> None:
+        """See that the docroot is there, and the connection.
+
+        Raises:
+            DeliveryError: one is not.
+        """
+        if not self.target.docroot.is_dir():
+            raise DeliveryError(f"the docroot {self.target.docroot} is not a folder; mount or make it")
+        if self._channel:
+            self._channel.warm()
+
+    def differing(self, changes: Sequence[Change], *, newer: bool = False) -> list[Change]:
+        """Those of `changes` that the target does not show as the docroot does; changes nothing there.
+
+        What the docroot has meanwhile newer than `changes` is not among them, nor, unless `newer`, what the target has.
+
+        Raises:
+            DeliveryError: it could not be found out.
+        """
+        deletes = self.target.peer is None
+        chosen = exact([c for c in changes if deletes or isinstance(c, Put)], self.target.docroot)
+        if not chosen:
+            return []
+        self.warm()
+        code, output, errors = self._run(
+            [change.path for change in chosen],
+            *("--dry-run", "-8", "--delete-missing-args", NAMED),
+            update=not newer,
+        )
+        if code not in (0, *exits.PARTIAL):
+            raise exits.error(code, errors, self.target)
+        named = set(names(output))
+        return exact([c for c in chosen if os.fsencode(c.path) in named], self.target.docroot)
+
+    def extras(self, keep: Sequence[str]) -> list[str]:
+        """What the target has and the docroot lacks, folders ending with /; changes nothing there.
+
+        Args:
+            keep: rsync patterns of what is passed over.
+
+        Raises:
+            DeliveryError: it could not be found out.
+        """
+        self.warm()
+        looking = ("--recursive", "--dry-run", "-8", "--delete", "--existing", "--ignore-existing", NAMED)
+        code, output, errors = self.run(
+            self.command(*looking, *(f"--exclude={pattern}" for pattern in keep), listed=False)
+        )
+        if code not in (0, *exits.PARTIAL):
+            raise exits.error(code, errors, self.target)
+        return [os.fsdecode(name) for name in names([line for line in output if line[:2] == b"*d"])]
+
+    def clear(self, extras: Sequence[str]) -> int:
+        """Remove from the target what `extras` named there and the docroot still lacks; returns how much.
+
+        Raises:
+            DeliveryError: some of it could not be removed.
+        """
+        self.warm()
+        wanted = dict.fromkeys(absent((name.rstrip("/") for name in extras), self.target.docroot))
+        files = [name for name in extras if not name.endswith("/") and name in wanted]
+        folders = [name.rstrip("/") for name in extras if name.endswith("/") and name.rstrip("/") in wanted]
+        output = self._remove(files)
+        for depth in sorted({name.count("/") for name in folders}, reverse=True):
+            output += self._remove([name for name in folders if name.count("/") == depth])
+        return _count(output)[2]
 
     def stop(self) -> None:
         """End a push that is under way, from another thread; it raises DeliveryError there."""
@@ -97,21 +198,24 @@ class Rsync:
         if self._channel:
             self._channel.stop()
 
-    def _send(self, changes: Sequence[Change]) -> tuple[Lists, list[bytes]]:
+    def _send(self, changes: Sequence[Change], force: bool, update: bool) -> tuple[Lists, list[bytes]]:
         output: list[bytes] = []
-        lists = select(changes, self._target.docroot)
+        lists = select(changes, self.target.docroot)
         for _ in range(_LISTINGS):
             if not lists.puts:
                 return lists, output
-            code, said, errors = self._run(lists.puts, "--delay-updates", "--force")
+            options = ["--force"] if force else []
+            if self._channel and len(lists.puts) >= BULK:
+                options.append("--compress")
+            code, said, errors = self._run(lists.puts, "--delay-updates", *options, update=update)
             output += said
             if not code:
                 return lists, output
-            again = select(changes, self._target.docroot)
+            again = select(changes, self.target.docroot)
             if code not in exits.PARTIAL or (code == exits.FAILED_SOME and again.puts == lists.puts):
                 break
             lists = again
-        raise exits.error(code, errors, self._target)
+        raise exits.error(code, errors, self.target)
 
     def _remove(self, paths: Sequence[str], *options: str) -> list[bytes]:
         if not paths:
@@ -119,42 +223,72 @@ class Rsync:
         code, output, errors = self._run(paths, "--delete-missing-args", *options)
         # Parents that are missing here too count as vanished; what had to go is gone all the same.
         if code not in (0, exits.VANISHED):
-            raise exits.error(code, errors, self._target)
+            raise exits.error(code, errors, self.target)
         return output
 
-    def _run(self, paths: Sequence[str], *options: str) -> tuple[int, list[bytes], str]:
+    def _run(self, paths: Sequence[str], *options: str, update: bool = True) -> tuple[int, list[bytes], str]:
+        # Names are ended by NUL and begin with ./, which keeps # and ; from being read as comments.
+        listed = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+        return self.run(self.command(*options, update=update), listed)
+
+    def run(self, command: Sequence[str], listed: bytes = b"") -> tuple[int, list[bytes], str]:
+        """Run rsync to its end: exit code, lines of output, and what it said besides.
+
+        Raises:
+            DeliveryError: it was stopped, or not permitted any longer.
+        """
         with self._lock:
-            if self._stopped:
-                raise DeliveryError(f"{self._target}: the push was stopped")
+            if refusal := self._refusal():
+                raise refusal
             self._process = process = subprocess.Popen(
-                self.command(*options),
+                [*_MORTAL, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, "LC_ALL": "C"},
                 start_new_session=True,
             )
+        refusal = None
         try:
-            # ./ keeps names that begin with # or ; from being read as comments.
-            listed = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
-            output, errors = process.communicate(listed)
+            output, errors, refusal = self._attend(process, listed)
         finally:
             with self._lock:
                 self._process = None
                 _end_group(process)
-        if self._stopped:
-            raise DeliveryError(f"{self._target}: the push was stopped")
+        if refusal := refusal or self._refusal():
+            raise refusal
         return process.returncode, output.splitlines(), errors.decode(errors="replace")
 
-    def command(self, *options: str) -> list[str]:
-        """The argument list of one run."""
-        target = self._target
+    def _attend(self, process: subprocess.Popen[bytes], listed: bytes) -> tuple[bytes, bytes, DeliveryError | None]:
+        refusal: DeliveryError | None = None
+        given: bytes | None = listed
+        while True:
+            try:
+                output, errors = process.communicate(given, timeout=_LOOK)
+            except subprocess.TimeoutExpired:
+                given = None  # it is on its way
+                # Killed and not asked: another courier may begin at any moment.
+                if refusal := refusal or self._permit():
+                    _end_group(process, signal.SIGKILL)
+            else:
+                return output, errors, refusal
+
+    def _refusal(self) -> DeliveryError | None:
+        return DeliveryError(f"{self.target}: the push was stopped") if self._stopped else self._permit()
+
+    def command(self, *options: str, listed: bool = True, update: bool = True) -> list[str]:
+        """The argument list of one run: over the paths `listed` on its input, or else over all there is.
+
+        With `update` the receiver refuses what is older than what it has.
+        """
+        target = self.target
         shell = ["-e", self._channel.shell] if self._channel else []
         # Only where the front end does not choose the folder itself.
         path = [] if target.is_confined else ["--mkpath"]
         return [
             target.delivery.rsync,
             *_BASE,
+            *(_LISTED if listed else ()),
+            *(("--update",) if update else ()),
             f"--timeout={target.delivery.timeout}",
             *shell,
             *path,
@@ -167,28 +301,43 @@ class Rsync:
         ]
 
 
+#: Seconds between two looks whether a run is still permitted.
+_LOOK = 0.2
+
+#: What has rsync end when the thread that started it is gone, killed or not.
+_SETPRIV = shutil.which("setpriv")
+_MORTAL = [_SETPRIV, "--pdeathsig", "KILL", "--"] if _SETPRIV else []
+
+#: Has rsync name each thing it would do; see `names`.
+NAMED = "--out-format=%i %n"
+
+_LISTED = ("--from0", "--files-from=-", "--no-recursive")
+
 _BASE = (
-    "--from0",
-    "--files-from=-",
     "--times",
     "--omit-dir-times",
     "--checksum",
-    "--update",
     "--perms",
     "--chmod=D755,F644",
     "--no-links",
-    "--no-recursive",
     "--no-human-readable",
     "--out-format=%i %b",
 )
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+def _end_group(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
     """End what is left of the process group: rsync cleans up on SIGTERM, its ssh goes with it."""
     if process.poll() is not None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(process.pid, number)
+
+
+def names(output: Sequence[bytes]) -> list[bytes]:
+    """The files and things to delete that lines of `%i %n` name: rsync writes what cannot be printed as `\\#ooo`."""
+    # The first is always of eleven characters.
+    named = [line[12:] for line in output if line[:2] in (b"<f", b">f", b".f", b"*d")]
+    return [_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), name) for name in named]
 
 
 def _count(output: Sequence[bytes]) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -83,8 +84,9 @@ class Channel:
         Raises:
             DeliveryError: the front end could not be reached, is not the one pinned, or refuses the key.
         """
-        if self._socket.exists():
+        if self._stands():
             return
+        self._socket.unlink(missing_ok=True)
         # A file and not a pipe: the connection stays in the background and would hold a pipe open.
         with tempfile.TemporaryFile() as errors:
             process = self._connect(errors)
@@ -94,6 +96,12 @@ class Channel:
             if code:
                 errors.seek(0)
                 raise DeliveryError(sentence(errors.read().decode(errors="replace"), self._target))
+
+    def _stands(self) -> bool:
+        """Whether the shared connection's process listens: one that was killed leaves its socket behind."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(os.fspath(self._socket)) == 0
 
     def _connect(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         with self._lock:
@@ -155,7 +163,7 @@ def _end(pid: int, ask: list[str]) -> None:
         os.close(handle)
 
 
-def configuration(target: Target, socket: Path) -> str:
+def configuration(target: Target, place: Path) -> str:
     """The ssh configuration for `target`. What stands first wins: nothing below weakens what is above."""
     delivery = target.delivery
     lines = [
@@ -169,7 +177,7 @@ def configuration(target: Target, socket: Path) -> str:
         f"ServerAliveInterval {max(1, min(5, delivery.timeout // 3))}",
         "ServerAliveCountMax 3",
         "ControlMaster no",
-        f"ControlPath {_quoted(socket)}",
+        f"ControlPath {_quoted(place)}",
         f"ControlPersist {PERSIST}",
         "ForwardAgent no",
         "ForwardX11 no",

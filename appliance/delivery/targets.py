@@ -19,11 +19,13 @@ class Target:
     #: The docroot on this host, from which files are taken.
     docroot: Path
     delivery: DeliverySettings
+    #: The name of the publishing host whose docroot it is; None for a front end.
+    peer: str | None = None
 
     @property
     def name(self) -> str:
         """What the target is called in commands and reports."""
-        return self.settings.name
+        return peer_name(self.peer) if self.peer else self.settings.name
 
     @property
     def address(self) -> str:
@@ -65,6 +67,31 @@ class Target:
         return f"target {self.name} ({self.address})"
 
 
+def peer_name(host: str) -> str:
+    """What a publishing host is called as a target; no front end's name has a colon."""
+    return f"host:{host}"
+
+
 def targets(config: Config) -> list[Target]:
-    """Every target of the settings, in their order."""
+    """Every front end of the settings, in their order."""
     return [Target(settings, config.docroot, config.delivery) for settings in config.targets]
+
+
+def peers(config: Config) -> list[Target]:
+    """The other publishing hosts that have an address: what is made here is sent there too."""
+    return [
+        Target(host, config.docroot, config.delivery, peer=host.name)
+        for host in config.publishing_hosts
+        if host.address and host.name != config.host_name
+    ]
+
+
+def own(config: Config) -> Target | None:
+    """This host's docroot as the others see it, if they can reach it."""
+    found = (h for h in config.publishing_hosts if h.address and h.name == config.host_name)
+    return next((Target(host, config.docroot, config.delivery, peer=host.name) for host in found), None)
+
+
+def everywhere(config: Config) -> list[Target]:
+    """All that this host's couriers bring level."""
+    return [*targets(config), *peers(config)]

@@ -20,7 +20,6 @@ class Standing(Table):
     paused = BooleanField(default=False)
     repair_at = DoubleField(null=True)
     allow_removals = BooleanField(default=False)
-    proved_at = DoubleField(null=True)
     verified_at = DoubleField(null=True)
     differing = IntegerField(null=True)
     extra = IntegerField(null=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
 from appliance import db
+from appliance.building import rebuilding
 from appliance.config import Config
-from appliance.delivery import courier, purge
-from appliance.delivery.targets import targets
+from appliance.delivery import courier, leases, purge
+from appliance.delivery.targets import everywhere
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import Presence
 from appliance.queue.supervisor import REPLACE, on_signals, orphaned
@@ -50,7 +51,9 @@ class _Post:
                 continue
             # Also when told to stop already: what was published before is still to be brought.
             confirmed = partial(purge.ask, self._config)
-            with courier.Couriers(targets(self._config), self._told, confirmed) as self._couriers:
+            with courier.Couriers(
+                everywhere(self._config), self._told, confirmed, config=self._config, rebuild=self._rebuild
+            ) as self._couriers:
                 self._couriers.nudge()
                 while not (self.ending() or self.gone() or self.presence.paused):
                     if self._rest("keeping targets level", 0.5):
@@ -66,7 +69,7 @@ class _Post:
         wake = DatabaseWake(lambda: self.left.is_set() or self.gone())
         while not (self.left.is_set() or self.gone()):
             with db.tolerant():
-                if all(t.level or t.error for t in courier.status(targets(self._config))):
+                if all(t.level or t.error or t.paused for t in courier.status(everywhere(self._config))):
                     return
             wake.wait(0.5)
 
@@ -84,6 +87,9 @@ class _Post:
                 self.presence.look()
         return news
 
+    def _rebuild(self, paths: Sequence[str]) -> set[str]:
+        return rebuilding.ask(self._config, paths)
+
     def _told(self, line: str) -> None:
         self.presence.jobs += 1
         self._report(line)
@@ -100,6 +106,7 @@ def courier_main(config: Config, report: courier.Report, *, settle: bool, keeper
         _alone(config, lambda: post.stop.wait(0.05) or post.ending() or post.gone()) as alone,
     ):
         if alone:
+            leases.forget(config.host_name)  # what one that was killed here held
             post.push(settle=settle)
         elif settle:
             post.await_other()

@@ -11,7 +11,7 @@ from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import courier, journal
 from appliance.delivery.cursors import TargetState
-from appliance.delivery.targets import targets
+from appliance.delivery.targets import everywhere
 from appliance.queue import store
 from appliance.queue.supervisor import Supervisor, on_signals
 from appliance.queue.wakeup import DatabaseWake
@@ -80,7 +80,7 @@ def drain(
         # What the couriers delivered last, the caches have yet to drop.
         outcome.done += _run(config, Shift(0, once=True), _no_progress).done
         outcome.failed = [(key, message) for _, key, message in store.failures()]
-    outcome.targets = courier.status(targets(config))
+    outcome.targets = courier.status(everywhere(config))
     return outcome
 
 

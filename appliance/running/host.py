@@ -26,7 +26,7 @@ def preflight(config: Config) -> None:
         DocrootError, DeliveryError: it is not there.
     """
     Docroot.prepare(config).sweep()
-    if config.targets:
+    if config.targets or config.publishing_hosts:
         rsync.preflight(config.delivery)
 
 

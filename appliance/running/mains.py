@@ -78,7 +78,7 @@ def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
         found[ERRANDS] = partial(_worker_main, config, shift, None, tally, shift.workers, apart=True)
     if shift.pushing == "lasting":
         found[SCHEDULE] = partial(schedule_main, config, keeper=shift.keeper)
-    if config.targets and shift.pushing:
+    if (config.targets or len(config.publishing_hosts) > 1) and shift.pushing:
         found[COURIER] = partial(
             courier_main, config, shift.report, settle=shift.pushing == "settling", keeper=shift.keeper
         )

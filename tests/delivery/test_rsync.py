@@ -13,7 +13,7 @@ from appliance.delivery import exits, rsync
 from appliance.delivery.courier import Couriers
 from appliance.delivery.rsync import Rsync
 from appliance.demo.frontend import FrontEnd
-from appliance.errors import DeliveryError, TargetBusy
+from appliance.errors import DeliveryError, SomeFailed, TargetBusy
 
 from .conftest import Publisher, tree
 from .test_courier import until
@@ -73,7 +73,7 @@ def test_something_that_is_no_rsync_is_refused() -> None:
         (
             23,
             'rsync: [generator] failed to set times on "/a.html": x (1)\nrsync error: y',
-            DeliveryError,
+            SomeFailed,
             "/a.html",
         ),
         (30, "", DeliveryError, "delivery.timeout"),

@@ -1,0 +1,450 @@
+"""The courier's loop of one target: finds out what is to be sent there, by whom, sends it, and confirms.
+
+Of several publishing hosts each sends what it published itself, up to where an earlier publication of another still
+waits, so that pages appear in the order in which they were published. What waits too long, since its host is dead or
+cannot reach the target, is sent by any other that holds the same bytes; what nobody holds is asked to be built again.
+
+Guarantees that what to send is read while the target's lease is held, and confirmed only while it is; that a cursor
+moves only after rsync said that all of a stretch arrived; and that a target which shows less than it confirmed is sent
+everything again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from peewee import PeeweeException
+
+from appliance import clock, db
+from appliance.delivery import cursors, deletions, journal, leases, lists, repairing, standing
+from appliance.delivery.journal import Change
+from appliance.delivery.leases import Lease
+from appliance.delivery.rsync import Push, Rsync
+from appliance.delivery.ssh import Channel
+from appliance.delivery.targets import Target
+from appliance.errors import (
+    ApplianceError,
+    DeliveryError,
+    LeaseLost,
+    RemovalRefused,
+    SomeFailed,
+    TargetBusy,
+    TargetPaused,
+)
+from appliance.queue import processes
+
+#: Publications of one push: enough that rsync's start does not count, few enough to hold in memory.
+STRETCH = 5000
+
+#: Seconds: the first and the longest pause after failures, and between two looks while another courier is at work.
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
+BUSY_PAUSE = 0.03
+
+#: Seconds between two looks whether an idle target still shows what it confirmed.
+PROOF = 10.0
+#: Seconds after which a publication of another host is sent by whoever holds it, and for which its turn is kept.
+GRACE = 3.0
+IN_ORDER = 1.0
+#: Seconds between two tries to send what another host published, and without a beat after which a host counts as dead.
+AGAIN = 2.0
+SILENT = 10.0
+#: Tries after which what nobody sent is asked to be built again.
+LOST_AFTER = 2
+
+#: Takes one line about a push, for people.
+Report = Callable[[str], None]
+#: Asks for files to be built again; returns those that nothing makes any more.
+Rebuild = Callable[[Sequence[str]], set[str]]
+#: Ends a repair; see `repairing.finish`.
+Finish = Callable[[Rsync, bool], tuple[int, int]]
+
+_Outcome = Literal["done", "sent", "busy", "waiting"]
+_DONE: _Outcome = "done"
+
+
+def silence(line: str) -> None:
+    """The report of those who do not want one."""
+
+
+def rebuild_nothing(paths: Sequence[str]) -> set[str]:
+    """Where nothing is built, nothing is built again."""
+    return set(paths)
+
+
+@dataclass(frozen=True)
+class Office:
+    """What the loops of one host have in common."""
+
+    #: This publishing host's name in the journal, and that of this courier.
+    host: str
+    holder: str
+    #: There are other publishing hosts.
+    several: bool
+    stop: threading.Event
+    report: Report = silence
+    #: Called inside each transaction that moves a cursor.
+    confirmed: Callable[[], object] = lambda: None
+    rebuild: Rebuild = rebuild_nothing
+    finish: Finish | None = None
+
+
+class TargetLoop:
+    """Brings one target level, and again whenever it is nudged."""
+
+    def __init__(self, office: Office, target: Target, channel: Channel | None) -> None:
+        self.target = target
+        #: Failed turns since the last that went well.
+        self.failures = 0
+        self._office = office
+        self._channel = channel
+        self._rsync = Rsync(target, channel, self._refusal)
+        #: A push before this one may have broken off, a predecessor's that was killed included.
+        self._unsure = True
+        self._stop = office.stop
+        self._nudged = threading.Event()
+        self._changed = threading.Condition()
+        self._asked = 0
+        self._served = 0
+        self._lease: Lease | None = None
+        self._working = False
+        self._paused = False
+        #: There was nothing to send in this turn.
+        self._idle = False
+        self._proved = float("-inf")
+        #: By host of origin: the moment of the next try to send what it left, and tries so far.
+        self._again: dict[str, float] = {}
+        self._tries: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._run, name=f"courier-{target.name}")
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._thread.start()
+
+    def nudge(self) -> int:
+        """Say that the journal may have grown; returns a number to `wait_level` for."""
+        with self._changed:
+            self._asked += 1
+            asked = self._asked
+        self._nudged.set()
+        return asked
+
+    def wait_level(self, asked: int, tries: int) -> None:
+        """Wait until what was asked for has been seen to, or `tries` turns in a row have failed."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._served >= asked or self.failures >= tries or not self._thread.is_alive()
+            )
+
+    def end(self) -> None:
+        """End what is under way; the stop event is set already."""
+        self._nudged.set()
+        self._rsync.stop()
+
+    def join(self) -> None:
+        """Wait for the thread to end, and close the connection to the front end."""
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._channel:
+            self._channel.close()
+
+    def tend(self, paused: set[str]) -> None:
+        """Keep the lease of a push under way, and heed a pause. Called by another thread, often."""
+        self._paused = self.target.name in paused
+        lease = self._lease
+        if lease and self._working and clock.monotonic() > lease.stop_at - leases.LASTS / 2:
+            try:
+                kept = leases.keep(lease)
+            except LeaseLost:
+                kept = None
+            if self._lease is lease:
+                self._lease = kept
+
+    def _refusal(self) -> DeliveryError | None:
+        if self._paused:
+            return TargetPaused(f"{self.target}: paused; targets.resume goes on")
+        if self._lease is None or not self._lease.running:
+            return LeaseLost(f"{self.target}: another courier may have taken it over; this one stopped")
+        return None
+
+    # Turns
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._turn()
+            with db.tolerant():
+                self._give_back()
+        finally:
+            db.database.close()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _turn(self) -> None:
+        self._nudged.clear()
+        with self._changed:
+            asked = self._asked
+        try:
+            outcome = self.level()
+        except TargetPaused:
+            self._note(served=asked)
+            self._nudged.wait(1.0)
+            return
+        except LeaseLost as lost:
+            self._unsure = True
+            self._office.report(str(lost))
+            self._stop.wait(BUSY_PAUSE)
+            return
+        except (ApplianceError, OSError, PeeweeException) as error:
+            self._failed(error, asked)
+            return
+        if outcome == "busy":
+            self._stop.wait(BUSY_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+            return
+        self._note(failures=0, served=asked)
+        if self._channel:
+            with contextlib.suppress(ApplianceError, OSError):  # the push that needs it will say
+                self._channel.warm()
+        if self._nudged.wait(PROOF * random.uniform(0.8, 1.0) if outcome == "done" else GRACE / 4):  # noqa: S311
+            self._stop.wait(self.target.delivery.gather)
+
+    def _failed(self, error: Exception, asked: int) -> None:
+        self._unsure, self._working = True, False
+        failures, rest = self.failures + 1, pause(self.failures + 1)
+        if not self._stop.is_set():
+            self._office.report(f"{self.target.name}: failed: {error}")
+            with db.tolerant():
+                self._give_back()
+                if isinstance(error, PeeweeException):
+                    db.disconnect()
+                else:
+                    cursors.failed(self.target, self._office.host, str(error), failures=failures, retry_in=rest)
+        if self._channel and not isinstance(error, TargetBusy | SomeFailed):
+            self._channel.close()  # it may be what is broken, and a new one tells the reason
+        self._note(failures=failures, served=asked if self._idle else 0)
+        # Other files need not wait for those that fail.
+        (self._nudged if isinstance(error, SomeFailed) else self._stop).wait(rest)
+
+    def _note(self, *, failures: int | None = None, served: int = 0) -> None:
+        with self._changed:
+            self.failures = self.failures if failures is None else failures
+            self._served = max(self._served, served)
+            self._changed.notify_all()
+
+    def level(self) -> _Outcome:
+        """Push stretch after stretch until the target has confirmed all that this host can send it now.
+
+        Raises:
+            DeliveryError: a push failed; what was confirmed before it stays so.
+        """
+        while not self._stop.is_set():
+            if standing.read(self.target.name).paused:
+                raise TargetPaused(f"{self.target}: paused; targets.resume goes on")
+            outcome = self._round()
+            if outcome != "sent":
+                return outcome
+        return "done"
+
+    def _round(self) -> _Outcome:
+        self._paused = False
+        due, left = self._due()
+        self._idle = not due
+        stands = standing.read(self.target.name)
+        must = self._unsure and bool(due or self.failures or self._proved < 0)
+        proof = must or (not due and clock.monotonic() - self._proved > PROOF * 0.75)
+        repair = stands.repair_at is not None and not due and left == "done"
+        if not (due or proof or repair):
+            return left
+        if not self._take():
+            return "busy"
+        try:
+            self._working = True
+            return self._work(due, proof, repair) or left
+        finally:
+            self._working = False
+            if self._office.several:
+                self._give_back()
+
+    def _work(self, due: Sequence[str], proof: bool, repair: bool) -> Literal["sent"] | None:
+        if proof and not self._prove():
+            return "sent"
+        sent = [self._send(origin) for origin in due]
+        if self._unsure or self.failures:
+            cursors.recovered(self.target, self._office.host)
+            self._unsure = False
+        if repair:
+            self._repair()
+        return "sent" if any(sent) or repair else None
+
+    # The lease
+
+    def _take(self) -> bool:
+        lease = self._lease
+        if lease is None or clock.monotonic() > lease.stop_at - leases.LASTS / 2:
+            self._lease = leases.take(self.target.name, self._office.holder)
+        return self._lease is not None
+
+    def _give_back(self) -> None:
+        if self._lease:
+            lease, self._lease = self._lease, None
+            leases.give_back(lease)
+
+    def _require(self) -> None:
+        lease = self._lease
+        if lease is None:
+            raise LeaseLost(f"{self.target}: another courier has taken it over; what this one sent is not confirmed")
+        leases.require(lease)
+
+    # What is to be sent
+
+    def _own(self, origin: str) -> bool:
+        return not self._office.several or origin == self._office.host
+
+    def _due(self) -> tuple[list[str], _Outcome]:
+        """The origins of which this host may send something now, and how matters stand when it has sent that."""
+        due, left = list[str](), _DONE
+        for origin in journal.origins():
+            cursor = cursors.read(self.target, origin)
+            if journal.newest(origin) <= cursor:
+                continue
+            if self._own(origin):
+                if self._is_its_turn(origin, cursor):
+                    due.append(origin)
+                else:
+                    left = "busy"
+            elif self._end(origin, cursor) is not None and clock.monotonic() >= self._again.get(origin, 0):
+                due.append(origin)
+            elif left == "done":
+                left = "waiting"
+        return due, left
+
+    def _is_its_turn(self, origin: str, cursor: int) -> bool:
+        """Whether nothing that another host published before waits first."""
+        if not self._office.several or (turn := self._turn_of_others()) is None:
+            return True
+        first = journal.first_latest_since(origin, cursor, 0)
+        return first is None or first < turn
+
+    def _end(self, origin: str, cursor: int) -> int | None:
+        """Where this host must stop in what another published: what is fresh is for that one to send."""
+        since = db.now() - GRACE
+        oldest = journal.oldest_after(origin, cursor)
+        if oldest is None or oldest > since:
+            return None
+        return journal.first_since(origin, cursor, since) or journal.newest(origin) + 1
+
+    def _turn_of_others(self) -> int | None:
+        """The first publication of another host that still waits, and not for too long: it comes before later ones."""
+        since = db.now() - IN_ORDER
+        found = [
+            first
+            for origin in journal.origins()
+            if not self._own(origin) and origin != self.target.peer
+            if (first := journal.first_latest_since(origin, cursors.read(self.target, origin), since)) is not None
+        ]
+        return min(found, default=None)
+
+    def _send(self, origin: str) -> bool:
+        """Push one stretch; whether there was one."""
+        own, office = self._own(origin), self._office
+        self._rsync.warm()  # a docroot that is not there lacks everything
+        cursor = cursors.read(self.target, origin)
+        below = self._end(origin, cursor) if not own else self._turn_of_others() if office.several else None
+        if not own and below is None:
+            return False  # another courier was quicker
+        stretch = journal.latest_after(origin, cursor, STRETCH, below)
+        if stretch.through == cursor:
+            return False
+        if office.several:
+            deletions.apply(stretch.changes, self.target.docroot, office.host)
+        held = lists.held(stretch.changes, self.target.docroot, foreign=not own)
+        pairs = list(zip(stretch.numbers, stretch.changes, held, strict=True))
+        missing = [(number, change) for number, change, here in pairs if not here]
+        chosen = [change for _, change, here in pairs if here]
+        through = stretch.through
+        if missing and own:
+            office.rebuild([change.path for _, change in missing])
+        elif missing:
+            through = self._lacking(origin, missing, through)
+        push = self._push(chosen, len(missing)) if chosen else Push()
+        if through == cursor and not chosen:
+            return False
+        with db.write():
+            self._require()
+            measured = {"files": push.files + push.deleted, "bytes": push.bytes, "seconds": push.seconds}
+            cursors.confirm(self.target, origin, max(cursor, through), expected=cursor, **measured)  # type: ignore[arg-type]
+            office.confirmed()
+        return through > cursor
+
+    def _push(self, changes: Sequence[Change], missing: int) -> Push:
+        push = self._rsync.push(changes, sweep=self._unsure)
+        self._office.report(_line(self.target, [c.path for c in changes], push, missing))
+        return push
+
+    def _lacking(self, origin: str, missing: Sequence[tuple[int, Change]], through: int) -> int:
+        """How far the cursor may go when this host lacks what another published."""
+        self._again[origin] = clock.monotonic() + AGAIN
+        self._tries[origin] += 1
+        if self._tries[origin] < LOST_AFTER or _beats(origin):
+            return missing[0][0] - 1
+        self._tries[origin] = 0
+        unknown = self._office.rebuild([change.path for _, change in missing])
+        left = [number for number, change in missing if change.path not in unknown]
+        return left[0] - 1 if left else through
+
+    # Proof and repair
+
+    def _prove(self) -> bool:
+        """Look whether the target shows what it confirmed; else have it sent everything again."""
+        if repairing.shows_what_it_confirmed(self._rsync):
+            self._proved = clock.monotonic()
+            return True
+        self._office.report(f"{self.target.name}: shows less than it has confirmed: everything is sent again")
+        with db.write():
+            self._require()
+            cursors.rewind(self.target.name)
+        self._proved = clock.monotonic()
+        return False
+
+    def _repair(self) -> None:
+        stands = standing.read(self.target.name)
+        if stands.repair_at is None or self._office.finish is None:
+            return
+        found: dict[str, int] = {}
+        try:
+            newer, removed = self._office.finish(self._rsync, stands.allow_removals)
+            found = {"differing": 0, "extra": 0}
+            self._office.report(f"{self.target.name}: repaired: {newer} newer replaced, {removed} not ours removed")
+        except RemovalRefused as refusal:
+            self._office.report(str(refusal))
+        with db.write():
+            self._require()
+            standing.note(self.target.name, repair_at=None, allow_removals=False, verified_at=db.now(), **found)
+
+
+def pause(failures: int) -> float:
+    """Seconds to wait after so many failures in a row, with jitter: couriers do not come back all at once."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+
+
+def _beats(host: str) -> bool:
+    """Whether a process of a host has lately said that it is alive."""
+    since = db.now() - SILENT
+    return any(row.host == host and row.beat_at > since for row in processes.list())
+
+
+def _line(target: Target, paths: Sequence[str], push: Push, missing: int) -> str:
+    named = ", ".join(ascii(path)[1:-1] for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+    lost = len(push.vanished) + missing
+    gone = f", {lost} left the docroot meanwhile" if lost else ""
+    return (
+        f"{target.name}: {push.files} sent ({push.bytes} bytes), {push.deleted} removed{gone} "
+        f"of {len(paths)} ({named}) in {push.seconds:.3f} s: ok"
+    )
