@@ -91,6 +91,8 @@ class Builder:
         self._config = config
         self._benches: dict[int, _Bench] = {}
         self._resizer = Resizer()
+        #: What was read for artifacts whose template failed, by path, until somebody takes it; its content is empty.
+        self.unfinished: dict[str, Product] = {}
         #: When the batch was loaded, on the database's clock.
         self._now = 0.0
 
@@ -143,11 +145,9 @@ class Builder:
                 with noting(Reads()) as reads:
                     content = bench.templates.get_template(artifact.template).render(shared, **values).encode()
             except Exception as error:  # a template may raise anything
+                self.unfinished[artifact.path] = _product(b"", bench, artifact, reads, entries)
                 raise failure(error, bench.place, artifact.path) from error
-            recipe, own = reads.recipe(), artifact.own_entry
-            shown = digest(entries) if entries and reads.listing else None
-            read = (recipe, bench.stray(recipe), reads.readings(own), shown, reads.digest(own, shown))
-            return Product(content, bench.state.number, *read, bench.answers.digests)
+            return _product(content, bench, artifact, reads, entries)
 
         return make
 
@@ -202,6 +202,13 @@ class Builder:
         facts = NotedFacts(place, lambda: self._now, same.facts if same else None)
         known = dict(db.execute("SELECT key, digest FROM answer WHERE site_id = ?", [site_id]).fetchall())
         return _Bench(place, facts, templates, state, Answers(place, facts), known, same.totals if same else {})
+
+
+def _product(content: bytes, bench: _Bench, artifact: Made, reads: Reads, entries: Shown | None) -> Product:
+    recipe, own = reads.recipe(), artifact.own_entry
+    shown = digest(entries) if entries and reads.listing else None
+    read = (recipe, bench.stray(recipe), reads.readings(own), shown, reads.digest(own, shown))
+    return Product(content, bench.state.number, *read, bench.answers.digests)
 
 
 _NO_LISTINGS = frozenset({"entry", "page", "redirect", "static", "asset", "thumbnail"})

@@ -70,8 +70,9 @@ class _NotingEnvironment(Environment):
         self, name: str | Template, parent: str | None = None, globals: MutableMapping[str, Any] | None = None
     ) -> Template:
         """As of any environment."""
+        if isinstance(name, str):
+            note(f"template:{name}")  # what is not there now may be there later
         found = super().get_template(name, parent, globals)
-        note(f"template:{found.name}")
         if isinstance(found, _NotingTemplate) and found.module_reads:
             note_all(found.module_reads)
         return found

@@ -50,6 +50,27 @@ def record(built: Sequence[Built], ageing: float) -> None:
     _ask_again(others, ageing)
 
 
+def record_unfinished(artifact: Made, product: Product, ageing: float) -> None:
+    """Write what an artifact read whose template failed: what is stale can only be mended by a change of that.
+
+    It stays stale. What somebody else recorded of it meanwhile is left alone.
+    """
+    row = db.execute("SELECT built, reads FROM artifact WHERE id = ?", [artifact.id]).fetchone()
+    if row is None or tuple(row) != (artifact.built, artifact.reads):
+        return
+    _report_strays(artifact.site, set(product.stray))
+    if product.reads == (artifact.reads or ""):
+        return
+    built = [(artifact, product)]
+    recipes = _recipes(built)
+    _write_readings(built)
+    db.execute(
+        "UPDATE artifact SET recipe = ?, shown = ?, reads = ? WHERE id = ?",
+        [recipes.get((artifact.site, product.recipe)), product.shown, product.reads, artifact.id],
+    )
+    _ask_again(built, ageing)
+
+
 def gone(artifacts: Sequence[Made]) -> None:
     """These artifacts are deleted: they read nothing any more."""
     if artifacts:

@@ -176,6 +176,20 @@ def test_a_file_somebody_removed_is_put_back(shop: Workshop) -> None:
     assert "Hello" in shop.text("about.html")
 
 
+def test_content_that_is_mended_mends_what_failed(shop: Workshop) -> None:
+    edit_theme(shop, "titles.html", "{% for e in listing.entries %}{{ 10 // (e.title | length - 1) }};{% endfor %}")
+    shop.run()
+    late = shop.save("X", "2026-07-01", slug="late")
+    shop.publish()
+    shop.drain()
+    assert set(shop.failed()) == {"titles.html", "2026/07/index.html"}
+    comments.add(entry(shop, "post-1"), "Ada", "Hello")
+    assert not {"titles.html", "2026/07/index.html"} & asked(shop), "what they read is as it was when they failed"
+    shop.save("Late", "2026-07-01", entry=late, slug="late")
+    assert {"titles.html", "2026/07/index.html"} <= asked(shop)
+    assert (shop.failed(), shop.text("2026/07/index.html")) == ({}, "3;")
+
+
 def test_a_template_that_was_missed_and_is_there_now_mends_what_failed(shop: Workshop) -> None:
     edit_theme(shop, "about.html", "{% include 'late.html' %}")
     shop.publish()

@@ -1,0 +1,220 @@
+"""A shared docroot is used only while it is there and ours; until then jobs wait, and nothing fills the local disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance import db
+from appliance.building import publish
+from appliance.building.docroot import Docroot
+from appliance.config import QueueSettings
+from appliance.delivery import marker
+from appliance.delivery.marker import FILE, Guard
+from appliance.errors import ConfigError, DocrootAway, DocrootError
+from appliance.queue import store
+from appliance.queue.worker import Worker
+from tests.conftest import MakeConfig
+from tests.workshop import Workshop, archive, index, tree, workshop
+
+pytestmark = pytest.mark.conformance("A10")
+
+MANIFEST = index("index.html") + archive("entry", "{slug}.html")
+
+
+def mark(folder: Path, name: str = "blog") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(f'name = "{name}"\n')
+
+
+def said(call: Callable[..., Any], *arguments: Any, **more: Any) -> str:
+    with pytest.raises(DocrootAway) as raised:
+        call(*arguments, **more)
+    return str(raised.value)
+
+
+def mount(*words: object) -> bool:
+    return subprocess.run(["mount", *map(str, words)], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Mounts the folder `exported` at `mnt`, as a file server's; skips where this user may not."""
+    exported, point = tmp_path / "exported", tmp_path / "mnt"
+    exported.mkdir()
+    point.mkdir()
+    if not mount("--bind", exported, point):
+        pytest.skip("mounting takes root and a kernel that lets it")
+    yield lambda: subprocess.run(["mount", "--bind", exported, point], check=True) and None
+    subprocess.run(["umount", "--lazy", point], capture_output=True)
+
+
+def test_what_is_wrong_is_said_with_its_mend(tmp_path: Path) -> None:
+    folder = tmp_path / "www"
+    assert "its file system is not mounted" in said(marker.look, folder)
+    folder.mkdir()
+    assert "docroot.init" in said(marker.look, folder)
+    mark(folder)
+    assert marker.look(folder) == "blog"
+    for text in ("", "name = 5", "name ="):
+        (folder / FILE).write_text(text)
+        assert "names nobody" in said(marker.look, folder)
+    assert "unmount it and mount it anew" in marker._mend(folder, f"cat: {folder}/{FILE}: Stale file handle\n")
+    assert "(Input/output error)" in marker._mend(folder, f"cat: {folder}/{FILE}: Input/output error\n")
+
+
+def test_somebody_elses_is_refused(tmp_path: Path) -> None:
+    mark(tmp_path, "news")
+    assert "is that of “news”" in said(Guard(tmp_path, "blog").check)
+
+
+def test_a_server_that_is_silent_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)  # opened by a reader, it waits for a writer for ever
+    assert "did not answer within 0.1 s" in said(Guard(tmp_path, "blog", limit=0.1).check)
+
+
+def test_a_mount_that_is_read_only(tmp_path: Path) -> None:
+    if not mount("-t", "tmpfs", "tmpfs", tmp_path):
+        pytest.skip("mounting takes root and a kernel that lets it")
+    try:
+        mark(tmp_path)
+        assert marker.look(tmp_path) == "blog"
+        assert mount("-o", "remount,ro", tmp_path)
+        assert "mount it for writing" in said(marker.look, tmp_path)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_look_holds_for_a_while_and_not_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+
+    def look(folder: Path, limit: float) -> str:
+        looks.append(folder)
+        return "blog"
+
+    monkeypatch.setattr(marker, "look", look)
+    guard = Guard(tmp_path, "blog", fresh=60)
+    for _ in range(3):
+        guard.check()
+        guard.still()
+    assert len(looks) == 1
+    hasty = Guard(tmp_path, "blog", fresh=0)
+    hasty.check()
+    hasty.check()
+    assert len(looks) == 3
+
+
+def test_another_folder_in_its_place_is_noticed_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "www"
+    mark(folder)
+    guard = Guard(folder, "blog", fresh=60)
+    guard.check()
+    folder.rename(tmp_path / "away")
+    assert "not mounted" in said(guard.still)
+    mark(folder)
+    assert "not mounted" in said(guard.check)  # as was found a moment ago
+    assert "mounted anew" in said(Guard(folder, "blog").still)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, mounted: Callable[[], None]) -> Iterator[Workshop]:
+    """An installation whose docroot is on the mounted file system, and marked."""
+    mark(tmp_path / "mnt" / "www")
+    with workshop(tmp_path, MANIFEST, docroot=str(tmp_path / "mnt" / "www"), shared="blog") as opened:
+        yield opened
+
+
+def work(shop: Workshop, fresh: float = 0.0) -> None:
+    """One round of a worker: all that waits is tried once, with a look at the docroot that holds for so long."""
+    kind = shop.kind or publish.kind(shop.config, Docroot.of(shop.config))
+    shop.kind = kind
+    kind.perform.__self__._docroot._guard._fresh = fresh  # type: ignore[attr-defined]
+    db.execute("UPDATE job SET run_at = 0 WHERE state = 'pending'")
+    worker = Worker("here:1", [kind], QueueSettings(), threading.Event())
+    worker.perform(store.claim("here:1", ["publish"], 50, 30.0))
+
+
+def test_jobs_wait_for_a_mount_that_went_away(shop: Workshop, mounted: Callable[[], None], tmp_path: Path) -> None:
+    shop.save("One")
+    shop.run()
+    shop.save("Two")
+    shop.publish()
+    waiting = store.counts()["pending"]
+    subprocess.run(["umount", tmp_path / "mnt"], check=True)
+    for fresh in (60, 0, 0):  # what was seen before the mount went away is believed at first
+        work(shop, fresh)
+    assert tree(tmp_path / "mnt") == {} and list((tmp_path / "mnt").iterdir()) == []
+    counts = store.counts()
+    assert counts["failed"] == 0 and counts["pending"] == waiting
+    rows = db.execute("SELECT failures, error_class, error_message FROM job WHERE state = 'pending'").fetchall()
+    assert all(row[:2] == (0, "DocrootAway") and "mount it, or run docroot.init" in row[2] for row in map(tuple, rows))
+    assert "not mounted" in said(shop.publish)
+    mounted()
+    work(shop)
+    assert {"index.html", "one.html", "two.html"} <= set(tree(tmp_path / "exported" / "www"))
+    assert store.counts()["pending"] == 0
+
+
+def test_a_mount_that_goes_while_files_are_put_in_place_publishes_nothing(
+    shop: Workshop, mounted: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.save("One")
+    shop.publish()
+    put = Docroot.put
+
+    def put_and_lose(self: Docroot, staged: Path, path: str) -> None:
+        put(self, staged, path)
+        subprocess.run(["umount", "--lazy", tmp_path / "mnt"], check=True)
+
+    monkeypatch.setattr(Docroot, "put", put_and_lose)
+    work(shop)
+    monkeypatch.undo()
+    assert shop.journal() == [] and store.counts()["failed"] == 0
+    assert not (tmp_path / "mnt" / "www" / "index.html").exists()
+    mounted()
+    work(shop)
+    assert {path for path, _, _ in shop.journal()} == {"index.html", "one.html"}
+
+
+def test_a_docroot_is_made_ours_deliberately(
+    tmp_path: Path, make_config: MakeConfig, mounted: Callable[[], None]
+) -> None:
+    config = make_config(shared="blog", docroot=str(tmp_path / "mnt" / "www"))
+    place = marker.mark(config)
+    assert place.point == tmp_path / "mnt"
+    assert marker.look(config.docroot) == "blog"
+    assert marker.mark(config) == place
+    other = make_config(shared="news", docroot=str(tmp_path / "mnt" / "www"))
+    with pytest.raises(DocrootError, match="is the docroot of “blog” already"):
+        marker.mark(other, anyway=True)
+    (config.docroot / FILE).unlink()
+    (config.docroot / "index.html").write_text("x")
+    with pytest.raises(DocrootError, match=r"holds files already, such as index\.html"):
+        marker.mark(config)
+    marker.mark(config, anyway=True)
+    assert (config.docroot / FILE).stat().st_mode & 0o777 == 0o644
+
+
+def test_the_local_disk_is_not_taken_for_a_shared_one(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marker, "mount_of", lambda _folder: marker.Mount(Path("/"), "ext4", "/dev/sda1"))
+    config = make_config(shared="blog")
+    with pytest.raises(DocrootError, match="which no front end mounts"):
+        marker.mark(config)
+    assert not config.docroot.exists()
+    marker.mark(config, anyway=True)
+    with pytest.raises(ConfigError, match="shared is not set"):
+        marker.mark(make_config())
+
+
+def test_nothing_is_sent_from_a_shared_docroot(make_config: MakeConfig, tmp_path: Path) -> None:
+    target = {"name": "www1", "address": f"{tmp_path}/copy", "other_path": True}
+    with pytest.raises(ConfigError, match="what front ends mount is sent nowhere"):
+        make_config(shared="blog", targets=[target])
+    with pytest.raises(ConfigError, match="is not a name"):
+        make_config(shared="Our Blog")
