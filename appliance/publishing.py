@@ -19,10 +19,10 @@ from appliance.building.loading import Place
 from appliance.config import Config
 from appliance.content import schedule, sites
 from appliance.content.models import Site
-from appliance.errors import ApplianceError, ConfigError, ContentError, ThemeError
+from appliance.errors import ApplianceError, ConfigError, ContentError, DocrootAway, ThemeError
 from appliance.mailing import notices
 from appliance.planning import answers
-from appliance.planning import plan as planning
+from appliance.planning import planner as planning
 from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.theme import Theme
 from appliance.queue.kinds import Errand, Outcome, kind
@@ -125,7 +125,7 @@ def ask(config: Config, site: Site, cause: Cause) -> None:
     enqueue(PLAN, [request], ageing=config.queue.ageing, causes=[cause], pause=_GATHER)
 
 
-@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError, ContentError)), apart=False)
+@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError, ContentError), patient=(DocrootAway,)), apart=False)
 def _plan_asked(_payload: object, errand: Errand) -> Outcome:
     """Plan the site that the job's key names."""
     plans = publish(errand.config, [errand.key])

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from appliance import clock
 from appliance.config import Config
+from appliance.delivery import marker
+from appliance.delivery.marker import Guard
 from appliance.errors import DocrootError
 
 _TRIES = 5
@@ -35,18 +37,26 @@ class File:
 class Docroot:
     """The docroot of this host and the staging folder beside it."""
 
-    def __init__(self, folder: Path, staging: Path) -> None:
+    def __init__(self, folder: Path, staging: Path, guard: Guard | None = None) -> None:
         self.folder = folder
         self.staging = staging
+        self._guard = guard
+
+    @classmethod
+    def of(cls, config: Config) -> Docroot:
+        """The docroot of the settings, as it is."""
+        return cls(config.docroot, config.staging_folder, marker.guard(config))
 
     @classmethod
     def prepare(cls, config: Config) -> Docroot:
         """Make the folders and check that they can be used.
 
         Raises:
+            DocrootAway: it is a shared one that is not there, or not ours; nothing was made in its place.
             DocrootError: one is a file, cannot be written, or they are on different file systems.
         """
-        made = cls(config.docroot, config.staging_folder)
+        made = cls.of(config)
+        made.check()
         for key, folder in (("docroot", made.folder), ("staging", made.staging)):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o755 if key == "docroot" else 0o700)
@@ -64,6 +74,28 @@ class Docroot:
                 " so files could not be renamed into place; set staging to a folder on the docroot's file system"
             )
         return made
+
+    def check(self) -> None:
+        """Look whether a shared docroot is there and ours, at most once a second.
+
+        Raises:
+            DocrootAway: it is not.
+        """
+        if self._guard:
+            self._guard.check()
+
+    def still(self) -> None:
+        """Look whether it is yet the one that was checked; to be called before what was written is committed.
+
+        Raises:
+            DocrootAway: it is not.
+        """
+        if self._guard:
+            self._guard.still()
+
+    def reason(self, error: Exception) -> Exception:
+        """Why something failed: that a shared docroot is away, if it is; else `error` itself."""
+        return self._guard.reason(error) if self._guard else error
 
     def sweep(self, older_than: float = 3600.0) -> None:
         """Remove what killed workers left in the staging folder: files that have waited so many seconds."""

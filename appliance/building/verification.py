@@ -58,6 +58,7 @@ def verify(config: Config, *, contents: bool = False, stopping: Callable[[], boo
     for rows in _chunks():
         if stopping():
             break
+        docroot.check()
         wrong = [row for row in rows if not _is_right(docroot, row, contents)]
         requests = [Request(row.path, row.priority, row.scope, every=row.every) for row in wrong]
         if requests:

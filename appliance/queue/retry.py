@@ -19,19 +19,30 @@ class RetryPolicy:
         first: seconds before the first retry, doubled for each further one.
         longest: seconds no wait exceeds.
         hopeless: errors that the same run would meet again; these fail at once.
+        patient: errors no job is to blame for, which pass when somebody has mended what is wrong; runs that end with
+            them do not count, and are repeated for as long as it takes.
+        rest: seconds before a run that ended with such an error is repeated.
     """
 
     retries: int = 5
     first: float = 1.0
     longest: float = 300.0
     hopeless: tuple[type[BaseException], ...] = ()
+    patient: tuple[type[BaseException], ...] = ()
+    rest: float = 10.0
 
     def delay(self, failures: int, error: BaseException) -> float | None:
         """Seconds to wait after a run that failed with `error`, `failures` before it; None when it was the last."""
+        if self.is_patient(error):
+            return self.rest * random.uniform(0.5, 1.0)  # noqa: S311
         if isinstance(error, self.hopeless) or failures >= self.retries:
             return None
         # Full jitter would sometimes retry at once; half of it keeps the spacing and still spreads the herd.
         return min(self.longest, self.first * 2.0**failures) * random.uniform(0.5, 1.0)  # noqa: S311
+
+    def is_patient(self, error: BaseException) -> bool:
+        """Whether a run that ended with `error` does not count."""
+        return isinstance(error, self.patient)
 
 
 def fault(error: BaseException) -> Fault:

@@ -196,13 +196,15 @@ class Fault:
     trace: str
 
 
-def fail(claim: Claim, fault: Fault, *, retry_after: float | None) -> str | None:
+def fail(claim: Claim, fault: Fault, *, retry_after: float | None, counts: bool = True) -> str | None:
     """End a run badly: tried again after so many seconds, or failed for good when that is None.
+
+    One that does not count leaves the job as many tries as it had.
 
     Returns:
         The job's new state ('pending', 'failed', 'superseded'), None when the lease was lost before.
     """
-    values = [retry_after is not None, retry_after or 0.0, 1, fault.error, fault.message, fault.trace]
+    values = [retry_after is not None, retry_after or 0.0, int(counts), fault.error, fault.message, fault.trace]
     return _end_badly(claim.id, [*values, claim.id, claim.attempt])
 
 

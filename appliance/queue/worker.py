@@ -110,8 +110,10 @@ class Desk:
             raise error
         if not isinstance(error, LostLease):
             retry = self.kind.retry.delay(claim.failures, error)
-            state = store.fail(claim, fault(error), retry_after=retry)
-            log.warning("job failed", kind=claim.kind, key=claim.key, state=state, error=str(error))
+            patient = self.kind.retry.is_patient(error)
+            state = store.fail(claim, fault(error), retry_after=retry, counts=not patient)
+            tell = log.debug if patient else log.warning  # else as often as there are jobs, until it is mended
+            tell("job failed", kind=claim.kind, key=claim.key, state=state, error=str(error))
         self.ended += 1
         self.open.pop(claim.id, None)
 

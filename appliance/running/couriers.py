@@ -11,7 +11,7 @@ from functools import partial
 from appliance import db
 from appliance.building import rebuilding
 from appliance.config import Config
-from appliance.delivery import courier, leases, purge
+from appliance.delivery import courier, leases, metrics, purge
 from appliance.delivery.targets import everywhere
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import Presence
@@ -104,6 +104,7 @@ def courier_main(config: Config, report: courier.Report, *, settle: bool, keeper
         on_signals(post.stop.set, post.leave),
         Heartbeat(post.presence.beat, every=0.5),
         _alone(config, lambda: post.stop.wait(0.05) or post.ending() or post.gone()) as alone,
+        metrics.listening(config, wanted=alone and not settle),
     ):
         if alone:
             leases.forget(config.host_name)  # what one that was killed here held

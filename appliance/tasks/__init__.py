@@ -40,6 +40,7 @@ namespace = Collection(
         files.upload, files.assets_list, files.move_asset, files.remove_asset,
         terms.terms_list, terms.rename, terms.merge, terms.delete_term,
     ),
+    Collection("docroot", targets.docroot_init),
     Collection("targets", targets.targets_list, targets.check),
     Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
     Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),

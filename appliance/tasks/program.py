@@ -26,7 +26,14 @@ _WORDY = {
     "jobs.retry": _FILTERS,
     "jobs.prioritise": {*_FILTERS, "--to"},
     "targets.check": {
-        "--access", "--inside", "--inside-key", "--key", "--known-hosts", "--port", "--ssh-option", "--timeout",
+        "--access",
+        "--inside",
+        "--inside-key",
+        "--key",
+        "--known-hosts",
+        "--port",
+        "--ssh-option",
+        "--timeout",
     },
 }
 

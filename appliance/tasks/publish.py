@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,7 @@ from rich.text import Text
 from appliance import clock, publishing, running
 from appliance.config import Config, QueueSettings
 from appliance.delivery import courier
+from appliance.delivery import metrics as figures
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import targets
 from appliance.planning.plan import Plan, Wish
@@ -179,11 +181,20 @@ def _tell_drained(drained: running.Drained, seconds: float) -> None:
         leave("\n".join(sentences), drained.exit_code)
 
 
-@task(help={"json": "One JSON document instead of lines.", "verbose": "Show the stack trace of an error."})
+@task(
+    help={
+        "json": "One JSON document instead of lines.",
+        "metrics": "Write figures for Prometheus to this file instead, for node_exporter; - for standard output.",
+        "verbose": "Show the stack trace of an error.",
+    }
+)
 @command
-def status(_context: Context, json: bool = False, verbose: bool = False) -> None:
+def status(_context: Context, json: bool = False, metrics: str = "", verbose: bool = False) -> None:
     """Say what is on the queue, what failed, and how far each target is."""
     with opened() as (config, _):
+        if metrics:
+            _tell_metrics(config, metrics)
+            return
         counts, failed, unknown = store.counts(), store.failures(), registry.unknown()
         states = courier.status(targets(config))
     if json:
@@ -198,6 +209,13 @@ def status(_context: Context, json: bool = False, verbose: bool = False) -> None
         tell(f"failed: {key}: {message}")
     for target in states:
         tell(f"{target.name}: {_standing(target)}")
+
+
+def _tell_metrics(config: Config, file: str) -> None:
+    if file == "-":
+        print(figures.text(config).decode(), end="")
+    else:
+        figures.write(config, Path(file).absolute())
 
 
 def _standing(target: TargetState) -> str:

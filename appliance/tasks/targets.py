@@ -13,7 +13,7 @@ from invoke import Context, task
 from appliance import config as settings
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import checking, courier, looks
+from appliance.delivery import checking, courier, looks, marker
 from appliance.delivery.checking import Checked, Inside
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import Target, targets
@@ -53,6 +53,21 @@ def targets_list(_context: Context, json: bool = False, verbose: bool = False) -
     for state in states:
         if state.error:
             tell(f"{state.name}: {one_line(state.error)}")
+
+
+@task(
+    name="init",
+    help={
+        "anyway": "Also a docroot on this host's own file system, or one that holds files already.",
+        "verbose": "Show the stack trace of an error.",
+    },
+)
+@command
+def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False) -> None:
+    """Make a docroot on a shared file system this installation's own: write the marker without which it is not used."""
+    config = settings.load()
+    mount = marker.mark(config, anyway=anyway)
+    tell(f"{config.docroot} is the docroot of “{config.shared}”: {mount}.")
 
 
 def word(state: TargetState) -> str:
