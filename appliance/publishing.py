@@ -22,7 +22,7 @@ from appliance.content.models import Site
 from appliance.errors import ApplianceError, ConfigError, ContentError, DocrootAway, ThemeError
 from appliance.mailing import notices
 from appliance.planning import answers
-from appliance.planning import plan as planning
+from appliance.planning import planner as planning
 from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.theme import Theme
 from appliance.queue.kinds import Errand, Outcome, kind

@@ -26,7 +26,7 @@ from appliance.content.models import Entry, Site
 from appliance.editorial.finding import entry_named, site_named
 from appliance.editorial.preview_folder import PreviewFolder
 from appliance.errors import ContentError
-from appliance.planning import plan as planning
+from appliance.planning import planner as planning
 from appliance.planning.archives import split_type
 from appliance.planning.pages import Asked, entries_of
 from appliance.planning.plan import Wish

@@ -206,3 +206,16 @@ def test_another_time_zone_asks_for_every_page(shop: Workshop) -> None:
     shop.config = shop.config.model_copy(update={"sites": [moved]})
     sites.sync(shop.config)
     assert {path for path in shop.paths() if path.endswith(".html")} <= asked(shop)
+
+
+def test_what_failed_is_tried_again_with_a_change(shop: Workshop) -> None:
+    """What it read when it failed was never noted, so nothing else tells that this change mends it."""
+    edit_theme(shop, "titles.html", "{% for e in listing.entries %}{{ e.extra.color }};{% endfor %}")
+    shop.publish()
+    shop.drain()
+    failed = set(shop.failed())
+    assert "2026/01/index.html" in failed
+    shop.save("Post 1", "2026-01-01", entry=entry(shop, "post-1"), slug="post-1", extra={"color": "red"})
+    shop.publish()
+    shop.drain()
+    assert shop.text("2026/01/index.html").strip() == "red;"
