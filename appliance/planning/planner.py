@@ -22,7 +22,7 @@ from appliance.planning import answers, asking, refresh
 from appliance.planning.archives import Scope
 from appliance.planning.asking import Asking, chunks
 from appliance.planning.marks import Marks
-from appliance.planning.plan import PUBLISH, Plan, Terms, Wish
+from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.refresh import NeedsWhole
 from appliance.planning.theme import Theme
 from appliance.planning.touched import Touched, causes, take
@@ -32,8 +32,6 @@ _NEW: Final = "it is new here"
 _UNBUILT: Final = "it was asked for and never came to be built"
 #: Follows the digest of the theme that a site was planned with when there were conflicts.
 _WITH_FAULTS: Final = " with faults"
-#: What failed last is tried again with any change: what it read when it failed was never noted.
-_FAILED: Final = f"SELECT key FROM job WHERE state = 'failed' AND kind = '{PUBLISH}' ORDER BY id DESC LIMIT 100"
 
 
 def publish(site: Site, theme: Theme, wish: Wish, terms: Terms) -> Plan:
@@ -159,8 +157,6 @@ class Planner:
             )
         if self.other_theme or self.other_site:  # what failed read something that was never noted, and may be mended
             marks.mark(_UNBUILT, "a.marked > a.built")
-        elif not touched.only_talk:
-            marks.mark(_UNBUILT, f"a.marked > a.built AND a.path IN ({_FAILED})")
         marks.entries(touched)
         if touched.moved:
             marks.all_listings() if self.scope is None else marks.listings(self.scope)
