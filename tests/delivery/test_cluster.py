@@ -1,0 +1,95 @@
+"""Two publishing hosts on one database: processes with docroots of their own, and front ends, all of them real."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance import db
+from appliance.content import entries
+from appliance.queue import store
+from tests.cluster import Cluster
+from tests.postgresql import Server
+
+pytestmark = pytest.mark.slow
+
+#: Notes when each run towards a destination began and ended, then does as rsync.
+NOTING = """#!/bin/sh
+[ "$1" = --version ] && exec rsync --version
+for last; do :; done
+echo "$(date +%s%N) + $$ $last" >> LOG
+rsync "$@"
+code=$?
+echo "$(date +%s%N) - $$ $last" >> LOG
+exit $code
+"""
+
+
+@pytest.fixture
+def cluster(postgres: Server, tmp_path: Path) -> Iterator[Cluster]:
+    script = tmp_path / "noting-rsync"
+    script.write_text(NOTING.replace("LOG", str(tmp_path / "runs")))
+    script.chmod(0o755)
+    with Cluster(
+        tmp_path, postgres.fresh(), delivery={"rsync": str(script)}, queue={"batch": 2, "pause": 0.01}
+    ) as made:
+        yield made
+
+
+def overlapping(log: Path) -> list[str]:
+    """Destinations to which two runs were under way at once; one that was killed ends when the next begins."""
+    under_way: dict[str, set[str]] = defaultdict(set)
+    found = []
+    for line in sorted(log.read_text().splitlines()):
+        _, sign, process, destination = line.split(" ", 3)
+        if sign == "+":
+            under_way[destination] = {p for p in under_way[destination] if Path(f"/proc/{p}").exists()}
+            found += [destination] if under_way[destination] else []
+            under_way[destination].add(process)
+        else:
+            under_way[destination].discard(process)
+    return found
+
+
+def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
+    shop, (one, two) = cluster.shop, cluster.hosts
+    first, *_ = [shop.save(f"Entry {number}") for number in range(30)]
+    one.start()
+    two.start()
+    cluster.await_that(lambda: one.pids("worker") and two.pids("worker"))
+    shop.publish()
+    cluster.await_that(lambda: store.unfinished() == 0)
+    cluster.await_same(holding=["index.html", *(f"entry-{n}/index.html" for n in range(30))])
+    origins = {origin for (origin,) in shop_ask("SELECT DISTINCT origin FROM publication")}
+    assert origins == {"pub0", "pub1"}, "both published"
+
+    # A courier is killed, then a whole host; the other goes on alone.
+    os.kill(one.pids("courier")[0], signal.SIGKILL)
+    shop.save("Entry 0", text="Edited after the courier was killed.", entry=first)
+    shop.publish()
+    cluster.await_that(lambda: store.unfinished() == 0)
+    cluster.await_same()
+    one.kill()
+    entry = shop.save("Late", text="Published while a host is dead.")
+    shop.publish()
+    cluster.await_that(lambda: all((front.docroot / "late/index.html").is_file() for front in cluster.fronts))
+
+    # The dead host comes back and has everything, also what was deleted meanwhile.
+    entries.delete(entry)
+    shop.publish()
+    cluster.await_that(lambda: not any((front.docroot / "late").exists() for front in cluster.fronts))
+    one.start()
+    cluster.await_same()
+    assert not (one.docroot / "late").exists()
+    one.stop()
+    two.stop()
+    assert overlapping(cluster.folder / "runs") == []
+
+
+def shop_ask(sql: str) -> list[tuple[str]]:
+    return list(db.execute(sql).fetchall())
