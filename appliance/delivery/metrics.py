@@ -26,7 +26,7 @@ from appliance.config import Config
 from appliance.db import NOW
 from appliance.delivery import cursors, journal
 from appliance.delivery.cursors import TargetState
-from appliance.delivery.targets import targets
+from appliance.delivery.targets import everywhere
 from appliance.errors import ConfigError
 from appliance.queue import processes, store
 
@@ -120,7 +120,7 @@ def _processes() -> Iterator[Metric]:
 
 
 def _targets(config: Config) -> Iterator[Metric]:
-    states = [cursors.state(target) for target in targets(config)]
+    states = [cursors.state(target) for target in everywhere(config)]
     for name, meaning, value_of in _TARGET:
         family = GaugeMetricFamily(f"appliance_target_{name}", meaning, labels=["target"])
         for state in states:

@@ -92,6 +92,11 @@ def own(config: Config) -> Target | None:
     return next((Target(host, config.docroot, config.delivery, peer=host.name) for host in found), None)
 
 
+def has_courier(config: Config) -> bool:
+    """Whether a courier runs on this host: there is somebody to send to, or others who send here."""
+    return not config.shared and bool(config.targets or len(config.publishing_hosts) > 1)
+
+
 def everywhere(config: Config) -> list[Target]:
     """All that this host's couriers bring level."""
     return [*targets(config), *peers(config)]

@@ -13,6 +13,7 @@ from appliance import db, publishing, pulling
 from appliance.building import publish as publishing_kind
 from appliance.config import Config
 from appliance.delivery import courier, purge
+from appliance.delivery.targets import has_courier
 from appliance.mailing import notices
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.kinds import registry
@@ -78,7 +79,7 @@ def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
         found[ERRANDS] = partial(_worker_main, config, shift, None, tally, shift.workers, apart=True)
     if shift.pushing == "lasting":
         found[SCHEDULE] = partial(schedule_main, config, keeper=shift.keeper)
-    if (config.targets or len(config.publishing_hosts) > 1) and shift.pushing:
+    if has_courier(config) and shift.pushing:
         found[COURIER] = partial(
             courier_main, config, shift.report, settle=shift.pushing == "settling", keeper=shift.keeper
         )

@@ -7,7 +7,7 @@ import threading
 from appliance import db, housekeeping
 from appliance.config import Config
 from appliance.delivery import metrics
-from appliance.delivery.targets import targets
+from appliance.delivery.targets import has_courier
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import Presence
 from appliance.queue.schedule import Schedule
@@ -32,7 +32,7 @@ def schedule_main(config: Config, *, keeper: str = "") -> int:
 
     schedule = Schedule(housekeeping.tasks(config, ending), presence.name)
     wake = DatabaseWake(resting)
-    answering = metrics.listening(config, wanted=not targets(config))  # else the courier does
+    answering = metrics.listening(config, wanted=not has_courier(config))  # else the courier does
     with on_signals(stop.set), Heartbeat(presence.beat, every=0.5), answering:
         while not ending():
             with db.tolerant():

@@ -41,7 +41,9 @@ namespace = Collection(
         terms.terms_list, terms.rename, terms.merge, terms.delete_term,
     ),
     Collection("docroot", targets.docroot_init),
-    Collection("targets", targets.targets_list, targets.check),
+    Collection(
+        "targets", targets.targets_list, targets.check, targets.verify, targets.resync, targets.pause, targets.resume,
+    ),
     Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
     Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),
 )  # fmt: skip

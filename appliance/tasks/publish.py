@@ -25,7 +25,7 @@ from appliance.config import Config, QueueSettings
 from appliance.delivery import courier
 from appliance.delivery import metrics as figures
 from appliance.delivery.cursors import TargetState
-from appliance.delivery.targets import targets
+from appliance.delivery.targets import everywhere
 from appliance.planning.plan import Plan, Wish
 from appliance.queue import store
 from appliance.queue.kinds import registry
@@ -196,7 +196,7 @@ def status(_context: Context, json: bool = False, metrics: str = "", verbose: bo
             _tell_metrics(config, metrics)
             return
         counts, failed, unknown = store.counts(), store.failures(), registry.unknown()
-        states = courier.status(targets(config))
+        states = courier.status(everywhere(config))
     if json:
         failures = [{"kind": kind, "key": key, "error": message} for kind, key, message in failed]
         known = {"jobs": counts, "failed": failures, "unknown": unknown}

@@ -13,10 +13,10 @@ from invoke import Context, task
 from appliance import config as settings
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import checking, courier, looks, marker
+from appliance.delivery import checking, courier, looks, marker, repairing, standing
 from appliance.delivery.checking import Checked, Inside
 from appliance.delivery.cursors import TargetState
-from appliance.delivery.targets import Target, targets
+from appliance.delivery.targets import Target, everywhere
 from appliance.errors import ConfigError
 from appliance.tasks.console import command, leave, opened, tell, tell_json, warn
 from appliance.tasks.listing import one_line, show_list
@@ -32,7 +32,7 @@ _NONE = "There are no targets: the docroot is served where it is. [[targets]] in
 def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
     """List the targets: how far each has confirmed the journal, its last push, and what went wrong last."""
     with opened() as (config, _):
-        states, now = courier.status(targets(config)), db.now()
+        states, now = courier.status(everywhere(config)), db.now()
     if json:
         tell_json([target_json(state) for state in states])
         return
@@ -47,12 +47,70 @@ def targets_list(_context: Context, json: bool = False, verbose: bool = False) -
         "last push": [_ago(state, now) for state in states],
         "files": [f"{state.files:,}" for state in states],
         "sent": [_amount(state.bytes) for state in states],
-        "rate": [f"{_amount(rate(state))}/s" if rate(state) else "" for state in states],
+        "rate": [f"{_amount(state.rate)}/s" if state.rate else "" for state in states],
     }
     show_list(columns, {"target": 1})
     for state in states:
         if state.error:
-            tell(f"{state.name}: {one_line(state.error)}")
+            tell(f"{state.name}: {one_line(state.error)}{_again(state, now)}")
+
+
+_NAMED = {
+    "name": "The target, as `targets.list` names it.",
+    "verbose": "Show the stack trace of an error.",
+}
+
+
+@task(positional=["name"], help=_NAMED)
+@command
+def pause(_context: Context, name: str, verbose: bool = False) -> None:
+    """Send a target nothing until it is resumed, as before work on its host; a push under way is ended."""
+    with opened() as (config, _):
+        standing.pause(repairing.find(config, name).name)
+    tell(f"{name}: paused; what is published meanwhile is sent once it is resumed")
+
+
+@task(positional=["name"], help=_NAMED)
+@command
+def resume(_context: Context, name: str, verbose: bool = False) -> None:
+    """Send a target that was paused what it has missed."""
+    with opened() as (config, _):
+        standing.resume(repairing.find(config, name).name)
+    tell(f"{name}: resumed")
+
+
+@task(
+    positional=["name"],
+    help={**_NAMED, "json": "One JSON document instead of lines."},
+)
+@command
+def verify(_context: Context, name: str, json: bool = False, verbose: bool = False) -> None:
+    """Compare a target with what it confirmed, by content, and change nothing; exit status 2 when it differs."""
+    with opened() as (config, _):
+        found = repairing.verify(config, name)
+    if json:
+        tell_json({**asdict(found), "right": found.is_right})
+    else:
+        for path in found.differing:
+            tell(f"differs: {ascii(path)[1:-1]}")
+        for path in found.extra:
+            tell(f"not ours: {ascii(path)[1:-1]}")
+        counts = f"{len(found.differing):,} differ, {len(found.extra):,} are there that nobody published"
+        tell(f"{name}: {found.checked:,} files compared; {counts}")
+    if not found.is_right:
+        leave("" if json else f"targets.resync {name} repairs it.", 2)
+
+
+@task(
+    positional=["name"],
+    help={**_NAMED, "allow-removals": "Remove however large a part of what is there and nobody published."},
+)
+@command
+def resync(_context: Context, name: str, allow_removals: bool = False, verbose: bool = False) -> None:
+    """Have couriers send a target everything again, and clear it of what nobody published."""
+    with opened() as (config, _):
+        repairing.repair(config, name, allow_removals=allow_removals)
+    tell(f"{name}: to be sent everything again, by the daemon or the next drain; targets.list says how far it is")
 
 
 @task(
@@ -72,23 +130,24 @@ def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False)
 
 def word(state: TargetState) -> str:
     """How a target stands, in a word or two."""
-    if getattr(state, "paused", False):
+    if state.paused:
         return "paused"
-    if getattr(state, "broken", False):
-        return "broken off"
-    if state.level:
-        return "level"
-    return "failing" if state.error else "behind"
-
-
-def rate(state: TargetState) -> float:
-    """Bytes a second of the last push that sent anything; 0 when there was none."""
-    return state.bytes / state.seconds if state.seconds > 0 else 0.0
+    if state.repairing:
+        return "repairing"
+    if state.error and (state.circuit != "closed" or not state.level):
+        return "failing"
+    return "level" if state.level else "behind"
 
 
 def target_json(state: TargetState) -> dict[str, Any]:
     """A target's state for programs."""
-    return {**asdict(state), "rate": round(rate(state), 1), "state": word(state)}
+    return {**asdict(state), "state": word(state)}
+
+
+def _again(state: TargetState, now: float) -> str:
+    if state.circuit == "closed" or state.retry_at is None:
+        return ""
+    return f"; failed {state.failures} times in a row, tried again in {_span(max(0.0, state.retry_at - now))}"
 
 
 def _ago(state: TargetState, now: float) -> str:
@@ -167,7 +226,7 @@ def check(
     )
     if json:
         tell_json([_check_json(one) for one in checked])
-    for word in set(_words(context)) - {target.name for target in targets(config)}:
+    for word in set(_words(context)) - {target.name for target in everywhere(config)}:
         if not set("@:/") & set(word) and not all(one.passed for one in checked):
             warn(f"“{word}” is no target of {config.path}; it was taken for an alias of ssh's settings.")
     if failed := [one for one in checked if not one.passed]:
@@ -181,7 +240,7 @@ def _words(context: Context) -> list[str]:
 def _chosen(
     config: Config, words: Sequence[str], *, access: str, port: int, ssh_options: Sequence[str], other_path: bool
 ) -> list[Target]:
-    known = {target.name: target for target in targets(config)}
+    known = {target.name: target for target in everywhere(config)}
     if not words:
         return list(known.values())
     given = {"access": access, "port": port, "ssh-option": ssh_options, "other-path": other_path}

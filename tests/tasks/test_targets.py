@@ -89,6 +89,57 @@ def test_the_list_and_the_status_for_programs(typed: Typed, lagging: None) -> No
     assert (two["confirmed"], two["waiting"], two["state"]) == (0, 2, "failing")
 
 
+def test_what_keeps_failing_says_when_it_is_tried_again(typed: Typed) -> None:
+    config = settings.load()
+    with publishing.installation(config):
+        with db.write():
+            journal.append([journal.Put("1.html", 1_700_000_000, "00", 5)], config.host_name)
+        cursors.failed(targets(config)[0], config.host_name, "no way there", failures=5, retry_in=30)
+    lines = typed("targets.list").splitlines()
+    assert lines[1].split()[:2] == ["front1", "failing"]
+    assert lines[3].startswith("front1: no way there; failed 5 times in a row, tried again in ")
+
+
+def test_a_target_is_paused_and_resumed(typed: Typed, lagging: None) -> None:
+    assert "paused" in typed("targets.pause front1")
+    assert [target["paused"] for target in json.loads(typed("targets.list --json"))] == [True, False]
+    assert typed("targets.list").splitlines()[1].split()[:2] == ["front1", "paused"]
+    assert 'appliance_target_paused{target="front1"} 1.0' in typed("status --metrics -")
+    typed("targets.resume front1")
+    assert not any(target["paused"] for target in json.loads(typed("targets.list --json")))
+    for verb in ("pause", "resume", "verify", "resync"):
+        assert "there is no target “front3”" in typed(f"targets.{verb} front3", status=2)
+
+
+def test_a_target_is_compared_and_repaired(typed: Typed, tmp_path: Path) -> None:
+    config = settings.load()
+    config.docroot.mkdir()
+    with publishing.installation(config):
+        typed("publish")
+        typed("drain")
+    assert "0 differ, 0 are there that nobody published" in typed("targets.verify front1")
+    (tmp_path / "front1" / "index.html").write_text("no")
+    (tmp_path / "front1" / "x.html").write_text("x")
+    told = typed("targets.verify front1", status=2)
+    assert "differs: index.html" in told and "not ours: x.html" in told and "targets.resync front1" in told
+    assert not json.loads(typed("targets.verify front1 --json", status=2))["right"]
+    assert json.loads(typed("targets.verify front2 --json"))["right"]
+    assert "to be sent everything again" in typed("targets.resync front1")
+    typed("drain")
+    assert "0 differ, 0 are there" in typed("targets.verify front1")
+
+
+def test_a_shared_docroot_is_marked(typed: Typed, tmp_path: Path) -> None:
+    assert "shared is not set" in typed("docroot.init", status=3)
+    file = tmp_path / "appliance.toml"
+    file.write_text('shared = "blog"\n' + SETTINGS.format(folder=tmp_path))
+    assert "has no marker" in typed("publish", status=3)
+    assert "is the docroot of “blog”" in typed("docroot.init --anyway")
+    typed("publish")
+    typed("drain")
+    assert (tmp_path / "www" / "index.html").exists()
+
+
 def test_a_check_of_all_and_of_one(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "front1").mkdir()
     told = typed("targets.check", status=2).splitlines()
