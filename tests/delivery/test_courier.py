@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config import TargetSettings
-from appliance.delivery import courier, cursors, loop, journal, rsync, ssh
+from appliance.delivery import courier, cursors, journal, loop, rsync, ssh
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target
