@@ -63,9 +63,15 @@ class Asking:
         )
 
 
-def stale(site: Site) -> list[tuple[str, bool]]:
-    """(path, whether it is wanted) of what never came to be built or deleted."""
-    return list(db.execute(f"SELECT a.path, a.wanted {_FROM} AND {_STALE} ORDER BY a.id", [site.id]).fetchall())
+_WAITS: Final = f"""
+EXISTS (SELECT 1 FROM job j WHERE j.kind = '{PUBLISH}' AND j.key = a.path AND j.state IN ('pending', 'running'))
+"""
+
+
+def stale(site: Site) -> list[tuple[str, bool, bool]]:
+    """(path, whether it is wanted, whether it waits on the queue) of what is asked for and not yet built or deleted."""
+    query = f"SELECT a.path, a.wanted, {_WAITS} {_FROM} AND {_STALE} ORDER BY a.id"
+    return list(db.execute(query, [site.id]).fetchall())
 
 
 def at_once(site: Site, number: int) -> list[str]:

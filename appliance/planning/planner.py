@@ -29,6 +29,7 @@ from appliance.planning.touched import Touched, causes, take
 from appliance.queue.requests import Cause
 
 _NEW: Final = "it is new here"
+_WAITING: Final = "it is on the queue already"
 _UNBUILT: Final = "it was asked for and never came to be built"
 #: Follows the digest of the theme that a site was planned with when there were conflicts.
 _WITH_FAULTS: Final = " with faults"
@@ -231,8 +232,8 @@ class Planner:
         db.execute("UPDATE planned SET at = ? WHERE site_id = ?", [db.now(), self.site.id])
         if self.wish.explain:
             rows = asking.stale(self.site)
-            self.plan.why = {path: [_UNBUILT] for path, _ in rows}
-            self.plan.gone = sorted(path for path, wanted in rows if not wanted)
+            self.plan.why = {path: [_WAITING if waits else _UNBUILT] for path, _, waits in rows}
+            self.plan.gone = sorted(path for path, wanted, _ in rows if not wanted)
         self.plan.answers = Asking(self.site, self.terms.ageing, [Cause("not yet published")]).stale()
         return self.plan
 
