@@ -84,7 +84,7 @@ def publish(config: Config, chosen: Sequence[str] = (), wish: Wish | None = None
     """
     wish = wish or Wish()
     loaded = themes(config, chosen)
-    docroot = Docroot.prepare(config)
+    docroot = _docroot(config)
     plans: list[Plan] = []
     for name, theme in loaded.items():
         site = Site.get(Site.name == name)
@@ -94,9 +94,17 @@ def publish(config: Config, chosen: Sequence[str] = (), wish: Wish | None = None
             notices.ask(config, site)
             if wish.explain:
                 raise _Undone
-    if not wish.explain:
+    if docroot and not wish.explain:
         immediate.build(config, docroot, [path for plan in plans for path in plan.at_once])
     return plans
+
+
+def _docroot(config: Config) -> Docroot | None:
+    """The docroot; None while a shared one is away: what is to be built at once then waits like the rest."""
+    try:
+        return Docroot.prepare(config)
+    except DocrootAway:
+        return None
 
 
 class _Undone(Exception):  # noqa: N818 - not an error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from appliance.building import publish
 from appliance.building.docroot import Docroot
 from appliance.config import Config
+from appliance.errors import DocrootAway
 from appliance.planning.plan import PUBLISH
 from appliance.queue import store
 from appliance.queue.worker import Desk
@@ -26,5 +28,6 @@ def build(config: Config, docroot: Docroot, paths: Sequence[str]) -> None:
         )
         if claims and kind:
             desk = Desk(kind, claims, config.queue, lambda: False)
-            kind.perform(claims, desk)
+            with suppress(DocrootAway):  # since a moment ago: it waits like the rest
+                kind.perform(claims, desk)
             store.release(list(desk.open.values()))

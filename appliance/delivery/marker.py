@@ -58,8 +58,8 @@ class Guard:
             DocrootAway: it is not; says what to do.
         """
         if clock.monotonic() - self._looked >= self._fresh:
-            fault = self._look()
-            if fault and fault != self._fault:
+            fault = self.fault()
+            if fault and fault != self._fault and self._place:
                 log.warning("nothing is published for now", reason=fault)
             elif self._fault and not fault:
                 log.info("the docroot is back", folder=str(self._folder))
@@ -91,8 +91,8 @@ class Guard:
             return away
         return error
 
-    def _look(self) -> str | None:
-        """A sentence when something is wrong."""
+    def fault(self) -> str | None:
+        """Look now; a sentence when something is wrong."""
         try:
             found = look(self._folder, self._limit)
             if found != self._name:
@@ -111,6 +111,12 @@ class Guard:
 def guard(config: Config) -> Guard | None:
     """What watches over the docroot; None for one that is this host's own."""
     return Guard(config.docroot, config.shared) if config.shared else None
+
+
+def fault(config: Config) -> str | None:
+    """Why nothing can be published to a shared docroot now; None when it can, or the docroot is this host's own."""
+    watching = guard(config)
+    return watching.fault() if watching else None
 
 
 def _place(folder: Path) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from appliance import __version__, db, telemetry
 from appliance.config import Config
 from appliance.db import NOW
-from appliance.delivery import cursors, journal
+from appliance.delivery import cursors, journal, marker
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import everywhere
 from appliance.errors import ConfigError
@@ -80,6 +80,7 @@ class _Figures(Collector):
         with db.snapshot():
             found = [*_installation(), *_queue(), *_processes(), *_targets(self._config)]
         yield from found
+        yield from _docroot(self._config)
 
 
 def _installation() -> Iterator[Metric]:
@@ -90,6 +91,14 @@ def _installation() -> Iterator[Metric]:
     yield CounterMetricFamily(
         "appliance_publications", "Files published and deleted: the number of the newest publication.", newest
     )
+
+
+def _docroot(config: Config) -> Iterator[Metric]:
+    if config.shared:
+        yield GaugeMetricFamily(
+            "appliance_docroot_usable", "1 while the shared docroot is there, ours and can be written.",
+            marker.fault(config) is None,
+        )  # fmt: skip
 
 
 def _queue() -> Iterator[Metric]:

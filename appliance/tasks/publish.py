@@ -22,7 +22,7 @@ from rich.text import Text
 
 from appliance import clock, publishing, running
 from appliance.config import Config, QueueSettings
-from appliance.delivery import courier
+from appliance.delivery import courier, marker
 from appliance.delivery import metrics as figures
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import everywhere
@@ -69,6 +69,8 @@ def publish(
         else:
             for one in plans:
                 tell(plan_line(one, clock.monotonic() - began))
+            if away := marker.fault(config):
+                warn(f"It waits on the queue: {away}")
     faults = [fault for one in plans for fault in (*one.faults, one.refusal) if fault]
     if patterns and not any(one.answers.total() for one in plans):
         faults.append(
@@ -196,10 +198,10 @@ def status(_context: Context, json: bool = False, metrics: str = "", verbose: bo
             _tell_metrics(config, metrics)
             return
         counts, failed, unknown = store.counts(), store.failures(), registry.unknown()
-        states = courier.status(everywhere(config))
+        states, away = courier.status(everywhere(config)), marker.fault(config)
     if json:
         failures = [{"kind": kind, "key": key, "error": message} for kind, key, message in failed]
-        known = {"jobs": counts, "failed": failures, "unknown": unknown}
+        known = {"jobs": counts, "failed": failures, "unknown": unknown, "away": away}
         tell_json({**known, "targets": [target_json(t) for t in states]})
         return
     tell("jobs: " + ", ".join(f"{number:,} {state}" for state, number in counts.items()))
@@ -207,6 +209,8 @@ def status(_context: Context, json: bool = False, metrics: str = "", verbose: bo
         tell(f"left alone: {number:,} of the kind “{kind}”, which this release does not know")
     for _, key, message in failed:
         tell(f"failed: {key}: {message}")
+    if away:
+        tell(f"nothing is published for now: {away}")
     for target in states:
         tell(f"{target.name}: {_standing(target)}")
 

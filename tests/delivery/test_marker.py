@@ -154,10 +154,12 @@ def test_jobs_wait_for_a_mount_that_went_away(shop: Workshop, mounted: Callable[
     assert counts["failed"] == 0 and counts["pending"] == waiting
     rows = db.execute("SELECT failures, error_class, error_message FROM job WHERE state = 'pending'").fetchall()
     assert all(row[:2] == (0, "DocrootAway") and "mount it, or run docroot.init" in row[2] for row in map(tuple, rows))
-    assert "not mounted" in said(shop.publish)
+    assert "not mounted" in said(Docroot.prepare, shop.config)
+    shop.save("Three")
+    shop.publish()  # what changes meanwhile waits with the rest
     mounted()
     work(shop)
-    assert {"index.html", "one.html", "two.html"} <= set(tree(tmp_path / "exported" / "www"))
+    assert {"index.html", "one.html", "two.html", "three.html"} <= set(tree(tmp_path / "exported" / "www"))
     assert store.counts()["pending"] == 0
 
 

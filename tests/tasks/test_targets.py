@@ -133,9 +133,14 @@ def test_a_shared_docroot_is_marked(typed: Typed, tmp_path: Path) -> None:
     assert "shared is not set" in typed("docroot.init", status=3)
     file = tmp_path / "appliance.toml"
     file.write_text('shared = "blog"\n' + SETTINGS.format(folder=tmp_path))
-    assert "has no marker" in typed("publish", status=3)
+    assert "It waits on the queue: the docroot" in typed("publish")
+    assert "has no marker" in typed("drain", status=3)
+    assert "nothing is published for now: the docroot" in typed("status")
+    assert "has no marker" in json.loads(typed("status --json"))["away"]
+    assert "appliance_docroot_usable 0.0" in typed("status --metrics -")
     assert "is the docroot of “blog”" in typed("docroot.init --anyway")
-    typed("publish")
+    assert json.loads(typed("status --json"))["away"] is None
+    assert "appliance_docroot_usable 1.0" in typed("status --metrics -")
     typed("drain")
     assert (tmp_path / "www" / "index.html").exists()
 
