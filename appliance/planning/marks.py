@@ -161,6 +161,11 @@ class Marks:
                 members = f"SELECT m.entry_id FROM entry_{kind} m WHERE m.{kind}_id IN ({among})"
                 own = f"(a.type = ? OR a.type LIKE ?) AND a.subject IN ({among})"
                 self.mark(said, own, [kind, f"{kind}-%", *ids])
+                # What led to a term that was merged leads to the other one now.
+                moves = f"SELECT id FROM move WHERE type = ? AND subject IN ({among})"
+                self.mark(
+                    said, f"a.type = 'redirect' AND a.period = '{MOVED}' AND a.subject IN ({moves})", [kind, *ids]
+                )
                 self.mark(said, f"{_PAGES} AND a.subject IN ({members})", ids)
                 self.mark(
                     said,

@@ -79,6 +79,15 @@ def test_a_merged_category_leads_to_the_one_it_is_part_of(shop: Workshop) -> Non
     assert {shop.text(f"in/{old}/index.html") for old in ("art", "news")} == {"-> /in/all/"}
 
 
+def test_a_tag_that_was_renamed_and_then_merged_leads_on(shop: Workshop) -> None:
+    shop.save("Three", slug="three", tags=["paper"])
+    term_edits.rename(Tag.get(Tag.slug == "ink"), slug="blue")
+    shop.run()
+    term_edits.merge(Tag.get(Tag.slug == "blue"), Tag.get(Tag.slug == "paper"))
+    shop.run()
+    assert {shop.text(f"tag/{old}.html") for old in ("ink", "blue")} == {"-> /tag/paper.html"}
+
+
 def test_what_is_gone_has_no_redirect(shop: Workshop) -> None:
     editing.edit(entry("One"), slug="first")
     shop.run()
