@@ -18,7 +18,7 @@ from appliance import clock
 from appliance.config import Config
 from appliance.delivery import marker
 from appliance.delivery.marker import Guard
-from appliance.errors import DocrootError
+from appliance.errors import DocrootAway, DocrootError
 
 _TRIES = 5
 #: Versions that runs killed one after another may have left.
@@ -55,8 +55,9 @@ class Docroot:
             DocrootAway: it is a shared one that is not there, or not ours; nothing was made in its place.
             DocrootError: one is a file, cannot be written, or they are on different file systems.
         """
+        if away := marker.fault(config):
+            raise DocrootAway(away)
         made = cls.of(config)
-        made.check()
         for key, folder in (("docroot", made.folder), ("staging", made.staging)):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o755 if key == "docroot" else 0o700)

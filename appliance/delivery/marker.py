@@ -59,7 +59,7 @@ class Guard:
         """
         if clock.monotonic() - self._looked >= self._fresh:
             fault = self.fault()
-            if fault and fault != self._fault and self._place:
+            if fault and fault != self._fault:
                 log.warning("nothing is published for now", reason=fault)
             elif self._fault and not fault:
                 log.info("the docroot is back", folder=str(self._folder))

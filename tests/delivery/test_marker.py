@@ -110,6 +110,19 @@ def test_a_look_holds_for_a_while_and_not_longer(tmp_path: Path, monkeypatch: py
     assert len(looks) == 3
 
 
+def test_going_and_coming_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(marker.log, "warning", lambda event, **_values: told.append(event), raising=False)
+    monkeypatch.setattr(marker.log, "info", lambda event, **_values: told.append(event), raising=False)
+    guard = Guard(tmp_path / "www", "blog", fresh=0)
+    for _ in range(2):
+        said(guard.check)
+    mark(tmp_path / "www")
+    for _ in range(2):
+        guard.check()
+    assert told == ["nothing is published for now", "the docroot is back"]
+
+
 def test_another_folder_in_its_place_is_noticed_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "www"
     mark(folder)
