@@ -182,7 +182,7 @@ def test_a_file_that_fails_holds_up_no_other(publisher: Publisher) -> None:
     script = publisher.folder / "some-rsync"
     script.write_text(
         '#!/bin/sh\n[ "$1" = --version ] && exec rsync --version\nrsync "$@"\ncode=$?\n'
-        'case "$*" in *--delay-updates*) echo "rsync: mkstemp \\"/a.html\\" failed: No space left" >&2; exit 23;; esac\n'
+        'case "$*" in *--delay-updates*) echo "rsync: mkstemp \\"/a.html\\" failed: no space" >&2; exit 23;; esac\n'
         "exit $code\n"
     )
     script.chmod(0o755)

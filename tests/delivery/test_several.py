@@ -1,0 +1,231 @@
+"""Two publishing hosts, each with couriers and a docroot, on one PostgreSQL: who sends what, and what becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from appliance import db
+from appliance.config import Config, check
+from appliance.delivery import cursors, deletions, follower, journal, loop
+from appliance.delivery.courier import Couriers
+from appliance.delivery.journal import Delete, Put
+from appliance.delivery.targets import everywhere, targets
+from tests.postgresql import Server
+
+from .conftest import tree
+from .test_cluster import NOTING, overlapping
+from .test_courier import until
+
+HOSTS = ("one", "two")
+
+
+class Pair:
+    """Both hosts, and one front end that is a folder."""
+
+    def __init__(self, folder: Path, database: str) -> None:
+        self.folder = folder
+        self.front = folder / "front"
+        script = folder / "noting-rsync"
+        script.write_text(NOTING.replace("LOG", str(folder / "runs")).replace("code=$?", "code=$?\nsleep 0.05"))
+        script.chmod(0o755)
+        self.version = 1_700_000_000
+        self.rebuilt: list[str] = []
+        self.configs = {name: self._config(name, database, script) for name in HOSTS}
+        for config in self.configs.values():
+            config.docroot.mkdir(parents=True)
+
+    def _config(self, name: str, database: str, script: Path) -> Config:
+        hosts = [{"name": n, "address": str(self.folder / n / "www"), "other_path": True} for n in HOSTS]
+        raw = {
+            "docroot": str(self.folder / name / "www"), "host": name, "database": database,
+            "sites": [{"name": "blog", "title": "Blog", "url": "https://blog.example/"}],
+            "targets": [{"name": "front", "address": str(self.front), "other_path": True}],
+            "publishing_hosts": hosts, "delivery": {"rsync": str(script), "gather": 0},
+        }  # fmt: skip
+        return check(raw, self.folder / name / "appliance.toml")
+
+    def docroot(self, name: str) -> Path:
+        return self.configs[name].docroot
+
+    def put(self, host: str, path: str, text: str) -> int:
+        """Publish a file as a worker of `host` does; returns its version."""
+        self.version += 1
+        file, fresh = self.docroot(host) / path, self.folder / "fresh"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text)
+        os.utime(fresh, (self.version, self.version))
+        fresh.replace(file)
+        digest = hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+        self.append(host, Put(path, self.version, digest, len(text)))
+        return self.version
+
+    def delete(self, host: str, path: str) -> None:
+        self.version += 1
+        deletions._remove(self.docroot(host), path)
+        self.append(host, Delete(path, self.version))
+
+    def append(self, host: str, row: Put | Delete) -> None:
+        with db.write():
+            journal.append([row], host)
+
+    @contextmanager
+    def couriers(self, *names: str, rebuild: Callable[[Sequence[str]], set[str]] | None = None) -> Iterator[None]:
+        """The couriers of these hosts, nudged with every publication."""
+        with ExitStack() as stack:
+            all_of = [
+                stack.enter_context(Couriers(everywhere(c), config=c, rebuild=rebuild or (lambda paths: set(paths))))
+                for c in (self.configs[name] for name in names)
+            ]
+            real = self.append
+
+            def append(host: str, row: Put | Delete) -> None:
+                real(host, row)
+                for couriers in all_of:
+                    couriers.nudge()
+
+            self.append = append  # type: ignore[method-assign]
+            try:
+                yield
+            finally:
+                self.append = real  # type: ignore[method-assign]
+
+    def await_same(self, seconds: float = 15) -> None:
+        def same() -> bool:
+            try:
+                return tree(self.docroot("one")) == tree(self.docroot("two")) == tree(self.front)
+            except OSError:
+                return False
+
+        until(same, seconds)
+
+
+@pytest.fixture
+def pair(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    for name, seconds in (("GRACE", 0.4), ("AGAIN", 0.3), ("PROOF", 0.5)):
+        monkeypatch.setattr(loop, name, seconds)
+    monkeypatch.setattr(follower, "_LOOK", 0.1)
+    made = Pair(tmp_path, postgres.fresh())
+    opened = db.connect(made.configs["one"])
+    yield made
+    opened.close()
+
+
+def test_both_send_to_one_target_and_never_at_once(pair: Pair) -> None:
+    with pair.couriers("one", "two"):
+        for number in range(10):
+            for host in HOSTS:
+                pair.put(host, f"{host}/{number}.html", f"{number}")
+        pair.put("one", "index.html", "first")
+        until(lambda: (pair.docroot("two") / "index.html").exists(), 5)
+        pair.put("two", "index.html", "second")
+        pair.await_same()
+    assert (pair.front / "index.html").read_text() == "second"
+    assert overlapping(pair.folder / "runs") == []
+
+
+def test_pages_appear_in_the_order_in_which_they_were_published(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of one host does not appear before the entry of the other."""
+    monkeypatch.setattr(loop, "GRACE", 10.0)
+    monkeypatch.setattr(loop, "IN_ORDER", 10.0)
+    seen: list[str] = []
+    real = loop.TargetLoop._push
+
+    def push(one: loop.TargetLoop, changes: Sequence[journal.Change], missing: int) -> object:
+        done = real(one, changes, missing)
+        if one.target.name == "front":
+            seen.extend(change.path for change in changes)
+        return done
+
+    monkeypatch.setattr(loop.TargetLoop, "_push", push)
+    with pair.couriers("one", "two"):
+        for number in range(6):
+            pair.put(HOSTS[number % 2], f"{number}.html", "x")
+        until(lambda: len(seen) >= 6, 15)
+    assert seen == [f"{number}.html" for number in range(6)]
+
+
+def test_what_a_dead_host_left_is_sent_by_the_other_that_holds_it(pair: Pair) -> None:
+    pair.put("one", "a.html", "a")
+    shutil.copy2(pair.docroot("one") / "a.html", pair.docroot("two") / "a.html")  # it had come that far
+    with pair.couriers("two"):
+        until((pair.front / "a.html").exists, 5)
+    assert (pair.front / "a.html").read_text() == "a"
+
+
+def test_what_nobody_holds_is_built_again(pair: Pair) -> None:
+    pair.put("one", "lost.html", "lost")
+    asked: list[str] = []
+
+    def rebuild(paths: Sequence[str]) -> set[str]:
+        asked.extend(paths)
+        for path in paths:
+            pair.put("two", path, "built again")
+        return set()
+
+    # The same version and size, other bytes: what a killed run of this host's own left.
+    (pair.docroot("two") / "lost.html").write_text("LOST")
+    os.utime(pair.docroot("two") / "lost.html", (pair.version, pair.version))
+    with pair.couriers("two", rebuild=rebuild):
+        until((pair.front / "lost.html").exists, 10)
+        until(lambda: cursors.state(targets(pair.configs["two"])[0]).level, 10)
+    assert (pair.front / "lost.html").read_text() == "built again"
+    assert asked == ["lost.html"]
+
+
+def test_what_nothing_makes_any_more_holds_up_nothing(pair: Pair) -> None:
+    pair.append("one", Put("gone.html", 1, "", 0))
+    with pair.couriers("two"):
+        until(lambda: cursors.state(targets(pair.configs["two"])[0]).level, 10)
+
+
+def test_each_host_deletes_in_its_own_docroot_what_others_deleted(pair: Pair) -> None:
+    with pair.couriers("one", "two"):
+        pair.put("one", "a/b.html", "b")
+        pair.put("two", "keep.html", "k")
+        pair.await_same()
+        pair.delete("two", "a/b.html")
+        pair.await_same()
+        assert not (pair.docroot("one") / "a").exists()
+        pair.put("one", "a/b.html", "again")
+        pair.await_same()
+    assert (pair.front / "a" / "b.html").read_text() == "again"
+
+
+def test_a_file_newer_than_its_deletion_stays(pair: Pair) -> None:
+    """A worker of this host has put it in place and is about to commit."""
+    pair.append("one", Delete("a.html", 5))
+    file = pair.docroot("two") / "a.html"
+    file.write_text("newer")
+    os.utime(file, (6, 6))
+    stop = loop.threading.Event()
+    follower.Follower(pair.configs["two"], stop).follow()
+    assert file.exists()
+    os.utime(file, (4, 4))
+    follower.Follower(pair.configs["two"], stop).follow()
+    assert not file.exists()
+
+
+def test_a_publishing_host_that_was_wiped_gets_everything_its_own_included(pair: Pair) -> None:
+    with pair.couriers("one", "two"):
+        pair.put("one", "a.html", "a")
+        pair.put("two", "b.html", "b")
+        pair.await_same()
+        for file in pair.docroot("one").iterdir():
+            file.unlink()
+        pair.await_same()
+        assert set(tree(pair.docroot("one"))) == {"a.html", "b.html"}
+
+
+def test_a_cursor_that_was_set_back_meanwhile_is_not_moved_on(pair: Pair) -> None:
+    (target,) = targets(pair.configs["one"])
+    cursors.confirm(target, "one", 5)
+    cursors.rewind(target.name)
+    cursors.confirm(target, "one", 7, expected=5)
+    assert cursors.read(target, "one") == 0
