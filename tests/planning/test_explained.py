@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from appliance import db
 from appliance.content import editing, entries
 from appliance.content.models import Entry
+from tests.conftest import EMPTY
 from tests.planning.conftest import OpenWorkshop
 from tests.workshop import Workshop, archive, index, stamps
 
@@ -16,13 +18,19 @@ FILES = {"about.html": "{{ site.title }}"}
 
 def everything(shop: Workshop) -> list[object]:
     """All that is in the database, and every file of the docroot with what changes when it is written."""
-    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
-    return [[name, db.execute(f"SELECT * FROM {name}").fetchall()] for name in sorted(tables)] + [stamps(shop.docroot)]
+    tables = sorted(db.database.get_tables())
+    rows = [[name, sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)] for name in tables]
+    return [*rows, stamps(shop.docroot)]
 
 
-@pytest.fixture
-def shop(open_workshop: OpenWorkshop) -> Workshop:
-    made = open_workshop(MANIFEST, FILES)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shop(request: pytest.FixtureRequest, open_workshop: OpenWorkshop) -> Workshop:
+    more = {}
+    if request.param == "postgresql":
+        more["database"] = request.getfixturevalue("_postgres_url")
+        with psycopg.connect(more["database"], autocommit=True) as connection:
+            connection.execute(EMPTY)
+    made = open_workshop(MANIFEST, FILES, **more)
     made.save("One", "2026-01-01")
     made.save("Two", "2026-01-02")
     return made
