@@ -59,6 +59,7 @@ def test_days_end_at_midnight(shop: Workshop) -> None:
     assert shop.text("days.html") == "2027-03-02T00:00:00+00:00"
 
 
+@pytest.mark.conformance("D6")
 def test_the_schedule_knows_when_the_next_step_is_due(shop: Workshop) -> None:
     due = publishing.next_due(["blog"])
     assert due == pytest.approx(NOON + 3600, abs=2)
