@@ -151,7 +151,7 @@ class _Checking:
         except _Ended:
             pass
         except (ApplianceError, OSError) as error:
-            note(aspect, False, looks.without_name(str(error), self._target))
+            note(aspect, False, looks.without_name(str(error), self._target.name))
         self._report.seconds = clock.monotonic() - began
         return self._report
 
@@ -175,7 +175,7 @@ class _Checking:
         try:
             channel.warm()
         except DeliveryError as error:
-            said = looks.without_name(str(error), target)
+            said = looks.without_name(str(error), target.name)
             if not self._runner.left:
                 note(
                     "reachable", False, f"it did not answer within {self._limit:g} s; see to the host and the way to it"
@@ -251,7 +251,7 @@ class _Checking:
             probe.remove()
         except DeliveryError as error:
             if any(check.aspect == "writable" and check.passed for check in self._report.checks):
-                said = looks.without_name(str(error), self._target)
+                said = looks.without_name(str(error), self._target.name)
                 self._report.note("removed", False, f"the probe {probe.page} may still be there: {said}")
                 raise _Ended from None
 
@@ -265,7 +265,7 @@ class _Checking:
             probe.write(probe.page, content(), version)
             probe.push(probe.page)
         except DeliveryError as error:
-            self._report.note("writable", False, looks.without_name(str(error), self._target))
+            self._report.note("writable", False, looks.without_name(str(error), self._target.name))
             raise _Ended from None
         self._report.note("writable", True)
         first = self._look(probe.page)

@@ -59,9 +59,9 @@ def target(
     return Target(settings, config.docroot, config.delivery)
 
 
-def without_name(said: str, target: Target) -> str:
+def without_name(said: str, name: str) -> str:
     """A sentence about a target without its name, which stands before it already."""
-    return re.sub(rf"^target {re.escape(target.name)} \(.*?\): ", "", said)
+    return re.sub(rf"^target {re.escape(name)} \(.*?\): ", "", said)
 
 
 def access_fault(found: Access, wanted: str, said: str) -> str | None:

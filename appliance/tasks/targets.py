@@ -52,7 +52,8 @@ def targets_list(_context: Context, json: bool = False, verbose: bool = False) -
     show_list(columns, {"target": 1})
     for state in states:
         if state.error:
-            tell(f"{state.name}: {one_line(state.error)}{_again(state, now)}")
+            told = looks.without_name(one_line(state.error), state.name)
+            tell(f"{state.name}: {told}{_again(state, now)}")
 
 
 _NAMED = {
@@ -145,9 +146,11 @@ def target_json(state: TargetState) -> dict[str, Any]:
 
 
 def _again(state: TargetState, now: float) -> str:
-    if state.circuit == "closed" or state.retry_at is None:
+    if state.circuit == "closed":
         return ""
-    return f"; failed {state.failures} times in a row, tried again in {_span(max(0.0, state.retry_at - now))}"
+    left = (state.retry_at or now) - now
+    next_try = f", tried again in {_span(left)}" if left > 0 else ""
+    return f"; failed {state.failures} times in a row{next_try}"
 
 
 def _ago(state: TargetState, now: float) -> str:

@@ -67,7 +67,7 @@ def lagging(typed: Typed) -> None:
             journal.append([journal.Put(f"{n}.html", 1_700_000_000, "00", 5) for n in (1, 2)], config.host_name)
         front1, front2 = targets(config)
         cursors.confirm(front1, config.host_name, 1, files=1, bytes=2048, seconds=0.5)
-        cursors.failed(front2, config.host_name, "target front2: no way there;\nsee to the network")
+        cursors.failed(front2, config.host_name, "target front2 (/srv/www): no way there;\nsee to the network")
 
 
 def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed, lagging: None) -> None:
@@ -76,7 +76,7 @@ def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed, lagging
     one, two = (line.split() for line in lines[1:3])
     assert one[:2] == ["front1", "behind"] and one[-5:] == ["1", "2.0", "KiB", "4.0", "KiB/s"]
     assert two[:2] == ["front2", "failing"]
-    assert lines[3] == "front2: target front2: no way there; see to the network"
+    assert lines[3] == "front2: no way there; see to the network"
     assert all(len(line) <= 80 for line in lines)
 
 
