@@ -31,7 +31,7 @@ from appliance.queue import store
 from appliance.queue.kinds import registry
 from appliance.tasks.console import command, leave, opened, out, tell, tell_json, warn
 from appliance.tasks.plan_views import explained_json, plan_json, plan_line, show_explained
-from appliance.tasks.targets import target_json
+from appliance.tasks.target_views import target_json
 
 
 @task(

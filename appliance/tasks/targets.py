@@ -15,11 +15,11 @@ from appliance import db
 from appliance.config import Config
 from appliance.delivery import checking, courier, looks, marker, repairing, standing
 from appliance.delivery.checking import Checked, Inside
-from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import Target, everywhere
 from appliance.errors import ConfigError
 from appliance.tasks.console import command, leave, opened, tell, tell_json, warn
-from appliance.tasks.listing import one_line, show_list
+from appliance.tasks.listing import one_line
+from appliance.tasks.target_views import show_targets, target_json
 
 _NONE = "There are no targets: the docroot is served where it is. [[targets]] in appliance.toml send it elsewhere."
 
@@ -39,21 +39,7 @@ def targets_list(_context: Context, json: bool = False, verbose: bool = False) -
     if not states:
         tell(_NONE)
         return
-    columns = {
-        "target": [state.name for state in states],
-        "state": [word(state) for state in states],
-        "lag": ["" if state.level else _span(state.lag) for state in states],
-        "waiting": [f"{state.waiting:,}" if state.waiting else "" for state in states],
-        "last push": [_ago(state, now) for state in states],
-        "files": [f"{state.files:,}" for state in states],
-        "sent": [_amount(state.bytes) for state in states],
-        "rate": [f"{_amount(state.rate)}/s" if state.rate else "" for state in states],
-    }
-    show_list(columns, {"target": 1})
-    for state in states:
-        if state.error:
-            told = looks.without_name(one_line(state.error), state.name)
-            tell(f"{state.name}: {told}{_again(state, now)}")
+    show_targets(states, now)
 
 
 _NAMED = {
@@ -129,51 +115,6 @@ def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False)
     tell(f"{config.docroot} is the docroot of “{config.shared}”: {mount}.")
 
 
-def word(state: TargetState) -> str:
-    """How a target stands, in a word or two."""
-    if state.paused:
-        return "paused"
-    if state.repairing:
-        return "repairing"
-    if state.error and (state.circuit != "closed" or not state.level):
-        return "failing"
-    return "level" if state.level else "behind"
-
-
-def target_json(state: TargetState) -> dict[str, Any]:
-    """A target's state for programs."""
-    return {**asdict(state), "state": word(state)}
-
-
-def _again(state: TargetState, now: float) -> str:
-    if state.circuit == "closed":
-        return ""
-    left = (state.retry_at or now) - now
-    next_try = f", tried again in {_span(left)}" if left > 0 else ""
-    return f"; failed {state.failures} times in a row{next_try}"
-
-
-def _ago(state: TargetState, now: float) -> str:
-    return "never" if state.pushed_at is None else f"{_span(max(0.0, now - state.pushed_at))} ago"
-
-
-def _span(seconds: float) -> str:
-    """A length of time in its largest unit that fits."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _amount(number: float) -> str:
-    """Bytes in their largest unit."""
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"
-
-
 _CHECK = {
     "access": "How the key of an address is confined: shell, rrsync or module.",
     "inside": "An account with a shell on the front ends, to look at what a confined key may not see.",
@@ -214,6 +155,9 @@ def check(
         config, _words(context),
         access=access, port=port, ssh_options=list(ssh_option or ()), other_path=other_path,
     )  # fmt: skip
+    if not chosen and config.shared:
+        _check_shared(config, json=json)
+        return
     if not chosen:
         leave("There are no targets to check; name an address, such as publish@www1.example.org:/srv/www.", 3)
     if not 0 < timeout < 3600:
@@ -234,6 +178,17 @@ def check(
             warn(f"“{word}” is no target of {config.path}; it was taken for an alias of ssh's settings.")
     if failed := [one for one in checked if not one.passed]:
         leave("" if json or len(checked) == 1 else f"{len(failed)} of {len(checked)} targets failed.", 2)
+
+
+def _check_shared(config: Config, *, json: bool) -> None:
+    """Say whether a shared docroot, which has no targets, can be published to."""
+    away = marker.fault(config)
+    if json:
+        tell_json({"docroot": str(config.docroot), "passed": away is None, "said": away})
+    else:
+        tell(f"{config.docroot} (shared as “{config.shared}”): " + (f"failed: {away}" if away else "passed"))
+    if away:
+        leave("", 2)
 
 
 def _words(context: Context) -> list[str]:

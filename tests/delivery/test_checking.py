@@ -137,20 +137,23 @@ def test_a_key_that_is_refused(publisher: Publisher, front_ends: FrontEnds) -> N
     assert list(wrong(checked)) == ["key"] and "authorized_keys" in wrong(checked)["key"]
 
 
-@pytest.mark.parametrize(
-    ("forced", "access", "sentence"),
-    [
-        (None, "shell", 'its access is "module" and not "shell"'),
-        (None, "rrsync", 'its access is "module" and not "rrsync"'),
-        (SHELL, "module", "the key may run any command there"),
-        ("echo away; exit 3", "module", r"no shell, rrsync or rsync daemon answers this key (away)"),
-    ],
-)
-def test_a_key_confined_otherwise_than_told(
-    publisher: Publisher, front_ends: FrontEnds, forced: str | None, access: str, sentence: str
-) -> None:
-    (front,) = front_ends(1, forced=forced)
-    assert sentence in wrong(check(of(publisher, front, access)))["access"]
+def test_a_key_confined_otherwise_than_told(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    admin = publisher.folder / "admin"
+    let_in(front, admin)
+    module = of(publisher, front)
+    cases = {
+        'its access is "module" and not "shell"': of(publisher, front, "shell"),
+        'its access is "module" and not "rrsync"': of(publisher, front, "rrsync"),
+        "the key may run any command there": checking.with_keys(module, admin, None),
+    }
+    for sentence, checked in zip(cases, checking.check(list(cases.values())), strict=True):
+        assert sentence in wrong(checked)["access"]
+
+
+def test_a_front_end_that_runs_something_else(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1, forced="echo away; exit 3")
+    assert "no shell, rrsync or rsync daemon answers this key (away)" in wrong(check(of(publisher, front)))["access"]
 
 
 def test_a_front_end_that_hangs_is_given_up(publisher: Publisher, front_ends: FrontEnds) -> None:
@@ -189,21 +192,20 @@ def test_a_disk_that_is_full_or_almost(publisher: Publisher, small: Path) -> Non
     assert [path.name for path in small.iterdir()] == ["fill"]
 
 
-@pytest.mark.parametrize(
-    ("access", "option", "aspect"),
-    [
+def test_options_that_break_a_promise(publisher: Publisher, front_ends: FrontEnds) -> None:
+    (front,) = front_ends(1)
+    admin = publisher.folder / "admin"
+    let_in(front, admin)
+    cases = [
         ("module", "--no-times", "arrived"),
         ("module", "--chmod=F600", "mode"),
         ("shell", "--temp-dir=/tmp", "rename"),
         ("shell", "--no-times", "arrived"),
-    ],
-)
-def test_options_that_break_a_promise(
-    publisher: Publisher, front_ends: FrontEnds, option: str, aspect: str, access: str
-) -> None:
-    (front,) = front_ends(1, forced=SHELL if access == "shell" else None)
-    checked = check(of(publisher, front, access, rsync_options=[option]))
-    assert aspect in wrong(checked)
+    ]
+    chosen = [of(publisher, front, access, rsync_options=[option]) for access, option, _ in cases]
+    chosen = [checking.with_keys(t, admin if t.settings.access == "shell" else None, None) for t in chosen]
+    for (access, option, aspect), checked in zip(cases, checking.check(chosen), strict=True):
+        assert aspect in wrong(checked), (access, option, wrong(checked))
     assert list(front.docroot.iterdir()) == []
 
 

@@ -138,7 +138,9 @@ def test_a_shared_docroot_is_marked(typed: Typed, tmp_path: Path) -> None:
     assert "nothing is published for now: the docroot" in typed("status")
     assert "has no marker" in json.loads(typed("status --json"))["away"]
     assert "appliance_docroot_usable 0.0" in typed("status --metrics -")
+    assert "(shared as “blog”): failed: the docroot" in typed("targets.check", status=2)
     assert "is the docroot of “blog”" in typed("docroot.init --anyway")
+    assert "(shared as “blog”): passed" in typed("targets.check")
     assert json.loads(typed("status --json"))["away"] is None
     assert "appliance_docroot_usable 1.0" in typed("status --metrics -")
     typed("drain")
