@@ -21,7 +21,7 @@ from appliance.building.reads import Noted
 from appliance.building.views import Link, Period, Person, Post, Term
 from appliance.planning import passing
 from appliance.planning.archives import PERIODS, PUBLISHED, TERMS, start_of
-from appliance.planning.pages import Asked, entries_of
+from appliance.planning.pages import newest
 from appliance.planning.theme import IndexTemplate
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Facts:
     @_kept
     def recent(self, count: int) -> tuple[Post, ...]:
         """The newest `count` entries."""
-        ids = entries_of(Asked(self._place.site.id, "index"), self._place.zone, 1, count).ids
+        ids = newest(self._place.site.id, count)
         found = loading.posts(self._place, ids, view=self._view(f"recent:{count}"))
         return tuple(found[i] for i in ids if i in found)
 

@@ -28,14 +28,15 @@ def turn(site: Site) -> int:
     """Publish what is due and withdraw what has expired, by the database's clock; returns how many entries."""
     with db.write():
         now = int(db.now())
+        # The plus has planners read what is due by its own index, not all of the site.
         due = db.execute(
-            """UPDATE entry SET status = 'published' WHERE site_id = ? AND status = 'scheduled' AND published_at <= ?
+            """UPDATE entry SET status = 'published' WHERE +site_id = ? AND status = 'scheduled' AND published_at <= ?
                RETURNING id""",
             [site.id, now],
         ).fetchall()
         expired = db.execute(
-            """UPDATE entry SET status = 'draft' WHERE site_id = ? AND status = 'published' AND unpublish_at <= ?
-               RETURNING id""",
+            """UPDATE entry SET status = 'draft' WHERE +site_id = ? AND status = 'published'
+               AND unpublish_at IS NOT NULL AND unpublish_at <= ? RETURNING id""",
             [site.id, now],
         ).fetchall()
         order.keep([entry for (entry,) in [*due, *expired]])

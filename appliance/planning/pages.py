@@ -52,6 +52,14 @@ def entries_of(
     return Shown(ids, known[asked])
 
 
+def newest(site: int, count: int) -> tuple[int, ...]:
+    """The ids of the newest entries of a site."""
+    rows = db.execute(
+        f"SELECT e.id FROM entry e WHERE {PUBLISHED} ORDER BY e.published_at DESC, e.id DESC LIMIT ?", [site, count]
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def digest(shown: Shown) -> str:
     """Changes when a page of a listing shows other entries, or the listing has another number of them."""
     return hashlib.blake2b(repr((shown.ids, shown.total)).encode(), digest_size=12).hexdigest()

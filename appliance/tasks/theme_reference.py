@@ -157,7 +157,8 @@ def _functions() -> Iterator[str]:
             called = f"{name}({arguments})" if arguments else name
             rows.append(f"| `… \\| {called}` | {_one_line(function)} |")
     yield "### Functions and filters"
-    yield "Besides [Jinja's own](https://jinja.palletsprojects.com/en/stable/templates/#builtin-filters), without `random`:"
+    own = "https://jinja.palletsprojects.com/en/stable/templates/#builtin-filters"
+    yield f"Besides [Jinja's own]({own}), without `random`:"
     yield "\n".join(["| name | meaning |", "|---|---|", *rows])
 
 
