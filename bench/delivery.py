@@ -1,0 +1,152 @@
+"""From the commit of a change until it can be read on every front end: our couriers beside the naive way.
+
+Front ends are real sshd's and rsyncs on this machine, so all of them, the couriers and whoever looks share its
+processors. The naive way opens a new ssh and rsync for each file and target, one after the other, as Movable Type's
+sync does.
+
+    ./inv bench delivery [-- --fronts 4 8 --rounds 15 --naive 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shlex
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from appliance import db
+from appliance.config import DeliverySettings
+from appliance.delivery import journal, ssh
+from appliance.delivery.courier import Couriers
+from appliance.delivery.journal import Put
+from appliance.delivery.targets import Target
+from appliance.demo.frontend import FrontEnd, pin
+
+SIZE = 8 * 1024
+MANY = 100
+#: Seconds nothing here may take.
+PATIENCE = 60.0
+#: Front ends have disks of their own; here they would share one.
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+
+
+class Bench:
+    """A docroot with its journal, and front ends."""
+
+    def __init__(self, folder: Path, fronts: int, stack: ExitStack) -> None:
+        self.folder, self.docroot = folder, folder / "docroot"
+        self.docroot.mkdir(parents=True)
+        self.fronts = [FrontEnd(folder / f"front{n}", folder / "key", f"front{n}") for n in range(fronts)]
+        for front in self.fronts:
+            front.start(http=False)
+            stack.callback(front.stop)
+        pin(folder / "known", self.fronts)
+        settings = DeliverySettings(ssh_key=folder / "key", known_hosts=folder / "known")
+        self.targets = [Target(front.settings(), self.docroot, settings) for front in self.fronts]
+        self._version = int(time.time())
+
+    def write(self, paths: Sequence[str]) -> list[Put]:
+        """New bytes for `paths`, as building puts them in place."""
+        self._version += 1
+        rows = []
+        for path in paths:
+            data = os.urandom(SIZE // 2).hex().encode()
+            fresh = self.folder / "fresh"
+            fresh.write_bytes(data)
+            os.utime(fresh, (self._version, self._version))
+            (self.docroot / path).parent.mkdir(parents=True, exist_ok=True)
+            fresh.replace(self.docroot / path)
+            rows.append(Put(path, self._version, hashlib.blake2b(data, digest_size=32).hexdigest(), len(data)))
+        return rows
+
+    def await_everywhere(self, paths: Sequence[str]) -> None:
+        """Until every front end has the bytes of the docroot at `paths`."""
+        end = time.monotonic() + PATIENCE
+        for path in reversed(paths):
+            wanted = (self.docroot / path).read_bytes()
+            for front in self.fronts:
+                while not _is(front.docroot / path, wanted):
+                    if time.monotonic() > end:
+                        raise SystemExit(f"{path} did not reach {front.name}")
+                    time.sleep(0.001)
+
+    def ours(self, couriers: Couriers, paths: Sequence[str]) -> float:
+        """Seconds from the commit until `paths` are on every front end."""
+        rows = self.write(paths)
+        couriers.settle()  # of the round before; nothing is under way now
+        began = time.monotonic()
+        with db.write():
+            journal.append(rows, "bench")
+        couriers.nudge()
+        self.await_everywhere(paths)
+        return time.monotonic() - began
+
+    def naive(self, paths: Sequence[str]) -> float:
+        """The same by a new ssh and rsync for each file and target."""
+        self.write(paths)
+        began = time.monotonic()
+        for target in self.targets:
+            settings = self.folder / f"{target.name}.ssh"
+            settings.write_text(ssh.configuration(target, self.folder / "none"), "utf-8")
+            for path in paths:
+                command = ["rsync", "-t", "--relative", "-e", shlex.join(["ssh", "-F", str(settings)])]
+                subprocess.run(
+                    [*command, f"./{path}", target.destination], cwd=self.docroot, check=True, stdout=subprocess.DEVNULL
+                )
+        self.await_everywhere(paths)
+        return time.monotonic() - began
+
+
+def _is(file: Path, wanted: bytes) -> bool:
+    try:
+        return file.read_bytes() == wanted
+    except FileNotFoundError:
+        return False
+
+
+def measure(fronts: int, rounds: int, naive: int, above: Path | None) -> tuple[float, float, float]:
+    """Milliseconds, medians, with so many front ends: one file, a hundred at once, one the naive way."""
+    one, many = ["index.html"], [f"{n % 10}/{n}/index.html" for n in range(MANY)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=above)))
+        opened = db.open_sqlite(folder / "appliance.db")
+        stack.callback(opened.close)
+        db.migrate()
+        bench = Bench(folder, fronts, stack)
+        couriers = stack.enter_context(Couriers(bench.targets))
+
+        def median(run: Callable[[], float], count: int) -> float:
+            return statistics.median(run() for _ in range(count)) * 1000
+
+        bench.ours(couriers, [*one, *many])
+        couriers.settle()
+        single = median(lambda: bench.ours(couriers, one), rounds)
+        hundred = median(lambda: bench.ours(couriers, many), max(3, rounds // 3))
+        return single, hundred, median(lambda: bench.naive(one), naive)
+
+
+def main() -> None:
+    """Measure what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--fronts", type=int, nargs="+", default=[4, 8], help="front ends")
+    parser.add_argument("--rounds", type=int, default=15, help="changes of one file; a third as many of a hundred")
+    parser.add_argument("--naive", type=int, default=3, help="changes of one file the naive way")
+    parser.add_argument("--folder", type=Path, default=MEMORY, help="where all of it lies, one disk for all; in memory")
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; one file of {SIZE // 1024} KiB, medians\n")
+    print("| front ends | one file | 100 files | one file, a new ssh and rsync each |\n|---|---|---|---|", flush=True)
+    for fronts in arguments.fronts:
+        single, hundred, naive = measure(fronts, arguments.rounds, arguments.naive, arguments.folder)
+        times = f"{hundred:,.0f} ms ({hundred / single:.1f} times one)"
+        print(f"| {fronts} | {single:,.0f} ms | {times} | {naive:,.0f} ms |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
