@@ -19,7 +19,11 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     │   └── DocrootAway           3   a shared docroot is not there now, or not ours: tried again until it is
     ├── DeliveryError             2   a target could not be brought up to the journal
-    │   └── TargetBusy            2   somebody else is writing to it: not a failure, try again
+    │   ├── TargetBusy            2   somebody else is writing to it: not a failure, try again
+    │   ├── TargetPaused          2   it was paused: nothing is sent until it is resumed
+    │   ├── LeaseLost             2   another courier may write to it now: this one stopped
+    │   ├── SomeFailed            2   some files did not arrive, all others did
+    │   └── RemovalRefused        2   more would be removed there at once than the settings allow
     └── DemoError                 1   the demonstration cannot go on, or did not show what it should
 """
 
