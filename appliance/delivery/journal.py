@@ -7,7 +7,7 @@ are read in stretches, so that memory does not grow with the journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -131,6 +131,19 @@ def count_files() -> int:
         "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)"
     ).fetchone()
     return int(row[0])
+
+
+def published(paths: Sequence[str]) -> set[str]:
+    """Those of `paths` where a file stands in the docroot, or should."""
+    found: set[str] = set()
+    for some in (paths[start : start + _ROWS] for start in range(0, len(paths), _ROWS)):
+        rows = db.execute(
+            f"SELECT path FROM publication p WHERE path IN ({db.marks(len(some))}) AND op = 'put' AND NOT EXISTS "
+            "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)",
+            list(some),
+        )
+        found.update(path for (path,) in rows.fetchall())
+    return found
 
 
 def latest_of(path: str) -> Change | None:

@@ -171,7 +171,9 @@ def extras(config: Config, rsync: Rsync) -> list[str]:
     if rsync.target.peer:
         return []
     folders = [f"{site.folder}/" if site.folder else "" for site in config.sites]
-    return [name for name in rsync.extras(config.delivery.keep) if name.startswith(tuple(folders))]
+    found = [name for name in rsync.extras(config.delivery.keep) if name.startswith(tuple(folders))]
+    ours = journal.published(found)  # what this docroot has lost is nothing to remove there
+    return [name for name in found if name not in ours]
 
 
 def _differing(rsync: Rsync, changes: Sequence[Change]) -> list[Change]:

@@ -279,6 +279,16 @@ class TestVerify:
         found.pop("blog/stats")
         assert found == tree(publisher.docroot)
 
+    def test_what_this_docroot_lost_is_not_taken_for_unpublished(self, publisher: Publisher, front: FrontEnd) -> None:
+        (publisher.docroot / "blog" / "7.html").unlink()
+        config = settings(publisher, front.settings())
+        assert repairing.verify(config, "front0").extra == []
+        repairing.repair(config, "front0")
+        with Couriers(publisher.targets, config=config) as couriers:
+            couriers.settle()
+            until(lambda: not cursors.state(publisher.targets[0]).repairing, 10)
+        assert (front.docroot / "blog" / "7.html").exists()
+
     def test_too_much_is_not_removed_without_leave(self, publisher: Publisher, front: FrontEnd) -> None:
         for number in range(60):
             (front.docroot / f"{number}.txt").write_text("x")
