@@ -41,6 +41,8 @@ class Host:
         self.door = FrontEnd(folder, key, name)
         self.docroot = self.door.docroot
         self.log = folder / "daemon.log"
+        #: Python that its processes run before anything else, such as what sets their clock.
+        self.before = ""
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self, *words: str) -> None:
@@ -48,7 +50,8 @@ class Host:
         env = {key: value for key, value in os.environ.items() if key != "APPLIANCE_CONFIG"}
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(
-                [sys.executable, "-c", "from appliance.tasks import main; main()", *(words or ("work", "--verbose"))],
+                [sys.executable, "-c", f"{self.before}\nfrom appliance.tasks import main; main()",
+                 *(words or ("work", "--verbose"))],
                 cwd=self.folder, env={**env, "PYTHONPATH": str(ROOT)}, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -80,6 +83,7 @@ class Cluster:
     def __init__(
         self, folder: Path, database: str, *, hosts: int = 2, fronts: int = 2, http: bool = False, theme: str = THEME,
         delivery: Mapping[str, Any] | None = None, queue: Mapping[str, Any] | None = None,
+        schedule: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         """Describe it.
 
@@ -92,11 +96,13 @@ class Cluster:
             theme: the manifest of the theme.
             delivery: further keys of that section.
             queue: further keys of that section.
+            schedule: keys of that section.
         """
         self.folder, self.database = folder, database
         self._http, self._theme = http, theme
         self._delivery = {"connect_timeout": 2, "timeout": 6, **(delivery or {})}
         self._queue = {"workers": 1, "lease": 5.0, **(queue or {})}
+        self._schedule = schedule or {}
         key = folder / "key"
         self.fronts = [FrontEnd(folder / f"front{n}", key, f"front{n}") for n in range(fronts)]
         self.hosts = [Host(folder / f"pub{n}", f"pub{n}", key) for n in range(hosts)]
@@ -170,6 +176,7 @@ class Cluster:
             *_table("[[sites]]", {"name": "blog", "title": "A Blog", "url": "https://blog.example/",
                                   "theme": str(self.shop.folder / "theme")}),
             *_table("[queue]", self._queue),
+            *_table("[schedule]", self._schedule),
             *_table("[delivery]", {"ssh_key": str(self.folder / "key"), "known_hosts": str(self.folder / "known"),
                                    **self._delivery}),
         ]  # fmt: skip

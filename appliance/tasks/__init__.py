@@ -18,6 +18,7 @@ from appliance.tasks import (
     processes,
     publish,
     site,
+    soak,
     sources,
     targets,
     terms,
@@ -31,7 +32,7 @@ namespace = Collection(
     publish.publish, publish.drain, publish.work, publish.status, why.why,
     preview.preview, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
-    demo.demo, bench.bench,
+    demo.demo, bench.bench, soak.soak,
     Collection("site", site.init),
     Collection(
         "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,

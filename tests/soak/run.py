@@ -1,0 +1,273 @@
+"""A fault run: all that publishes, under load, while one thing after the other goes wrong, and what is left of it.
+
+It says all it does, and ends all it started.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from peewee import PeeweeException
+
+from appliance import db
+from appliance.queue import store
+from tests.acceptance.truth import World
+from tests.cluster import THEME, Cluster
+from tests.postgresql import Server
+from tests.soak import faults, load
+from tests.soak.ills import CLOCK, OFF, Ills, LinkedFront
+from tests.soak.link import Links
+from tests.soak.readers import Readers
+from tests.workshop import tree
+
+#: Seconds after the last fault until everything must be the same, and until it is waited for to tell how late it is.
+LEVEL, LATE = 30.0, 90.0
+#: Front ends, and the one with a small disk.
+FRONTS, SMALL = 6, "front0"
+#: Bytes of the small disk.
+DISK = 24 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for."""
+
+    seed: int
+    #: Seconds under load, and between two faults on average.
+    seconds: float
+    gap: float
+    #: Edits a second.
+    rate: float
+    #: Seconds between two rounds of the readers.
+    pause: float = 0.1
+
+
+class Run:
+    """One run in a folder; what was wrong is in `wrong`, one sentence each."""
+
+    def __init__(self, folder: Path, server: Server, order: Order) -> None:
+        self.wrong: list[str] = []
+        self._folder, self._server, self._order = folder, server, order
+        self._lags: dict[str, list[float]] = {}
+        self._out: dict[str, float] = {}
+
+    def go(self) -> None:
+        """Do it all."""
+        with ExitStack() as stack:
+            small = stack.enter_context(_small_disk(self._folder / SMALL))
+            if not small:
+                print("no small disk: a full disk needs leave to mount (root)", flush=True)
+            sockets = self._folder / "s"
+            sockets.mkdir()
+            cluster = Cluster(
+                self._folder, self._server.fresh(), fronts=0, theme=THEME,
+                delivery={"temp_path": str(sockets), "connect_timeout": 3},
+                # The journal is what readers' finds are held against, and nothing else is to repair a target.
+                schedule={"prune": "never", "verify_targets": "never"},
+            )  # fmt: skip
+            cluster.fronts = [
+                LinkedFront(self._folder / f"front{n}", self._folder / "key", f"front{n}") for n in range(FRONTS)
+            ]
+            ports = [(front.link_port, front.ssh_port) for front in cluster.fronts]
+            links = stack.enter_context(Links(ports))
+            stack.callback(_end_masters, sockets)
+            stack.enter_context(cluster)
+            for name, text in (("entry.html", load.ENTRY), ("listing.html", load.LISTING)):
+                (cluster.shop.folder / "theme" / name).write_text(text, "utf-8")
+            self._run(cluster, links, SMALL if small else None)
+
+    def _run(self, cluster: Cluster, links: Links, small: str | None) -> None:
+        order = self._order
+        edits = load.Load(cluster.shop, order.seed)
+        edits.begin()
+        cluster.hosts[1].before = CLOCK.format(OFF)
+        for host in cluster.hosts:
+            host.start()
+        self._say(0, f"both publishing hosts start, the clock of {cluster.hosts[1].name} is {OFF} s ahead")
+        self._say(cluster.await_same(60, ["index.html"]), "every docroot has the first pages")
+        planned = faults.plan(
+            order.seed, order.seconds, gap=order.gap, fronts=[f.name for f in cluster.fronts],
+            hosts=[h.name for h in cluster.hosts], small=small,
+        )  # fmt: skip
+        readers = Readers(cluster.fronts, edits.removals, order.pause, order.seed)
+        readers.start()
+        try:
+            self._suffer(Ills(cluster, self._server, links, readers), cluster, edits, planned)
+            self._converge(cluster)
+        finally:
+            readers.end()
+        self.wrong += readers.faults
+        self._judge_seen(readers)
+        self._judge_docroots(cluster)
+        self._tell(cluster, edits, readers, planned)
+        for host in cluster.hosts:
+            host.stop()
+        if World(cluster.shop).rebuilt() != tree(cluster.hosts[0].docroot):
+            self.wrong.append("the docroots are the same, but not what a rebuild from nothing gives")
+
+    # While it lasts
+
+    def _suffer(self, ills: Ills, cluster: Cluster, edits: load.Load, planned: list[faults.Fault]) -> None:
+        """The load in a thread, the faults in this one; returns when the last is over."""
+        over, broken = threading.Event(), list[Exception]()
+        began = time.monotonic()
+
+        def edit() -> None:
+            try:
+                edits.run(self._order.rate, over.is_set)
+                edits.last()
+            except Exception as error:  # told by the thread that waits
+                broken.append(error)
+            finally:
+                db.database.close()
+
+        thread = threading.Thread(target=edit, name="load")
+        thread.start()
+        try:
+            self._carry_out(ills, cluster, planned, began)
+        finally:
+            over.set()
+            thread.join(60)
+        if broken:
+            raise broken[0]
+
+    def _carry_out(self, ills: Ills, cluster: Cluster, planned: list[faults.Fault], began: float) -> None:
+        order = itertools.count()
+        todo: list[tuple[float, int, Callable[[], object]]] = []
+
+        def at(moment: float, work: Callable[[], object]) -> None:
+            heapq.heappush(todo, (moment, next(order), work))
+
+        def begin(fault: faults.Fault) -> None:
+            self._say(time.monotonic() - began, str(fault))
+            if "wiped" in fault.kind or "restored" in fault.kind:
+                self._out[fault.subject] = time.monotonic()
+            at(time.monotonic() - began + fault.seconds, ills.begin(fault))
+
+        for fault in planned:
+            if fault.kind.startswith("restored"):
+                at(max(0, fault.at - 1 - 20 * fault.chance), lambda name=fault.subject: ills.copy(name))
+            at(fault.at, lambda fault=fault: begin(fault))
+        looked = 0.0
+        while todo:
+            now = time.monotonic() - began
+            if todo[0][0] <= now:
+                _insist(heapq.heappop(todo)[2])
+            elif now > looked + 1:
+                looked = now
+                self._look(ills, cluster, began)
+            time.sleep(max(0.0, min(0.1, todo[0][0] - now)) if todo else 0)
+        self._say(time.monotonic() - began, "the last fault is over, and the load with it")
+        self._ills = ills
+
+    def _look(self, ills: Ills, cluster: Cluster, began: float) -> None:
+        with suppress(PeeweeException), db.tolerant():
+            for state in cluster.states():
+                self._lags.setdefault(state.name, []).append(state.lag)
+            for name in ills.look():
+                out = time.monotonic() - self._out[name]
+                self._say(time.monotonic() - began, f"{name}: in service again after {out:.1f} s")
+
+    # Afterwards
+
+    def _converge(self, cluster: Cluster) -> None:
+        began = time.monotonic()
+        while time.monotonic() < began + LATE:
+            with suppress(OSError, PeeweeException), db.tolerant():  # a file went while it was read
+                self._ills.look()
+                if store.unfinished() == 0 and not cluster.differences() and all(s.level for s in cluster.states()):
+                    break
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        self._say(took, "after the last fault every docroot is the same" if took < LATE else "they still differ")
+        if took > LEVEL:
+            self.wrong.append(f"the docroots were not the same within {LEVEL:.0f} s of the last fault")
+        self.wrong += [f"{name} never came back into service" for name in self._ills.returning]
+        if failed := store.failures():
+            self.wrong.append(f"{len(failed)} jobs failed: {failed[0]}")
+
+    def _judge_seen(self, readers: Readers) -> None:
+        published = set(db.execute("SELECT path, version, digest FROM publication WHERE op = 'put'").fetchall())
+        for (path, version, digest), where in readers.seen.items():
+            if (path, version, digest) in published:
+                continue
+            rows = db.execute(
+                "SELECT id, op, version, origin, size FROM publication WHERE path = ? ORDER BY id", [path]
+            )
+            known = "; ".join(" ".join(map(str, row)) for row in rows.fetchall() if abs(row[2] - version) < 60)
+            self.wrong.append(f"{where}, version {version}: no file that was published; in the journal: {known}")
+
+    def _judge_docroots(self, cluster: Cluster) -> None:
+        first, *others = cluster.docroots()
+        for other in others:
+            command = ["rsync", "-rnic", "--times", "--omit-dir-times", "--delete", f"{first}/", f"{other}/"]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+            self.wrong += [f"rsync -nc --delete: {other.relative_to(self._folder)}: {line}" for line in said[:10]]
+
+    def _tell(
+        self, cluster: Cluster, edits: load.Load, readers: Readers, planned: list[faults.Fault]
+    ) -> None:  # fmt: skip
+        print(f"faults: {len(planned)}; load: {', '.join(f'{n} {what}' for what, n in sorted(edits.done.items()))}")
+        files = len(tree(cluster.hosts[0].docroot))
+        publications = db.execute("SELECT COUNT(*) FROM publication").fetchone()[0]
+        seen = f"{readers.looks} looks at front ends saw {len(readers.seen)} versions"
+        print(f"{publications} publications, {files} files; {seen}")
+        for state in cluster.states():
+            lags = self._lags.get(state.name) or [0.0]
+            print(
+                f"{state.name}: {'level' if state.level else f'{state.waiting} files wait'}, lag {state.lag:.1f} s;"
+                f" under load {statistics.median(lags):.1f} s median, {max(lags):.1f} s at most"
+            )
+
+    def _say(self, seconds: float, what: str) -> None:
+        print(f"{seconds:7.1f} s  {what}", flush=True)
+
+
+def _insist(work: Callable[[], object]) -> None:
+    """Do what may need the database, which may just have gone."""
+    for _ in range(100):
+        try:
+            work()
+        except PeeweeException as error:
+            if not db.lost(error):
+                raise
+            db.disconnect()
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the database stays away")
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[bool]:
+    """A small disk of its own below `folder`, where that is allowed."""
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "appliance-soak", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def _end_masters(sockets: Path) -> None:
+    """End the ssh connections that killed couriers left; they would end by themselves, in two minutes."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                if str(sockets).encode() in (folder / "cmdline").read_bytes():
+                    os.kill(int(folder.name), signal.SIGTERM)
