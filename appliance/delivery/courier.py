@@ -17,9 +17,10 @@ from typing import Protocol, Self
 from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import cursors, purge, repairing, standing
+from appliance.delivery.agenda import GRACE, Rebuild, rebuild_nothing
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.follower import Follower
-from appliance.delivery.loop import GRACE, Office, Rebuild, Report, TargetLoop, rebuild_nothing, silence
+from appliance.delivery.loop import Office, Report, TargetLoop, silence
 from appliance.delivery.rsync import preflight
 from appliance.delivery.ssh import Channel, PrivateFolder
 from appliance.delivery.targets import Target, everywhere

@@ -1,8 +1,4 @@
-"""The courier's loop of one target: finds out what is to be sent there, by whom, sends it, and confirms.
-
-Of several publishing hosts each sends what it published itself, up to where an earlier publication of another still
-waits, so that pages appear in the order in which they were published. What waits too long, since its host is dead or
-cannot reach the target, is sent by any other that holds the same bytes; what nobody holds is asked to be built again.
+"""The courier's loop of one target: sends what the agenda says, confirms it, and looks whether it is still there.
 
 Guarantees that what to send is read while the target's lease is held, and confirmed only while it is; that a cursor
 moves only after rsync said that all of a stretch arrived; and that a target which shows less than it confirmed is sent
@@ -14,16 +10,15 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from peewee import PeeweeException
 
 from appliance import clock, db
-from appliance.delivery import cursors, deletions, journal, leases, lists, repairing, standing
-from appliance.delivery.journal import Change
+from appliance.delivery import agenda, cursors, leases, repairing, standing
+from appliance.delivery.agenda import Agenda, Left, Part, Rebuild, rebuild_nothing
 from appliance.delivery.leases import Lease
 from appliance.delivery.rsync import Push, Rsync
 from appliance.delivery.ssh import Channel
@@ -37,10 +32,6 @@ from appliance.errors import (
     TargetBusy,
     TargetPaused,
 )
-from appliance.queue import processes
-
-#: Publications of one push: enough that rsync's start does not count, few enough to hold in memory.
-STRETCH = 5000
 
 #: Seconds: the first and the longest pause after failures, and between two looks while another courier is at work.
 FIRST_PAUSE = 0.5
@@ -49,33 +40,16 @@ BUSY_PAUSE = 0.03
 
 #: Seconds between two looks whether an idle target still shows what it confirmed.
 PROOF = 10.0
-#: Seconds after which a publication of another host is sent by whoever holds it, and for which its turn is kept.
-GRACE = 3.0
-IN_ORDER = 1.0
-#: Seconds between two tries to send what another host published, and without a beat after which a host counts as dead.
-AGAIN = 2.0
-SILENT = 10.0
-#: Tries after which what nobody sent is asked to be built again.
-LOST_AFTER = 2
-
 #: Takes one line about a push, for people.
 Report = Callable[[str], None]
-#: Asks for files to be built again; returns those that nothing makes any more.
-Rebuild = Callable[[Sequence[str]], set[str]]
 #: Ends a repair; see `repairing.finish`.
 Finish = Callable[[Rsync, bool], tuple[int, int]]
 
-_Outcome = Literal["done", "sent", "busy", "waiting"]
-_DONE: _Outcome = "done"
+_Outcome = Literal["sent"] | Left
 
 
 def silence(line: str) -> None:
     """The report of those who do not want one."""
-
-
-def rebuild_nothing(paths: Sequence[str]) -> set[str]:
-    """Where nothing is built, nothing is built again."""
-    return set(paths)
 
 
 @dataclass(frozen=True)
@@ -118,9 +92,7 @@ class TargetLoop:
         #: There was nothing to send in this turn.
         self._idle = False
         self._proved = float("-inf")
-        #: By host of origin: the moment of the next try to send what it left, and tries so far.
-        self._again: dict[str, float] = {}
-        self._tries: Counter[str] = Counter()
+        self._agenda = Agenda(target, office.host, office.several, office.rebuild)
         self._thread = threading.Thread(target=self._run, name=f"courier-{target.name}")
 
     def start(self) -> None:
@@ -211,7 +183,7 @@ class TargetLoop:
         if self._channel:
             with contextlib.suppress(ApplianceError, OSError):  # the push that needs it will say
                 self._channel.warm()
-        if self._nudged.wait(PROOF * random.uniform(0.8, 1.0) if outcome == "done" else GRACE / 4):  # noqa: S311
+        if self._nudged.wait(PROOF * random.uniform(0.8, 1.0) if outcome == "done" else agenda.GRACE / 4):  # noqa: S311
             self._stop.wait(self.target.delivery.gather)
 
     def _failed(self, error: Exception, asked: int) -> None:
@@ -253,7 +225,7 @@ class TargetLoop:
 
     def _round(self) -> _Outcome:
         self._paused = False
-        due, left = self._due()
+        due, left = self._agenda.due()
         self._idle = not due
         stands = standing.read(self.target.name)
         must = self._unsure and bool(due or self.failures or self._proved < 0)
@@ -271,7 +243,7 @@ class TargetLoop:
             if self._office.several:
                 self._give_back()
 
-    def _work(self, due: Sequence[str], proof: bool, repair: bool) -> Literal["sent"] | None:
+    def _work(self, due: list[str], proof: bool, repair: bool) -> Literal["sent"] | None:
         if proof and not self._prove():
             return "sent"
         sent = [self._send(origin) for origin in due]
@@ -301,102 +273,31 @@ class TargetLoop:
             raise LeaseLost(f"{self.target}: another courier has taken it over; what this one sent is not confirmed")
         leases.require(lease)
 
-    # What is to be sent
-
-    def _own(self, origin: str) -> bool:
-        return not self._office.several or origin == self._office.host
-
-    def _due(self) -> tuple[list[str], _Outcome]:
-        """The origins of which this host may send something now, and how matters stand when it has sent that."""
-        due, left = list[str](), _DONE
-        for origin in journal.origins():
-            cursor = cursors.read(self.target, origin)
-            if journal.newest(origin) <= cursor:
-                continue
-            if self._own(origin):
-                if self._is_its_turn(origin, cursor):
-                    due.append(origin)
-                else:
-                    left = "busy"
-            elif self._end(origin, cursor) is not None and clock.monotonic() >= self._again.get(origin, 0):
-                due.append(origin)
-            elif left == "done":
-                left = "waiting"
-        return due, left
-
-    def _is_its_turn(self, origin: str, cursor: int) -> bool:
-        """Whether nothing that another host published before waits first."""
-        if not self._office.several or (turn := self._turn_of_others()) is None:
-            return True
-        first = journal.first_latest_since(origin, cursor, 0)
-        return first is None or first < turn
-
-    def _end(self, origin: str, cursor: int) -> int | None:
-        """Where this host must stop in what another published: what is fresh is for that one to send."""
-        since = db.now() - GRACE
-        oldest = journal.oldest_after(origin, cursor)
-        if oldest is None or oldest > since:
-            return None
-        return journal.first_since(origin, cursor, since) or journal.newest(origin) + 1
-
-    def _turn_of_others(self) -> int | None:
-        """The first publication of another host that still waits, and not for too long: it comes before later ones."""
-        since = db.now() - IN_ORDER
-        found = [
-            first
-            for origin in journal.origins()
-            if not self._own(origin) and origin != self.target.peer
-            if (first := journal.first_latest_since(origin, cursors.read(self.target, origin), since)) is not None
-        ]
-        return min(found, default=None)
+    # What is sent
 
     def _send(self, origin: str) -> bool:
-        """Push one stretch; whether there was one."""
-        own, office = self._own(origin), self._office
+        """Push one stretch; whether the cursor moved."""
         self._rsync.warm()  # a docroot that is not there lacks everything
-        cursor = cursors.read(self.target, origin)
-        below = self._end(origin, cursor) if not own else self._turn_of_others() if office.several else None
-        if not own and below is None:
-            return False  # another courier was quicker
-        stretch = journal.latest_after(origin, cursor, STRETCH, below)
-        if stretch.through == cursor:
+        part = self._agenda.part(origin)
+        if part is None:
             return False
-        if office.several:
-            deletions.apply(stretch.changes, self.target.docroot, office.host)
-        held = lists.held(stretch.changes, self.target.docroot, foreign=not own)
-        pairs = list(zip(stretch.numbers, stretch.changes, held, strict=True))
-        missing = [(number, change) for number, change, here in pairs if not here]
-        chosen = [change for _, change, here in pairs if here]
-        through = stretch.through
-        if missing and own:
-            office.rebuild([change.path for _, change in missing])
-        elif missing:
-            through = self._lacking(origin, missing, through)
-        push = self._push(chosen, len(missing)) if chosen else Push()
-        if through == cursor and not chosen:
-            return False
+        push = Push()
+        if part.changes:
+            push = self._rsync.push(part.changes, sweep=self._unsure)
+            self._office.report(_line(self.target, part, push))
         with db.write():
             self._require()
-            measured = {"files": push.files + push.deleted, "bytes": push.bytes, "seconds": push.seconds}
-            cursors.confirm(self.target, origin, max(cursor, through), expected=cursor, **measured)  # type: ignore[arg-type]
-            office.confirmed()
-        return through > cursor
-
-    def _push(self, changes: Sequence[Change], missing: int) -> Push:
-        push = self._rsync.push(changes, sweep=self._unsure)
-        self._office.report(_line(self.target, [c.path for c in changes], push, missing))
-        return push
-
-    def _lacking(self, origin: str, missing: Sequence[tuple[int, Change]], through: int) -> int:
-        """How far the cursor may go when this host lacks what another published."""
-        self._again[origin] = clock.monotonic() + AGAIN
-        self._tries[origin] += 1
-        if self._tries[origin] < LOST_AFTER or _beats(origin):
-            return missing[0][0] - 1
-        self._tries[origin] = 0
-        unknown = self._office.rebuild([change.path for _, change in missing])
-        left = [number for number, change in missing if change.path not in unknown]
-        return left[0] - 1 if left else through
+            cursors.confirm(
+                self.target,
+                origin,
+                part.through,
+                expected=part.cursor,
+                files=push.files + push.deleted,
+                bytes=push.bytes,
+                seconds=push.seconds,
+            )
+            self._office.confirmed()
+        return part.through > part.cursor
 
     # Proof and repair
 
@@ -434,15 +335,10 @@ def pause(failures: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 
 
-def _beats(host: str) -> bool:
-    """Whether a process of a host has lately said that it is alive."""
-    since = db.now() - SILENT
-    return any(row.host == host and row.beat_at > since for row in processes.list())
-
-
-def _line(target: Target, paths: Sequence[str], push: Push, missing: int) -> str:
+def _line(target: Target, part: Part, push: Push) -> str:
+    paths = [change.path for change in part.changes]
     named = ", ".join(ascii(path)[1:-1] for path in paths[:3]) + (", …" if len(paths) > 3 else "")
-    lost = len(push.vanished) + missing
+    lost = len(push.vanished) + part.missing
     gone = f", {lost} left the docroot meanwhile" if lost else ""
     return (
         f"{target.name}: {push.files} sent ({push.bytes} bytes), {push.deleted} removed{gone} "

@@ -18,13 +18,9 @@ only when it is empty.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +30,7 @@ from appliance.config import DeliverySettings
 from appliance.delivery import exits
 from appliance.delivery.journal import Change, Put
 from appliance.delivery.lists import Lists, absent, exact, select
+from appliance.delivery.running import Permit, Running, always
 from appliance.delivery.ssh import Channel
 from appliance.delivery.targets import Target
 from appliance.errors import DeliveryError, SomeFailed
@@ -64,17 +61,10 @@ class Push:
     vanished: tuple[str, ...] = ()
 
 
-def always() -> DeliveryError | None:
-    """The permission of who needs none."""
-    return None
-
-
 class Rsync:
     """Pushes to one target, one at a time. `channel` is None for a folder on this host."""
 
-    def __init__(
-        self, target: Target, channel: Channel | None, permit: Callable[[], DeliveryError | None] = always
-    ) -> None:
+    def __init__(self, target: Target, channel: Channel | None, permit: Permit = always) -> None:
         """Make it.
 
         Args:
@@ -84,10 +74,7 @@ class Rsync:
         """
         self.target = target
         self._channel = channel
-        self._permit = permit
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._running = Running(str(target), permit)
 
     def push(self, changes: Sequence[Change], *, sweep: bool = False, older: bool = False) -> Push:
         """Bring the target to what the docroot has of `changes`.
@@ -167,7 +154,7 @@ class Rsync:
         """
         self.warm()
         looking = ("--recursive", "--dry-run", "-8", "--delete", "--existing", "--ignore-existing", NAMED)
-        code, output, errors = self.run(
+        code, output, errors = self._running.run(
             self.command(*looking, *(f"--exclude={pattern}" for pattern in keep), listed=False)
         )
         if code not in (0, *exits.PARTIAL):
@@ -191,10 +178,7 @@ class Rsync:
 
     def stop(self) -> None:
         """End a push that is under way, from another thread; it raises DeliveryError there."""
-        with self._lock:
-            self._stopped = True
-            if self._process:
-                _end_group(self._process)
+        self._running.stop()
         if self._channel:
             self._channel.stop()
 
@@ -229,51 +213,7 @@ class Rsync:
     def _run(self, paths: Sequence[str], *options: str, update: bool = True) -> tuple[int, list[bytes], str]:
         # Names are ended by NUL and begin with ./, which keeps # and ; from being read as comments.
         listed = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
-        return self.run(self.command(*options, update=update), listed)
-
-    def run(self, command: Sequence[str], listed: bytes = b"") -> tuple[int, list[bytes], str]:
-        """Run rsync to its end: exit code, lines of output, and what it said besides.
-
-        Raises:
-            DeliveryError: it was stopped, or not permitted any longer.
-        """
-        with self._lock:
-            if refusal := self._refusal():
-                raise refusal
-            self._process = process = subprocess.Popen(
-                [*_MORTAL, *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        refusal = None
-        try:
-            output, errors, refusal = self._attend(process, listed)
-        finally:
-            with self._lock:
-                self._process = None
-                _end_group(process)
-        if refusal := refusal or self._refusal():
-            raise refusal
-        return process.returncode, output.splitlines(), errors.decode(errors="replace")
-
-    def _attend(self, process: subprocess.Popen[bytes], listed: bytes) -> tuple[bytes, bytes, DeliveryError | None]:
-        refusal: DeliveryError | None = None
-        given: bytes | None = listed
-        while True:
-            try:
-                output, errors = process.communicate(given, timeout=_LOOK)
-            except subprocess.TimeoutExpired:
-                given = None  # it is on its way
-                # Killed and not asked: another courier may begin at any moment.
-                if refusal := refusal or self._permit():
-                    _end_group(process, signal.SIGKILL)
-            else:
-                return output, errors, refusal
-
-    def _refusal(self) -> DeliveryError | None:
-        return DeliveryError(f"{self.target}: the push was stopped") if self._stopped else self._permit()
+        return self._running.run(self.command(*options, update=update), listed)
 
     def command(self, *options: str, listed: bool = True, update: bool = True) -> list[str]:
         """The argument list of one run: over the paths `listed` on its input, or else over all there is.
@@ -301,13 +241,6 @@ class Rsync:
         ]
 
 
-#: Seconds between two looks whether a run is still permitted.
-_LOOK = 0.2
-
-#: What has rsync end when the thread that started it is gone, killed or not.
-_SETPRIV = shutil.which("setpriv")
-_MORTAL = [_SETPRIV, "--pdeathsig", "KILL", "--"] if _SETPRIV else []
-
 #: Has rsync name each thing it would do; see `names`.
 NAMED = "--out-format=%i %n"
 
@@ -323,14 +256,6 @@ _BASE = (
     "--no-human-readable",
     "--out-format=%i %b",
 )
-
-
-def _end_group(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
-    """End what is left of the process group: rsync cleans up on SIGTERM, its ssh goes with it."""
-    if process.poll() is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
 
 
 def names(output: Sequence[bytes]) -> list[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config import TargetSettings
-from appliance.delivery import courier, cursors, journal, loop, rsync, ssh
+from appliance.delivery import agenda, courier, cursors, journal, loop, rsync, ssh
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target
@@ -347,7 +347,7 @@ def test_many_files_travel_in_one_push(publisher: Publisher, front_ends: FrontEn
 
 
 def test_a_long_journal_goes_in_stretches(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "STRETCH", 4)
+    monkeypatch.setattr(agenda, "STRETCH", 4)
     target = publisher.local("copy")
     publisher.journal(*(publisher.write(f"{n}.html", "x") for n in range(10)))
     lines: list[str] = []
@@ -384,7 +384,7 @@ def test_couriers_can_be_abandoned_wherever_a_signal_comes(publisher: Publisher)
     publisher.put("a.html", "a")
     with Couriers([target]) as couriers:
         until(began.exists, 5)
-        with couriers._couriers[0]._rsync._lock:
+        with couriers._couriers[0]._rsync._running._lock:
             couriers.abandon()
         (state,) = couriers.settle()
     assert not state.level and state.error is None

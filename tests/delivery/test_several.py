@@ -13,9 +13,10 @@ import pytest
 
 from appliance import db
 from appliance.config import Config, check
-from appliance.delivery import cursors, deletions, follower, journal, loop
+from appliance.delivery import agenda, cursors, deletions, follower, journal, loop
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
+from appliance.delivery.rsync import Rsync
 from appliance.delivery.targets import everywhere, targets
 from tests.postgresql import Server
 
@@ -108,8 +109,9 @@ class Pair:
 
 @pytest.fixture
 def pair(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    for name, seconds in (("GRACE", 0.4), ("AGAIN", 0.3), ("PROOF", 0.5)):
-        monkeypatch.setattr(loop, name, seconds)
+    for name, seconds in (("GRACE", 0.4), ("AGAIN", 0.3)):
+        monkeypatch.setattr(agenda, name, seconds)
+    monkeypatch.setattr(loop, "PROOF", 0.5)
     monkeypatch.setattr(follower, "_LOOK", 0.1)
     made = Pair(tmp_path, postgres.fresh())
     opened = db.connect(made.configs["one"])
@@ -132,18 +134,18 @@ def test_both_send_to_one_target_and_never_at_once(pair: Pair) -> None:
 
 def test_pages_appear_in_the_order_in_which_they_were_published(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index of one host does not appear before the entry of the other."""
-    monkeypatch.setattr(loop, "GRACE", 10.0)
-    monkeypatch.setattr(loop, "IN_ORDER", 10.0)
+    monkeypatch.setattr(agenda, "GRACE", 10.0)
+    monkeypatch.setattr(agenda, "IN_ORDER", 10.0)
     seen: list[str] = []
-    real = loop.TargetLoop._push
+    real = Rsync.push
 
-    def push(one: loop.TargetLoop, changes: Sequence[journal.Change], missing: int) -> object:
-        done = real(one, changes, missing)
+    def push(one: Rsync, changes: Sequence[journal.Change], **how: bool) -> object:
+        done = real(one, changes, **how)
         if one.target.name == "front":
             seen.extend(change.path for change in changes)
         return done
 
-    monkeypatch.setattr(loop.TargetLoop, "_push", push)
+    monkeypatch.setattr(Rsync, "push", push)
     with pair.couriers("one", "two"):
         for number in range(6):
             pair.put(HOSTS[number % 2], f"{number}.html", "x")
