@@ -50,6 +50,8 @@ class Part:
     changes: list[Change]
     #: Publications among them that this host's docroot lacks.
     missing: int
+    #: This host published it.
+    own: bool
 
 
 class Agenda:
@@ -103,7 +105,7 @@ class Agenda:
             if not here
         ]
         through = self._lacking(origin, missing, stretch.through) if missing else stretch.through
-        return Part(cursor, through, changes, len(missing)) if changes or through > cursor else None
+        return Part(cursor, through, changes, len(missing), own) if changes or through > cursor else None
 
     def _is_own(self, origin: str) -> bool:
         return not self._several or origin == self._host

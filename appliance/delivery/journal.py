@@ -133,6 +133,15 @@ def count_files() -> int:
     return int(row[0])
 
 
+def paths_between(origin: str, after: int, through: int, limit: int) -> list[str]:
+    """Paths that `origin` published after one number and up to another, superseded or not; at most `limit`."""
+    rows = db.execute(
+        "SELECT DISTINCT path FROM publication WHERE origin = ? AND id > ? AND id <= ? LIMIT ?",
+        (origin, after, through, limit),
+    )
+    return [path for (path,) in rows.fetchall()]
+
+
 def published(paths: Sequence[str]) -> set[str]:
     """Those of `paths` where a file stands in the docroot, or should."""
     found: set[str] = set()

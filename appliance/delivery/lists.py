@@ -34,8 +34,6 @@ class Lists:
     emptied: list[list[str]]
     #: What should have been sent but has left the docroot.
     vanished: tuple[str, ...]
-    #: Folders that a push of these paths may have left when it broke off.
-    leftovers: list[str]
 
 
 def held(changes: Sequence[Change], docroot: Path, *, foreign: bool = False) -> list[bool]:
@@ -99,7 +97,6 @@ def select(changes: Sequence[Change], docroot: Path) -> Lists:
         deletes=deletes,
         emptied=[sorted(f for f in folders if f.count("/") == depth) for depth in depths],
         vanished=tuple(sorted(wanted.difference(puts))),
-        leftovers=sorted({str(PurePosixPath(path).parent / HOLDING) for path in puts}),
     )
 
 

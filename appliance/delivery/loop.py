@@ -17,7 +17,7 @@ from typing import Literal
 from peewee import PeeweeException
 
 from appliance import clock, db
-from appliance.delivery import agenda, cursors, leases, repairing, standing
+from appliance.delivery import agenda, cursors, journal, leases, repairing, standing
 from appliance.delivery.agenda import Agenda, Left, Part, Rebuild, rebuild_nothing
 from appliance.delivery.leases import Lease
 from appliance.delivery.rsync import Push, Rsync
@@ -283,8 +283,11 @@ class TargetLoop:
             return False
         push = Push()
         if part.changes:
-            push = self._rsync.push(part.changes, sweep=self._unsure)
+            push = self._rsync.push(part.changes)
             self._office.report(_line(self.target, part, push))
+        if self._unsure or not part.own:
+            # Also of what was published anew since: nobody else will come by its folder.
+            self._rsync.sweep(journal.paths_between(origin, part.cursor, part.through, agenda.STRETCH))
         with db.write():
             self._require()
             cursors.confirm(

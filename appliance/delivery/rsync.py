@@ -24,12 +24,13 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from appliance import clock
 from appliance.config import DeliverySettings
 from appliance.delivery import exits
 from appliance.delivery.journal import Change, Put
-from appliance.delivery.lists import Lists, absent, exact, select
+from appliance.delivery.lists import HOLDING, Lists, absent, exact, select
 from appliance.delivery.running import Permit, Running, always
 from appliance.delivery.ssh import Channel
 from appliance.delivery.targets import Target
@@ -76,12 +77,11 @@ class Rsync:
         self._channel = channel
         self._running = Running(str(target), permit)
 
-    def push(self, changes: Sequence[Change], *, sweep: bool = False, older: bool = False) -> Push:
+    def push(self, changes: Sequence[Change], *, older: bool = False) -> Push:
         """Bring the target to what the docroot has of `changes`.
 
         Args:
             changes: what to bring.
-            sweep: clear what a broken push left.
             older: also where the target has a newer file.
 
         Raises:
@@ -102,8 +102,6 @@ class Rsync:
             output += self._remove(lists.deletes)
             for folders in lists.emptied:
                 output += self._remove(folders)
-        if sweep:
-            output += self._remove(lists.leftovers, "--force")
         if failed:
             raise failed
         files, bytes_sent, deleted = _count(output)
@@ -176,6 +174,24 @@ class Rsync:
             output += self._remove([name for name in folders if name.count("/") == depth])
         return _count(output)[2]
 
+    def sweep(self, paths: Sequence[str]) -> None:
+        """Remove what a push of `paths` that broke off may have left: rsync's own temporary files and folders.
+
+        Raises:
+            DeliveryError: some of it could not be removed.
+        """
+        self.warm()
+        above = {os.fspath(PurePosixPath(path).parent) for path in paths}
+        gone = absent(sorted(above), self.target.docroot)
+        there = sorted(above.difference(gone))
+        if there:
+            code, _, errors = self._run([f"{folder}/" for folder in there], *_SWEEP)
+            if code not in (0, *exits.PARTIAL):  # folders that are missing on either side hold nothing
+                raise exits.error(code, errors, self.target)
+        self._remove([f"{folder}/{HOLDING}" for folder in gone], "--force")
+        for depth in sorted({folder.count("/") for folder in gone}, reverse=True):
+            self._remove([folder for folder in gone if folder.count("/") == depth])
+
     def stop(self) -> None:
         """End a push that is under way, from another thread; it raises DeliveryError there."""
         self._running.stop()
@@ -243,6 +259,12 @@ class Rsync:
 
 #: Has rsync name each thing it would do; see `names`.
 NAMED = "--out-format=%i %n"
+
+#: Of the folders listed, remove only what a receiving rsync calls its temporary files.
+_SWEEP = (
+    *("--dirs", "--delete", "--existing", "--ignore-existing"),
+    *(f"--filter=R {HOLDING}/", f"--filter=R {HOLDING}/**", "--filter=R .*.??????", "--filter=P *"),
+)
 
 _LISTED = ("--from0", "--files-from=-", "--no-recursive")
 

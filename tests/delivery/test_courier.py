@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance import db
 from appliance.config import TargetSettings
 from appliance.delivery import agenda, courier, cursors, journal, loop, rsync, ssh
 from appliance.delivery.courier import Couriers
@@ -210,16 +211,35 @@ def test_the_cursor_stays_after_a_failure_and_a_new_courier_goes_on(
     assert tree(front.docroot) == tree(publisher.docroot)
 
 
-def test_what_a_broken_push_left_is_cleared(publisher: Publisher) -> None:
-    target = publisher.local("copy")
-    holding = target.folder / "blog" / ".~tmp~"
-    holding.mkdir(parents=True)
-    (holding / "a.html").write_text("half of")
-    (holding / "gone.html").write_text("half of")
+@pytest.mark.parametrize("place", ["local", "ssh"])
+def test_what_a_broken_push_left_is_cleared(publisher: Publisher, front_ends: FrontEnds, place: str) -> None:
+    """Also where what it was to bring was published anew, here or by another host, or is deleted by now."""
+    target = publisher.local("copy") if place == "local" else None
+    if target is None:
+        front_ends(1)
+        (target,) = publisher.targets
+    publisher.put("blog/a.html", "first")
+    publisher.put("old/a.html", "first")
+    publisher.put("gone/a.html", "first")
+    for folder in ("blog", "old", "gone"):
+        holding = target.folder / folder / ".~tmp~"
+        holding.mkdir(parents=True)
+        (holding / "a.html").write_text("half of")
+    for folder in ("blog", "old"):
+        (target.folder / folder / ".a.html.AbC123").write_text("half of")
     publisher.put("blog/a.html", "all of it")
+    publisher.delete("gone/a.html")
+    (row,) = [publisher.write("old/a.html", "of another host")]
+    with db.write():
+        journal.append([row], "another")
+    cursors.confirm(target, "another", journal.newest("another"))
+    (target.folder / "old" / "a.html").write_text("of another host")
+    os.utime(target.folder / "old" / "a.html", (row.version, row.version))
+    (target.folder / "blog" / "theirs").write_text("stays")
     cursors.failed(target, ORIGIN, "it broke")
     with Couriers([target]) as couriers:
-        couriers.settle()
+        assert couriers.settle()[0].error is None
+    (target.folder / "blog" / "theirs").unlink()
     assert tree(target.folder) == tree(publisher.docroot)
 
 
