@@ -1,8 +1,9 @@
 """Readers of every front end, who look at the files themselves all the time.
 
 They check that no page is missing that was there and nobody removed, that no page or mention of one goes back to an
-older change, that no file's version goes back, and that every file is, to the byte, one that was published under the
-version it bears: half a file is none.
+older change, that no file's version goes back, and that every file is whole: by its last line, and because it is, to
+the byte, one that was published under the version it bears. A whole one that is in nobody's journal was put in place
+by a worker that was killed before it could write that down; those are counted.
 
 A front end that is wiped or restored is out of service until it shows all that had been published by then, as whoever
 does that to it takes it out of the hands of readers.
@@ -25,6 +26,9 @@ from appliance.demo.frontend import FrontEnd
 from tests.soak.load import Removals
 
 _CHANGE = re.compile(rb"page (\d+) change (\d+)")
+#: What a page begins and ends with, and what a listing ends with.
+_PAGE = re.compile(rb"(<!-- page \d+ change \d+ -->\n).*\1", re.DOTALL)
+_LISTING_ENDS = b"<!-- end -->\n"
 
 
 @dataclass
@@ -100,12 +104,12 @@ class Readers:
         self.faults += [f"{at}: {fault}" for fault in found]
         if content is not None:
             digest = hashlib.blake2b(content, digest_size=32).hexdigest()
-            self.seen.setdefault((path, version, digest), f"{at}: {len(content)} bytes")
+            self.seen.setdefault((path, version, digest), at)
 
     def _judge(self, name: str, path: str, shown: _Shown, content: bytes | None, version: int) -> list[str]:
         if content is None:
             return self._judge_missing(path, shown)
-        found = []
+        found = [] if _is_whole(content) else [f"is torn: {len(content)} bytes, the last of them {content[-40:]!r}"]
         if version < shown.version:
             found.append(f"shows version {version} after {shown.version}")
         for page, change in _CHANGE.findall(content):
@@ -126,6 +130,10 @@ class Readers:
         # What comes back must be newer than what was removed.
         shown.changes = dict.fromkeys(shown.changes, removal)
         return []
+
+
+def _is_whole(content: bytes) -> bool:
+    return content.endswith(_LISTING_ENDS) or bool(_PAGE.fullmatch(content))
 
 
 def _read(file: Path) -> tuple[bytes | None, int]:
