@@ -26,7 +26,7 @@ def test_a_post_that_becomes_unreadable_stays_published(shell: Shell) -> None:
     file = shell.post("one", "First.")
     shell.ready()
     file.write_text("---\ntitle: [unclosed\n---\nSecond.\n")
-    said = shell.run("content.import", "posts").stdout
+    said = shell.run("content.import", "posts", code=1).stdout
     assert "one.md" in said
     assert "nothing to publish" in shell.run("publish").stdout
     assert "First." in (shell.docroot / "one/index.html").read_text()
