@@ -40,6 +40,9 @@ BUSY_PAUSE = 0.03
 
 #: Seconds between two looks whether an idle target still shows what it confirmed.
 PROOF = 10.0
+#: Times that by which it comes later while there is always something to send.
+BUSY = 3.0
+
 #: Takes one line about a push, for people.
 Report = Callable[[str], None]
 #: Ends a repair; see `repairing.finish`.
@@ -92,6 +95,8 @@ class TargetLoop:
         #: There was nothing to send in this turn.
         self._idle = False
         self._proved = float("-inf")
+        #: What it had confirmed when it was last seen to show that, by host of origin.
+        self._proved_to: dict[str, int] = {}
         self._agenda = Agenda(target, office.host, office.several, office.rebuild)
         self._thread = threading.Thread(target=self._run, name=f"courier-{target.name}")
 
@@ -229,7 +234,8 @@ class TargetLoop:
         self._idle = not due
         stands = standing.read(self.target.name)
         must = self._unsure and bool(due or self.failures or self._proved < 0)
-        proof = must or (not due and clock.monotonic() - self._proved > PROOF * 0.75)
+        # However much there is to send, it may all go to a place where what was sent before is gone.
+        proof = must or clock.monotonic() - self._proved > PROOF * (BUSY if due else 0.75)
         repair = stands.repair_at is not None and not due and left == "done"
         if not (due or proof or repair):
             return left
@@ -306,14 +312,15 @@ class TargetLoop:
 
     def _prove(self) -> bool:
         """Look whether the target shows what it confirmed; else have it sent everything again."""
-        if repairing.shows_what_it_confirmed(self._rsync):
-            self._proved = clock.monotonic()
+        reached = repairing.confirmed(self.target)
+        if repairing.shows_what_it_confirmed(self._rsync, self._proved_to):
+            self._proved, self._proved_to = clock.monotonic(), reached
             return True
         self._office.report(f"{self.target.name}: shows less than it has confirmed: everything is sent again")
         with db.write():
             self._require()
             cursors.rewind(self.target.name)
-        self._proved = clock.monotonic()
+        self._proved, self._proved_to = clock.monotonic(), {}
         return False
 
     def _repair(self) -> None:

@@ -6,7 +6,8 @@ a site, is not kept by the settings and is not published; and that too much is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from appliance.errors import ApplianceError, DeliveryError, RemovalRefused
 _CHUNK = 1000
 #: Of the publications a target has confirmed last, so many of each host are looked at to see whether it shows them.
 SAMPLE = 16
+#: And as many more, in so many places of the journal.
+_AGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +125,33 @@ def find(config: Config, name: str) -> Target:
     raise DeliveryError(f"there is no target “{name}”; there are: {known}")
 
 
-def shows_what_it_confirmed(rsync: Rsync) -> bool:
-    """Whether the target still shows what it confirmed last: one that was wiped or restored from a backup does not.
+def shows_what_it_confirmed(rsync: Rsync, proved: Mapping[str, int]) -> bool:
+    """Whether the target still shows what it confirmed: one that was wiped or restored from a backup does not.
 
-    Whatever moment a backup is of, all that was confirmed since is missing; so the last of it tells.
+    Whatever moment a backup is of, all that was confirmed since is missing; so the last of it tells. Pushes may have
+    gone on since, though, and all of that be there: so the last before the proof before this one is looked at too, and
+    some of any age, since a wiped target has none.
+
+    Args:
+        rsync: to the target.
+        proved: the last publication of each host that the proof before this one was about; empty when there was none.
 
     Raises:
         DeliveryError: it could not be found out.
     """
-    sample = [
-        change
-        for origin in journal.origins()
-        for change in journal.latest_through(origin, cursors.read(rsync.target, origin), SAMPLE)
-    ]
-    return not rsync.differing(sample)
+    sample = dict[str, Change]()
+    for origin, reached in confirmed(rsync.target).items():
+        ages = (random.randint(1, max(1, reached)) for _ in range(_AGES))  # noqa: S311 - not a secret
+        ends = reached, min(reached, proved.get(origin, reached))
+        found = [journal.latest_through(origin, end, SAMPLE) for end in ends]
+        found += [journal.latest_through(origin, min(age, reached), SAMPLE // _AGES) for age in ages]
+        sample |= {change.path: change for some in found for change in some}
+    return not rsync.differing(list(sample.values()))
+
+
+def confirmed(target: Target) -> dict[str, int]:
+    """The last publication of each host that a target has confirmed."""
+    return {origin: cursors.read(target, origin) for origin in journal.origins()}
 
 
 def finish(config: Config, rsync: Rsync, allow_removals: bool) -> tuple[int, int]:
@@ -183,7 +199,7 @@ def _differing(rsync: Rsync, changes: Sequence[Change]) -> list[Change]:
 def _confirmed(target: Target) -> Iterator[list[Change]]:
     """The files that `target` has confirmed to show, in stretches."""
     after = ""
-    reached = {origin: cursors.read(target, origin) for origin in journal.origins()}
+    reached = confirmed(target)
     while rows := journal.files(after, _CHUNK):
         after = rows[-1][2].path
         yield [change for number, origin, change in rows if number <= reached.get(origin, 0)]

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,11 @@ def tree(folder: Path) -> dict[str, tuple[str, int] | None]:
     found: dict[str, tuple[str, int] | None] = {}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
-        if path.is_symlink():
-            found[name] = (f"-> {path.readlink()}", 0)
-        else:
-            found[name] = None if path.is_dir() else (path.read_text(), int(path.stat().st_mtime))
+        with suppress(FileNotFoundError):  # rsync's own, gone meanwhile
+            if path.is_symlink():
+                found[name] = (f"-> {path.readlink()}", 0)
+            else:
+                found[name] = None if path.is_dir() else (path.read_text(), int(path.stat().st_mtime))
     return found
 
 

@@ -61,6 +61,36 @@ def test_a_wiped_front_end_is_noticed_while_it_idles(
         until(lambda: tree(front.docroot) == tree(publisher.docroot), 10)
 
 
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_front_end_that_is_wiped_or_restored_while_much_is_published_is_noticed(
+    publisher: Publisher, front_ends: FrontEnds, monkeypatch: pytest.MonkeyPatch, restored: bool
+) -> None:
+    (front,) = front_ends(1)
+    for number in range(60):
+        publisher.put(f"{number}/index.html", f"page {number}")
+    with Couriers(publisher.targets) as couriers:
+        couriers.settle()
+        backup = publisher.folder / "backup"
+        shutil.copytree(front.docroot, backup)
+        monkeypatch.setattr(loop, "PROOF", 0.1)
+        publisher.put("lost/index.html", "published after the backup")
+        couriers.settle()
+        until(lambda: _proofs(couriers) == {ORIGIN: 61}, 5)
+        monkeypatch.setattr(loop, "PROOF", 1.0)
+        shutil.rmtree(front.docroot)
+        backup.rename(front.docroot) if restored else front.docroot.mkdir()
+        # More than a proof looks at, before there is any: what came last is all there.
+        for number in range(40):
+            publisher.put(f"new-{number}/index.html", f"page {number}")
+        couriers.nudge()
+        until(lambda: tree(front.docroot) == tree(publisher.docroot), 10)
+
+
+def _proofs(couriers: Couriers) -> dict[str, int]:
+    (only,) = couriers._couriers
+    return only._proved_to
+
+
 def test_a_front_end_restored_from_a_backup_is_noticed_by_the_next_courier(
     publisher: Publisher, front_ends: FrontEnds
 ) -> None:

@@ -27,13 +27,10 @@ ENTRY = """\
 <!-- {{ entry.title }} -->
 {{ entry.html }}
 {% for comment in entry.comments %}<p>{{ comment.author }}: {{ comment.html }}</p>
-{% endfor %}
-<!-- {{ entry.title }} -->
-"""
+{% endfor %}<!-- {{ entry.title }} -->"""
 LISTING = """\
 {% for e in listing.entries %}<a href="{{ e.url }}">{{ e.title }}</a> {{ e.comment_count }}
-{% endfor %}<!-- end -->
-"""
+{% endfor %}<!-- end -->"""
 
 
 class Removals:

@@ -27,8 +27,8 @@ from tests.soak.load import Removals
 
 _CHANGE = re.compile(rb"page (\d+) change (\d+)")
 #: What a page begins and ends with, and what a listing ends with.
-_PAGE = re.compile(rb"(<!-- page \d+ change \d+ -->\n).*\1", re.DOTALL)
-_LISTING_ENDS = b"<!-- end -->\n"
+_PAGE = re.compile(rb"(<!-- page \d+ change \d+ -->)\n.*\1", re.DOTALL)
+_LISTING_ENDS = b"<!-- end -->"
 
 
 @dataclass
