@@ -16,6 +16,10 @@ PARTIAL = (FAILED_SOME, VANISHED)
 
 _BUSY = re.compile(r"another instance|max connections|already running", re.IGNORECASE)
 
+#: What is said when a daemon refuses, and also when nothing is heard of one.
+_REFUSED = 5
+_UNHEARD = re.compile(r"did not see server greeting|didn't get server startup line")
+
 _SENTENCES = {
     1: "an option is unknown to the rsync there; install 3.2.3 or newer, or correct rsync_options",
     2: "the two rsyncs speak different protocols; install rsync 3.2.3 or newer there",
@@ -44,6 +48,11 @@ def error(code: int, stderr: str, target: Target) -> DeliveryError:
         return DeliveryError(ssh.sentence(stderr, target))
     if code == FAILED_SOME:
         return SomeFailed(f"{target}: some files were not transferred: {_told(stderr)}; mend that there")
+    if code == _REFUSED and _UNHEARD.search(stderr):
+        return DeliveryError(
+            f"{target}: the connection broke before an rsync daemon answered; see to the network, or, if it always"
+            f" does, to the forced command on the front end ({_told(stderr)})"
+        )
     if code < 0:
         return DeliveryError(f"{target}: rsync was ended by signal {-code}")
     sentence = _SENTENCES.get(code, f"rsync failed with exit code {code}")

@@ -225,4 +225,12 @@ _SIGNS = (
     (r"could not resolve", "its name is unknown; correct the address or the name service"),
     (r"timed out|timeout", "it does not answer; see whether the host is up and the way to it is open"),
     (r"no route|unreachable", "there is no way to it; see to the network"),
+    (
+        r"kex_exchange_identification|closed by remote host",
+        "it hangs up at once; see whether its sshd runs and takes more connections (MaxStartups)",
+    ),
+    (
+        r"connection unexpectedly closed|broken pipe|connection reset|file has vanished",
+        "the connection broke; see whether the host is up, and to the network",
+    ),
 )
