@@ -81,15 +81,19 @@ class Load:
 
     def last(self) -> None:
         """One more edit, which has planned what an edit before it could not while the database was away."""
-        self._edit()
+        while not self._made(self._edit):
+            time.sleep(0.1)
 
     def _once(self) -> None:
         work, weight = zip(
             (self._edit, 55), (self._comment, 25), (self._uncomment, 5), (self._add, 8), (self._remove, 7), strict=True
         )
-        chosen = self._random.choices(work, weight)[0]
+        self._made(self._random.choices(work, weight)[0])
+
+    def _made(self, edit: Callable[[], None]) -> bool:
+        """Whether an edit was made, as far as can be told."""
         try:
-            chosen()
+            edit()
         except ContentError:
             self.done["refused"] += 1  # the comment went with its page
         except (ApplianceError, PeeweeException) as error:
@@ -98,6 +102,9 @@ class Load:
             self.done["lost with the database"] += 1
             db.disconnect()
             self._recall()
+        else:
+            return True
+        return False
 
     def _recall(self) -> None:
         """Whether an edit that was lost with the database was made, only the database can tell."""

@@ -96,7 +96,7 @@ class Run:
         for host in cluster.hosts:
             host.start()
         self._say(0, f"both publishing hosts start, the clock of {cluster.hosts[1].name} is {OFF} s ahead")
-        self._say(cluster.await_same(60, ["index.html"]), "every docroot has the first pages")
+        self._say(cluster.await_same(120, ["index.html"]), "every docroot has the first pages")
         planned = faults.plan(
             order.seed, order.seconds, gap=order.gap, fronts=[f.name for f in cluster.fronts],
             hosts=[h.name for h in cluster.hosts], small=small,
