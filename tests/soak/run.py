@@ -199,11 +199,13 @@ class Run:
             self.wrong.append(f"{len(failed)} jobs failed: {failed[0]}")
 
     def _count_uncommitted(self, readers: Readers) -> None:
-        """Whole files that no journal knows: there can be as many as there were faults, but not many more."""
+        """Whole files that no journal knows, as a killed worker or a lost database leaves them: a few."""
         published = set(db.execute("SELECT path, version, digest FROM publication WHERE op = 'put'").fetchall())
         found = [(where, seen[1]) for seen, where in readers.seen.items() if seen not in published]
         for where, version in found:
-            print(f"seen though its worker was killed before it could write it down: {where}, version {version}")
+            print(
+                f"seen, whole, though its worker was stopped before it could write it down: {where}, version {version}"
+            )
         if len(found) > len(readers.seen) / 20:
             self.wrong.append(f"of {len(readers.seen)} files that were seen, {len(found)} were published by nobody")
 
