@@ -109,7 +109,7 @@ class Docroot:
     def holds(self, path: str, size: int | None, version: int) -> bool:
         """Whether the file at `path` is there as it was published, by size and mtime."""
         try:
-            stat = (self.folder / path).stat()
+            stat = (self.folder / path).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         # Ours have whole seconds: what anybody else writes within the same second differs all the same.
@@ -143,8 +143,17 @@ class Docroot:
         return staged
 
     def put(self, staged: Path, path: str) -> None:
-        """Rename a staged file into place."""
+        """Rename a staged file into place.
+
+        Raises:
+            DocrootError: a folder on the way is a symbolic link: what is published stays in the docroot.
+        """
         final = self.folder / path
+        if link := self._link_to(final):
+            raise DocrootError(
+                f"{link} is a symbolic link, and what is published there would lie outside the docroot;"
+                " remove it, or mount the other place there"
+            )
         for _ in range(_TRIES):
             try:
                 staged.replace(final)
@@ -158,6 +167,8 @@ class Docroot:
     def delete(self, path: str) -> None:
         """Remove a file and the folders that are empty without it; it may be gone already."""
         final = self.folder / path
+        if self._link_to(final):
+            return  # what lies behind a symbolic link is not ours
         try:
             final.unlink(missing_ok=True)
         except (NotADirectoryError, IsADirectoryError):
@@ -170,3 +181,12 @@ class Docroot:
                 parent.rmdir()
             except OSError:  # not empty, or gone already
                 return
+
+    def _link_to(self, final: Path) -> Path | None:
+        """The folder on the way from the docroot to `final` that is a symbolic link, if one is."""
+        for parent in final.parents:
+            if parent == self.folder:
+                return None
+            if parent.is_symlink():
+                return parent
+        return None

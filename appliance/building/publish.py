@@ -23,7 +23,7 @@ from appliance.building.builder import Builder, Make, Product
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
 from appliance.delivery import deletions, journal, purge
-from appliance.errors import DocrootAway, PictureFailure, TemplateFailure, ThemeError
+from appliance.errors import DocrootAway, DocrootError, PictureFailure, TemplateFailure, ThemeError
 from appliance.planning.plan import PUBLISH
 from appliance.queue.kinds import registry
 from appliance.queue.retry import RetryPolicy
@@ -183,7 +183,7 @@ class Publisher:
                     failures[claim] = failed[built]
             return done
 
-        failures: dict[Claim, OSError] = {}
+        failures: dict[Claim, Exception] = {}
         try:
             desk.complete(list(ready), effect)
         finally:
@@ -193,8 +193,8 @@ class Publisher:
         for claim, error in failures.items():
             desk.fail(claim, self._docroot.reason(error))
 
-    def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, OSError]:
-        failed: dict[_Built | None, OSError] = {}
+    def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, Exception]:
+        failed: dict[_Built | None, Exception] = {}
         # Deletions first: a file may be on its way to where a folder was, or the other way round.
         for built in sorted(changed, key=lambda built: built.staged is not None):
             try:
@@ -202,7 +202,8 @@ class Publisher:
                     self._docroot.put(built.staged, built.artifact.path)
                 else:
                     self._docroot.delete(built.artifact.path)
-            except OSError as error:  # such as a folder that is not yet empty where a file shall be: retried
+            # Such as a folder that is not yet empty where a file shall be: retried.
+            except (OSError, DocrootError) as error:
                 failed[built] = error
         return failed
 
