@@ -84,8 +84,9 @@ def measure(home: Path, edits: int) -> dict[str, float]:
                 rows = db.execute("SELECT path FROM publication WHERE id > ?", [before]).fetchall()
                 written.append(len(rows))
             medians[name] = statistics.median(times[3:])
+            planning = statistics.median(planned[3:])
             print(
-                f"{name}: median {1000 * medians[name]:.0f} ms, of it planning {1000 * statistics.median(planned[3:]):.0f};"
+                f"{name}: median {1000 * medians[name]:.0f} ms, of it planning {1000 * planning:.0f};"
                 f" slowest {1000 * max(times[3:]):.0f} ms; {min(written)} to {max(written)} files written",
                 flush=True,
             )

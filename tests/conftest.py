@@ -8,10 +8,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from appliance import db
 from appliance.config import Config, check
 from tests import postgresql
+
+# The same examples on every machine: a change is judged by what it does, not by luck. More of them, and others, are
+# tried by hand with APPLIANCE_EXAMPLES or --hypothesis-seed.
+hypothesis_settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("steady")
+
 
 #: Content nobody here wrote, to measure with; tests that use it skip where it is absent.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -49,4 +49,5 @@ def _dump(value: Any, dumper: Any) -> str:
     made: str = yaml.dump(
         value, Dumper=dumper, allow_unicode=True, sort_keys=False, default_flow_style=False, width=_WIDE
     )
-    return made
+    # After a text whose last line ends are kept, a mark that the document is over; here the front matter's end is one.
+    return made[:-4] if made.endswith("\n...\n") else made

@@ -6,9 +6,11 @@ invoke knows no arguments of any number; what follows -- it hands on untouched, 
 
 from __future__ import annotations
 
+import copy
 import shlex
+from typing import Any
 
-from invoke import Program
+from invoke import Collection, Program
 
 from appliance.tasks.filters import HELP
 
@@ -58,6 +60,10 @@ def with_words_aside(tokens: list[str]) -> tuple[list[str], list[str]]:
 
 class ApplianceProgram(Program):
     """invoke's Program with the appliance's way of reading patterns."""
+
+    def __init__(self, *, namespace: Collection, **named: Any) -> None:
+        # Parsing a command line takes the help out of tasks; those of others keep theirs.
+        super().__init__(namespace=copy.deepcopy(namespace), **named)
 
     def parse_tasks(self) -> None:
         """Parse tasks after putting loose words with what follows --."""
