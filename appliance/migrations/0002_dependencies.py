@@ -93,6 +93,8 @@ def up(migrator, db):
         for column in columns:
             db.execute_sql(f"ALTER TABLE {table} ADD COLUMN {column.format(real=real)}")
     db.execute_sql("DROP INDEX artifact_plan")
+    permalink = "is_permalink AND wanted"
+    db.execute_sql(f'CREATE INDEX "artifact_permalink" ON "artifact" ("type", "subject") WHERE {permalink}')
     db.execute_sql('CREATE INDEX "artifact_marked" ON "artifact" ("site_id", "marked")')
     db.execute_sql('CREATE INDEX "artifact_recipe" ON "artifact" ("recipe") WHERE recipe IS NOT NULL')
     db.execute_sql('CREATE INDEX "artifact_stale" ON "artifact" ("site_id", "id") WHERE marked > built')

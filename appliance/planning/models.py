@@ -69,6 +69,10 @@ class Artifact(Table):
 Artifact.add_index(
     Artifact.index(Artifact.type, Artifact.subject, Artifact.period, Artifact.page, name="artifact_subject")
 )
+# The address of an entry, a term or a file, whatever the number of pages that listings of it have.
+Artifact.add_index(
+    Artifact.index(Artifact.type, Artifact.subject, name="artifact_permalink", where=SQL("is_permalink AND wanted"))
+)
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.marked, name="artifact_marked"))
 Artifact.add_index(Artifact.index(Artifact.recipe, name="artifact_recipe", where=SQL("recipe IS NOT NULL")))
 # What never came to be built since it was asked for.
