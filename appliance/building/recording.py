@@ -48,6 +48,24 @@ def record(built: Sequence[Built], ageing: float) -> None:
         )
     _mark_built([(a, p.number) for a, p in built if p.reads == (a.reads or "") and a.built != p.number])
     _ask_again(others, ageing)
+    _take_back([a for a, _ in built], ageing)
+
+
+def _take_back(artifacts: Sequence[Made], ageing: float) -> None:
+    """Ask for the deletion of what planning withdrew while it was built for the first time.
+
+    There was no file yet when that was planned, so nothing was asked of the queue.
+    """
+    if artifacts:
+        ids = [a.id for a in artifacts]
+        rows = db.execute(
+            f"""SELECT a.path, a.priority, s.name FROM artifact a JOIN site s ON s.id = a.site_id
+                WHERE a.id IN ({db.marks(len(ids))}) AND NOT a.wanted AND a.digest IS NOT NULL""",
+            ids,
+        ).fetchall()
+        requests = [Request(path, priority, scope) for path, priority, scope in rows]
+        if requests:
+            enqueue(PUBLISH, requests, ageing=ageing, causes=[Cause("withdrawn while it was built")])
 
 
 def record_unfinished(artifact: Made, product: Product, ageing: float) -> None:

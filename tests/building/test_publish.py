@@ -10,6 +10,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,13 +18,14 @@ from PIL import Image
 from appliance import db
 from appliance.building import resizing
 from appliance.building.docroot import Docroot
+from appliance.building.publish import Publisher
 from appliance.building.resizing import Resizer
 from appliance.content import assets, entries
 from appliance.delivery import journal
 from appliance.errors import DocrootError, PictureFailure
 from appliance.queue import store
 from tests.building.conftest import OpenWorkshop
-from tests.workshop import archive, index, refuses_root, stamps
+from tests.workshop import archive, index, refuses_root, stamps, workshop
 
 SMALL = index("index.html") + archive("entry", "{slug}.html")
 
@@ -360,3 +362,23 @@ def test_memory_does_not_grow_with_the_site(open_workshop: OpenWorkshop) -> None
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert len(shop.tree()) == 401
     assert grown < 40_000, "8 MB of text in batches of 50: a few of them at a time"
+
+
+def test_what_is_withdrawn_while_it_is_built_for_the_first_time_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no file when that is planned, so nothing is asked of the queue then."""
+    with workshop(tmp_path, archive("entry", "{slug}.html")) as shop:
+        one = shop.save("One")
+        shop.publish()
+        record = Publisher._publish
+
+        def withdraw(*arguments: Any) -> None:
+            monkeypatch.setattr(Publisher, "_publish", record)
+            shop.save("One", entry=one, status="draft")
+            shop.publish()
+            record(*arguments)
+
+        monkeypatch.setattr(Publisher, "_publish", withdraw)
+        shop.drain()
+        assert shop.tree() == {}
