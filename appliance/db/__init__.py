@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import Database, DatabaseProxy, Model
 from playhouse.migrations import Runner
@@ -17,6 +17,8 @@ from playhouse.migrations import Runner
 from appliance.config import Config
 from appliance.db.backend import Backend, Waiter
 from appliance.db.sqlite import Sqlite
+
+T = TypeVar("T")
 
 #: Every model is bound to this; `open_database` says what stands behind it.
 database = DatabaseProxy()
@@ -111,6 +113,11 @@ def marks(count: int, width: int = 1) -> str:
     """`count` placeholders (or rows of `width` of them) for an IN list or VALUES."""
     one = "?" if width == 1 else "(" + ",".join("?" * width) + ")"
     return ",".join([one] * count)
+
+
+def chunks(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """`values` a few hundred at a time, as many as one IN list may have."""
+    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def for_update(table: str = "") -> str:

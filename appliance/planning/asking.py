@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from appliance import db
@@ -44,7 +44,7 @@ class Asking:
     def named(self, paths: Sequence[str]) -> Counter[Answer]:
         """Ask for these by path: they wait for no interval and no hand."""
         answers: Counter[Answer] = Counter()
-        for some in chunks(paths):
+        for some in db.chunks(paths):
             answers += self._ask(f"a.wanted AND a.path IN ({db.marks(len(some))})", some, every="0")
         return answers
 
@@ -81,8 +81,3 @@ def at_once(site: Site, number: int) -> list[str]:
         [site.id, number],
     )
     return [path for (path,) in rows.fetchall()]
-
-
-def chunks(paths: Sequence[str]) -> Iterator[Sequence[str]]:
-    """`paths`, a few hundred at a time."""
-    return (paths[start : start + 500] for start in range(0, len(paths), 500))

@@ -22,8 +22,6 @@ from appliance.planning.pages import Asked, Shown, digest, entries_of
 from appliance.planning.theme import Theme
 from appliance.planning.touched import Touched
 
-#: Ids of one IN list.
-_IDS = 500
 _PAGES = "a.type IN ('entry', 'page')"
 
 
@@ -56,7 +54,7 @@ class Marks:
         for entry, aspects in touched.entries.items():
             by_aspects[aspects].append(entry)
         for aspects, ids in by_aspects.items():
-            for some in _chunks(ids):
+            for some in db.chunks(ids):
                 among = db.marks(len(some))
                 self.mark("it is the page of what changed", f"{_PAGES} AND a.subject IN ({among})", some)
                 self.mark(
@@ -68,7 +66,7 @@ class Marks:
         moved = [
             entry for entry, aspects in touched.entries.items() if Aspect.PLACE & aspects and Aspect.DATE & aspects
         ]
-        for some in _chunks(moved):
+        for some in db.chunks(moved):
             near = list(_neighbours(some))
             among = db.marks(len(near)) or "NULL"
             self.mark("an entry came or went beside its own", f"a.type = 'entry' AND a.subject IN ({among})", near)
@@ -79,7 +77,7 @@ class Marks:
         for (kind, subject, period), pages in self._listings(scope).items():
             asked, listing = Asked(self._site.id, kind, subject, period), _Lazy(zone)
             changed = [key for key, page, per_page, shown in pages if listing.digest(asked, page, per_page) != shown]
-            for some in _chunks(changed):
+            for some in db.chunks(changed):
                 self.mark("the entries it lists are others", f"a.id IN ({db.marks(len(some))})", some)
 
     def all_listings(self) -> None:
@@ -112,18 +110,18 @@ class Marks:
                     values += periods
             yield from db.execute(select + conditions, [self._site.id, kind, *values]).fetchall()
 
-    def addresses(self, number: int) -> None:
+    def addresses(self) -> None:
         """What shows addresses that came, went or changed: those of permalinks that this planning marked so far."""
         rows = db.execute(
             """SELECT type, subject FROM artifact WHERE site_id = ? AND marked = ? AND is_permalink
                AND subject IS NOT NULL""",
-            [self._site.id, number],
+            [self._site.id, self._number],
         ).fetchall()
         by_type: dict[str, set[int]] = defaultdict(set)
         for kind, subject in rows:
             by_type["entry" if kind == "page" else kind].add(subject)
         for kind, subjects in by_type.items():
-            for some in _chunks(sorted(subjects)):
+            for some in db.chunks(sorted(subjects)):
                 self._addresses_of(kind, some)
 
     def _addresses_of(self, kind: str, ids: Sequence[int]) -> None:
@@ -156,7 +154,7 @@ class Marks:
         """What shows these authors, categories and tags: their listings, and what shows the terms of their entries."""
         for kind, all_ids in terms.items():
             said = why or f"it shows {'an' if kind == 'author' else 'a'} {kind} that changed"
-            for ids in _chunks(sorted(all_ids)):
+            for ids in db.chunks(sorted(all_ids)):
                 among = db.marks(len(ids))
                 members = f"SELECT m.entry_id FROM entry_{kind} m WHERE m.{kind}_id IN ({among})"
                 own = f"(a.type = ? OR a.type LIKE ?) AND a.subject IN ({among})"
@@ -176,7 +174,7 @@ class Marks:
 
     def assets(self, assets: Iterable[int]) -> None:
         """Uploaded files that changed, smaller copies of them, and what shows them."""
-        for ids in _chunks(sorted(assets)):
+        for ids in db.chunks(sorted(assets)):
             among = db.marks(len(ids))
             self.mark("the file changed", f"a.type IN ('asset', 'thumbnail') AND a.subject IN ({among})", ids)
             self._readers_of_file("f", ids, "it shows a file that changed")
@@ -236,10 +234,6 @@ def _neighbours(entries: Sequence[int]) -> Iterator[int]:
     for way, order in (("<", "DESC"), (">", "ASC")):
         rows = db.execute(_NEAR.format(way=way, order=order, ids=db.marks(len(entries))), list(entries)).fetchall()
         yield from (near for (near,) in rows if near is not None)
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _IDS] for start in range(0, len(ids), _IDS))
 
 
 def _in_words(aspects: Aspect) -> str:

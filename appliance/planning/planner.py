@@ -20,7 +20,7 @@ from appliance.content.models import Site
 from appliance.errors import ContentError
 from appliance.planning import answers, asking, refresh
 from appliance.planning.archives import Scope
-from appliance.planning.asking import Asking, chunks
+from appliance.planning.asking import Asking
 from appliance.planning.marks import Marks
 from appliance.planning.plan import Plan, Terms, Wish
 from appliance.planning.refresh import NeedsWhole
@@ -149,7 +149,7 @@ class Planner:
         marks, touched = self.marks, self.touched
         blocks = refresh.moved_blocks(self.site, self.number, touched)
         if self.last.number:
-            marks.addresses(self.number)
+            marks.addresses()
         if self.other_site:
             marks.mark("the site's settings changed", "a.type NOT IN ('static', 'asset', 'thumbnail')")
         if self.other_theme:
@@ -178,7 +178,7 @@ class Planner:
             self.marks.mark("it is asked for", "a.wanted")
         if self.wish.patterns:
             self.wished = self._matching()
-            for some in chunks(self.wished):
+            for some in db.chunks(self.wished):
                 self.marks.mark("it is asked for by path", f"a.path IN ({db.marks(len(some))})", some)
 
     def _matching(self) -> list[str]:

@@ -125,7 +125,7 @@ class Touched:
         moved = self.moved
         days, weeks = set(self.days), set(self.weeks)
         terms = {kind: self.terms[kind] | self.left[kind] for kind in ("author", "category", "tag")}
-        for some in _chunks(moved):
+        for some in db.chunks(moved):
             among = db.marks(len(some))
             for day, week in db.execute(f"SELECT day, week FROM entry WHERE id IN ({among})", some).fetchall():
                 days.add(day)
@@ -153,10 +153,6 @@ def with_ancestors(categories: Iterable[int]) -> list[int]:
         waiting = [parent for (parent,) in rows if parent not in found]
         found |= set(waiting)
     return sorted(found)
-
-
-def _chunks(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def causes(changes: Sequence[Change]) -> list[Cause]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from appliance import publishing
 from appliance.content import entries
 from appliance.content.entries import EntryData
 from appliance.content.models import Change, Comment, Entry, Site
-from appliance.tasks import draft, listing, namespace, reference
-from appliance.tasks.program import ApplianceProgram
-
-Typed = Callable[..., str]
+from appliance.tasks import draft, listing
+from tests.tasks.conftest import Typed
 
 SETTINGS = """\
 docroot = "{folder}/www"
@@ -36,27 +33,13 @@ folder = "{folder}/notes"
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Typed) -> Typed:
     """Runs a command line; returns what it printed; its exit status must be that expected."""
     (tmp_path / "notes").mkdir()
     (tmp_path / "appliance.toml").write_text(SETTINGS.format(folder=tmp_path), "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
-
-    def run(line: str, *words: str, status: int = 0) -> str:
-        code = 0
-        try:
-            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split(), *words])
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        told, error = capsys.readouterr()
-        assert code == status, told + error
-        return told + error
-
-    yield run
-    for task, texts in help_of.items():  # which a parser uses up
-        task.help = texts
+    return command_line
 
 
 def shown(typed: Typed, entry: str) -> dict[str, Any]:

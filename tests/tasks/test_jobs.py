@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from appliance import config as settings
 from appliance import publishing
 from appliance.queue import store
 from appliance.queue.requests import Cause
-from appliance.tasks import job_views, namespace, reference
-from appliance.tasks.program import ApplianceProgram, with_words_aside
-
-Typed = Callable[..., str]
+from appliance.tasks import job_views
+from appliance.tasks.program import with_words_aside
+from tests.tasks.conftest import Typed
 
 SETTINGS = """\
 docroot = "{folder}/www"
@@ -55,23 +54,9 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def typed(queue: None, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+def typed(queue: None, command_line: Typed) -> Typed:
     """Runs a command line; returns what it printed; its exit status must be that expected."""
-    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
-
-    def run(line: str, *words: str, status: int = 0) -> str:
-        code = 0
-        try:
-            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split(), *words])
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        told, error = capsys.readouterr()
-        assert code == status, told + error
-        return told + error
-
-    yield run
-    for task, texts in help_of.items():  # which a parser uses up
-        task.help = texts
+    return command_line
 
 
 def listed(typed: Typed, options: str) -> list[str]:

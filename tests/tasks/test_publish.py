@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from appliance.tasks import namespace, reference
-from appliance.tasks.program import ApplianceProgram, with_words_aside
+from appliance.tasks.program import with_words_aside
+from tests.tasks.conftest import Typed
 from tests.workshop import archive, index, stamps, write_theme
-
-Typed = Callable[..., str]
 
 SETTINGS = """\
 docroot = "{folder}/www"
@@ -26,27 +23,13 @@ FILES = {"entry.html": "{{ entry.title }}", "listing.html": "{% for e in listing
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Typed) -> Typed:
     """Runs a command line in a new installation; returns what it printed; its exit status must be that expected."""
     (tmp_path / "appliance.toml").write_text(SETTINGS.format(folder=tmp_path), "utf-8")
     write_theme(tmp_path / "theme", index("index.html") + archive("entry", "{slug}.html"), FILES)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
-
-    def run(line: str, *words: str, status: int = 0) -> str:
-        code = 0
-        try:
-            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split(), *words])
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        told, error = capsys.readouterr()
-        assert code == status, told + error
-        return told + error
-
-    yield run
-    for task, texts in help_of.items():  # which a parser uses up
-        task.help = texts
+    return command_line
 
 
 def post(typed: Typed, *titles: str) -> None:

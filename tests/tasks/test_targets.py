@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ from appliance import config as settings
 from appliance import db, publishing
 from appliance.delivery import cursors, journal
 from appliance.delivery.targets import targets
-from appliance.tasks import namespace, reference
-from appliance.tasks.program import ApplianceProgram
-
-Typed = Callable[..., str]
+from tests.tasks.conftest import Typed
 
 SETTINGS = """\
 docroot = "{folder}/www"
@@ -35,27 +31,13 @@ other_path = true
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]:
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Typed) -> Typed:
     """Runs a command line; returns what it printed; its exit status must be that expected."""
     file = tmp_path / "appliance.toml"
     tables = "".join(TARGET.format(name=name, folder=tmp_path) for name in ("front1", "front2"))
     file.write_text(SETTINGS.format(folder=tmp_path) + tables)
     monkeypatch.setenv("APPLIANCE_CONFIG", str(file))
-    help_of = {task: dict(task.help) for _, task in reference.tasks(namespace)}
-
-    def run(line: str, *, status: int = 0) -> str:
-        code = 0
-        try:
-            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split()])
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-        told, error = capsys.readouterr()
-        assert code == status, told + error
-        return told + error
-
-    yield run
-    for task, texts in help_of.items():  # which a parser uses up
-        task.help = texts
+    return command_line
 
 
 @pytest.fixture
