@@ -86,13 +86,15 @@ class Publisher:
 def tree(folder: Path) -> dict[str, tuple[str, int] | None]:
     """All below `folder`: files with content and mtime, folders as None, links by where they point."""
     found: dict[str, tuple[str, int] | None] = {}
-    for path in folder.rglob("*"):
-        name = str(path.relative_to(folder))
-        with suppress(FileNotFoundError):  # rsync's own, gone meanwhile
-            if path.is_symlink():
-                found[name] = (f"-> {path.readlink()}", 0)
-            else:
-                found[name] = None if path.is_dir() else (path.read_text(), int(path.stat().st_mtime))
+    # os.walk, not rglob, which raises when a folder of rsync's own goes meanwhile.
+    for above, folders, files in os.walk(folder):
+        for path in (Path(above, name) for name in folders + files):
+            name = str(path.relative_to(folder))
+            with suppress(FileNotFoundError):  # rsync's own, gone meanwhile
+                if path.is_symlink():
+                    found[name] = (f"-> {path.readlink()}", 0)
+                else:
+                    found[name] = None if path.is_dir() else (path.read_text(), int(path.stat().st_mtime))
     return found
 
 
