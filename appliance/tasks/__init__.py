@@ -13,6 +13,7 @@ from appliance.tasks import (
     files,
     house,
     jobs,
+    molecule,
     periodic,
     preview,
     processes,
@@ -32,7 +33,7 @@ namespace = Collection(
     publish.publish, publish.drain, publish.work, publish.status, why.why,
     preview.preview, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
-    demo.demo, bench.bench, soak.soak,
+    demo.demo, bench.bench, soak.soak, molecule.molecule,
     Collection("site", site.init),
     Collection(
         "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,

@@ -36,7 +36,7 @@ LINTERS: dict[str, Sequence[str]] = {
 def test(context: Context, args: str = "") -> None:
     """Check everything: style, types, imports, and the tests."""
     arguments = [*shlex.split(args), *shlex.split(context.remainder)]
-    _in_a_checkout("test")
+    in_a_checkout("test")
     failed = _lint()
     print("pytest: running", flush=True)
     if _run(("-m", "pytest", *arguments)).returncode:
@@ -47,14 +47,14 @@ def test(context: Context, args: str = "") -> None:
 @task
 def lint(_context: Context) -> None:
     """Check style, types and imports, without running tests."""
-    _in_a_checkout("lint")
+    in_a_checkout("lint")
     _close(_lint())
 
 
 @task(help={"upgrade": "Take the newest releases that pyproject.toml allows, not those already locked."})
 def lock(_context: Context, upgrade: bool = False) -> None:
     """Write requirements.lock anew from pyproject.toml, for every supported Python."""
-    _in_a_checkout("lock")
+    in_a_checkout("lock")
     with tempfile.TemporaryDirectory() as folder:
         _run(("-m", "pip", "install", "--quiet", "--target", folder, "uv"), check=True)
         options = ["--universal", "--generate-hashes", "--python-version=3.11", "--group=dev", "--no-header"]
@@ -72,7 +72,7 @@ def lock(_context: Context, upgrade: bool = False) -> None:
 @task
 def docs(_context: Context) -> None:
     """Write the reference of settings and tasks anew from the code."""
-    _in_a_checkout("docs")
+    in_a_checkout("docs")
     # In a process of its own: the parser of this one has used up the help of every task.
     _run(("-c", "from appliance.tasks import house; house.write_reference()"), check=True)
 
@@ -120,7 +120,8 @@ def _close(failed: Sequence[str]) -> None:
         raise Exit(f"failed: {', '.join(failed)}", 1)
 
 
-def _in_a_checkout(name: str) -> None:
+def in_a_checkout(name: str) -> None:
+    """Refuse a task that needs the appliance's source where there is none."""
     if not (ROOT / "pyproject.toml").is_file():
         raise Exit(f"{name} works on the appliance's source; run it as ./inv {name} in a checkout", 3)
 

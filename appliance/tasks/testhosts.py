@@ -1,0 +1,104 @@
+"""Containers that stand in for the hosts of a cluster: their image, and what is left of them.
+
+Whatever is started for the tests of this checkout carries its mark: containers and networks a label with the
+checkout's path, processes a path below its .ansible/molecule or a socket of ours on their command line, network
+interfaces an alias. What carries another checkout's mark is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from appliance.tasks.house import ROOT
+
+IMAGES = ROOT / "molecule" / "images"
+
+#: Short, and the same for one checkout always: it begins the names of its containers.
+TAG = f"am{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
+
+#: Where ssh keeps the sockets of open connections; their paths may only be some hundred characters long.
+SOCKETS = Path("/run", f"appliance-{TAG}")
+
+#: podman goes by the file of this checkout, not by that of the host.
+ENVIRONMENT = {"CONTAINERS_CONF": str(IMAGES / "containers.conf")}
+
+
+def image(suite: str) -> str:
+    """The name of the image of a bare host of this Debian suite; a changed recipe is another name."""
+    recipe = hashlib.sha256((IMAGES / "build").read_bytes()).hexdigest()[:12]
+    return f"localhost/appliance-host:{suite}-{recipe}"
+
+
+def build_image(suite: str) -> bool:
+    """Make the image of a suite if podman has none; whether it had to be made.
+
+    Raises:
+        CalledProcessError: mmdebstrap or podman failed, having said why.
+    """
+    if _podman("image", "exists", image(suite)).returncode == 0:
+        return False
+    command = [str(IMAGES / "build"), suite, image(suite)]
+    subprocess.run(command, env={**os.environ, **ENVIRONMENT}, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=True)
+    return True
+
+
+def hang_up() -> None:
+    """End the ssh connections that Ansible and the tests keep open to test hosts of this checkout."""
+    for socket in sorted(SOCKETS.glob("*")):
+        command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "any"]
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        socket.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        SOCKETS.rmdir()
+
+
+def left(scenarios: Sequence[str]) -> list[str]:
+    """Sentences naming every container, network, process and interface that there is still of these scenarios."""
+    found = []
+    for scenario in scenarios:
+        labels = [f"--filter=label=appliance.checkout={ROOT}", f"--filter=label=appliance.scenario={scenario}"]
+        for kind, listing in {
+            "container": ("ps", "--all", "--format={{.Names}}"),
+            "network": ("network", "ls", "--format={{.Name}}"),
+        }.items():
+            names = _podman(*listing, *labels).stdout.split()
+            found += [f"{kind} {name} of scenario {scenario} is still there" for name in names]
+        marks = [os.fsencode(mark) for mark in (f"{ROOT}/.ansible/molecule/{scenario}", f"{SOCKETS}/")]
+        found += [f"process {number} is still running: {line}" for number, line in _processes(marks).items()]
+        found += [f"network interface {name} is still there" for name in _interfaces(f"appliance {TAG} {scenario}")]
+    return list(dict.fromkeys(found))
+
+
+def _podman(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **ENVIRONMENT}
+    command = ["podman", *arguments]
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def _processes(marks: Sequence[bytes]) -> Mapping[int, str]:
+    """Command lines that hold any of the marks, by process; those of this process are not looked at."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            line = (folder / "cmdline").read_bytes()
+            if int(folder.name) != os.getpid() and any(mark in line for mark in marks):
+                found[int(folder.name)] = os.fsdecode(line.replace(b"\0", b" ").strip())
+    return found
+
+
+def _interfaces(alias: str) -> list[str]:
+    """Network interfaces of this alias, by name."""
+    found = []
+    for file in Path("/sys/class/net").glob("*/ifalias"):
+        with contextlib.suppress(OSError):
+            if file.read_text("utf-8").strip() == alias:
+                found.append(file.parent.name)
+    return sorted(found)
