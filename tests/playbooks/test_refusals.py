@@ -1,0 +1,183 @@
+"""An inventory that cannot work is refused with the sentence that mends it, before anything on any host is touched.
+
+Nearly all is read from the inventory alone, so this machine stands for all hosts: the plays connect to it locally and
+begin behind the gathering of facts, which takes longest. A play behind the refusal leaves a file when it is reached.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = {"name": "blog", "title": "Blog", "url": "https://www.example.org/"}
+CLOSED = (
+    "is a folder of the system, or one with or around what must not be served; "
+    "choose a folder of its own, such as /srv/www."
+)
+PLAIN = (
+    "is no plain absolute path; write one like /srv/www, of letters, digits, dots, hyphens and underscores, "
+    "the same on every host."
+)
+INTERVALS = "5m, 10m, 30m, hourly, 2h, 6h, 12h, daily, weekly, monthly."
+INCOMPLETE = (
+    "appliance_sites: every installation has at least one site, and every site a name, a title and a url such as "
+    "https://www.example.org/ with a slash at its end; complete them in the inventory."
+)
+
+
+class Wrong(NamedTuple):
+    """An inventory that differs from one that works, and what is said of it."""
+
+    says: str
+    variables: Mapping[str, Any] = {}
+    groups: Mapping[str, list[str]] = {}
+    #: Variables of single hosts.
+    hosts: Mapping[str, Mapping[str, Any]] = {}
+
+
+pytestmark = pytest.mark.slow
+#: What comes after the facts have been gathered.
+BEHIND_FACTS = "--start-at-task=Refuse an inventory that cannot work"
+
+CASES = {
+    "two publishing hosts with SQLite": Wrong(
+        "The publishing hosts pub1, pub2 cannot share an SQLite file; put a host into the group databases, set "
+        "appliance_database_url, or leave one publishing host.",
+        groups={"publishers": ["pub1", "pub2"]},
+    ),
+    "two database hosts": Wrong(
+        "PostgreSQL is wanted, but the group databases has 2 hosts; name exactly one there, or set "
+        "appliance_database_url.",
+        groups={"databases": ["db1", "db2"]},
+    ),
+    "no front end": Wrong(
+        "The group frontends has no host; name one at least in the inventory.", groups={"frontends": []}
+    ),
+    "no publishing host": Wrong(
+        "The group publishers has no host; name one at least in the inventory.", groups={"publishers": []}
+    ),
+    "a relative docroot": Wrong(f"appliance_docroot: “srv/www” {PLAIN}", {"appliance_docroot": "srv/www"}),
+    "the root as docroot": Wrong(f"appliance_docroot: “/” {PLAIN}", {"appliance_docroot": "/"}),
+    "a docroot that climbs": Wrong(f"appliance_docroot: “/srv/../etc” {PLAIN}", {"appliance_docroot": "/srv/../etc"}),
+    "/etc as docroot": Wrong(f"appliance_docroot: “/etc” {CLOSED}", {"appliance_docroot": "/etc"}),
+    "a docroot below /usr": Wrong(f"appliance_docroot: “/usr/www” {CLOSED}", {"appliance_docroot": "/usr/www"}),
+    "a docroot with the database in it": Wrong(
+        f"appliance_docroot: “/var/lib/appliance/www” {CLOSED}", {"appliance_docroot": "/var/lib/appliance/www"}
+    ),
+    "a docroot of its own on one host": Wrong(
+        "appliance_docroot is “/srv/www” on pub1 and “/srv/other” on www1; the path must be the same on every host.",
+        hosts={"pub1": {"appliance_docroot": "/srv/www"}, "www1": {"appliance_docroot": "/srv/other"}},
+    ),
+    "an unknown interval": Wrong(
+        "schedule_mode “cron” with schedule_interval “fortnightly” is unknown on pub1; the modes are daemon, timer, "
+        f"cron, the intervals {INTERVALS}",
+        {"schedule_mode": "cron", "schedule_interval": "fortnightly"},
+    ),
+    "an unknown mode": Wrong(
+        "schedule_mode “at” with schedule_interval “10m” is unknown on pub1; the modes are daemon, timer, cron, the "
+        f"intervals {INTERVALS}",
+        {"schedule_mode": "at"},
+    ),
+    "no site": Wrong(INCOMPLETE, {"appliance_sites": []}),
+    "a site without its address": Wrong(INCOMPLETE, {"appliance_sites": [{"name": "blog", "title": "Blog"}]}),
+    "a name that a shell would take apart": Wrong(
+        "“www1;reboot” is no name for a host; use letters, digits, dots, hyphens and underscores, and put the address "
+        "into ansible_host.",
+        groups={"frontends": ["www1;reboot"]},
+    ),
+}
+
+
+class Run(NamedTuple):
+    """What came of a playbook."""
+
+    code: int
+    said: str
+    reached: bool
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Every case, two at a time."""
+    folder = tmp_path_factory.mktemp("refusals")
+    with ThreadPoolExecutor(2) as pool:
+        numbered = [(folder / str(number), wrong) for number, wrong in enumerate(CASES.values())]
+        results = pool.map(lambda case: play(*case, BEHIND_FACTS), numbered)
+        return dict(zip(CASES, results, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_refused_before_anything_is_touched(runs: dict[str, Run], case: str) -> None:
+    code, said, reached = runs[case]
+    assert code == 2, said
+    assert CASES[case].says in re.findall(r'"msg": "(.*?)"[,}]', said)
+    assert not reached
+    assert set(re.findall(r"changed=(\d+)", said)) == {"0"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a process another system's release files")
+def test_a_system_the_roles_do_not_know_is_refused(tmp_path: Path) -> None:
+    release = tmp_path / "os-release"
+    release.write_text('ID=debian\nNAME="Debian GNU/Linux"\nVERSION_ID="11"\nVERSION="11 (bullseye)"\n')
+    version = tmp_path / "debian_version"
+    version.write_text("11.11\n")
+    mounts = f"mount --bind {release} /etc/os-release && mount --bind {version} /etc/debian_version"
+    run = play(tmp_path / "run", Wrong(""), before=("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh"))
+    assert run.code == 2, run.said
+    assert "pub1 runs Debian 11.11; the roles know Debian 12 and 13 and Ubuntu 24.04." in run.said
+    assert not run.reached
+
+
+def test_an_inventory_that_works_is_let_through(tmp_path: Path) -> None:
+    run = play(tmp_path / "run", Wrong(""), BEHIND_FACTS)
+    assert run.code == 0, run.said
+    assert run.reached
+
+
+def test_refusing_comes_first_in_the_playbook_that_users_run() -> None:
+    first = yaml.safe_load((ROOT / "site.yml").read_text())[0]
+    assert first["ansible.builtin.import_playbook"] == "playbooks/validate.yml"
+
+
+def play(folder: Path, wrong: Wrong, *options: str, before: Sequence[str] = ()) -> Run:
+    """Refuse what cannot work, then leave a file."""
+    folder.mkdir()
+    mark = folder / "reached"
+    (folder / "inventory.yml").write_text(yaml.safe_dump(inventory(wrong)))
+    (folder / "site.yml").write_text(yaml.safe_dump([
+        {"name": "Refuse", "ansible.builtin.import_playbook": str(ROOT / "playbooks" / "validate.yml")},
+        {"name": "Go on", "hosts": "all", "gather_facts": False, "tasks": [
+            {"name": "Leave a file", "ansible.builtin.file": {"path": str(mark), "state": "touch"}},
+        ]},
+    ]))  # fmt: skip
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    words = [*before, program, "--inventory=inventory.yml", *options, "site.yml"]
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(folder / "home")}
+    env |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    return Run(done.returncode, done.stdout + done.stderr, mark.exists())
+
+
+def inventory(wrong: Wrong) -> dict[str, Any]:
+    """One publishing host and one front end, apart from what is wrong."""
+    groups = {"publishers": ["pub1"], "frontends": ["www1"], "databases": [], "storage": [], **wrong.groups}
+    python = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    return {
+        "all": {
+            "vars": {**python, "appliance_sites": [SITE], **wrong.variables},
+            "children": {
+                group: {"hosts": {host: dict(wrong.hosts.get(host, {})) for host in hosts}}
+                for group, hosts in groups.items()
+            },
+        }
+    }
