@@ -44,8 +44,12 @@ def _is_there(path: Path) -> bool:
         return True  # reading it will say so; passing it over would silently use other settings
 
 
-def load(path: Path | None = None) -> Config:
+def load(path: Path | None = None, place: Path | None = None) -> Config:
     """Read and check a settings file; it alone, or the one `find` names.
+
+    Args:
+        path: the file.
+        place: where it will be, when it is checked before it is put there: relative paths count from there.
 
     Raises:
         ConfigError: with every fault of the file.
@@ -57,7 +61,7 @@ def load(path: Path | None = None) -> Config:
         raise ConfigError([f"cannot be read: {error.strerror}; correct that or name another file"], path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"is not TOML: {error}; correct it there"], path) from error
-    return check(raw, path)
+    return check(raw, place.absolute() if place else path)
 
 
 def check(raw: Mapping[str, Any], path: Path) -> Config:

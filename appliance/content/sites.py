@@ -30,6 +30,7 @@ def sync(config: Config) -> dict[str, Site]:
     if all(s.name in known and not _differences(known[s.name], s) for s in config.sites):
         return {s.name: known[s.name] for s in config.sites}
     with db.write():
+        db.in_turn("sites")  # processes that start at once would all make what none of them found
         return {settings.name: _sync_one(settings) for settings in config.sites}
 
 

@@ -31,7 +31,10 @@ def preflight(config: Config) -> None:
 
 
 def rescue_dead(config: Config) -> None:
-    """Free the jobs of workers of this host whose process is gone; their leases need not run out first."""
+    """Free the jobs of workers of this host whose process is gone; their leases need not run out first.
+
+    Whose they were makes no difference: a supervisor that was killed may not come back.
+    """
     gone = [row.name for row in processes.list()] + store.holders()
     for name in {name for name in gone if _is_dead(config, name)}:
         _bury(config, name)
@@ -67,7 +70,7 @@ def _bury(config: Config, name: str) -> None:
 
 
 class Upkeep:
-    """What the supervisor of a host's processes does besides: frees what the dead held, beats, tells systemd.
+    """What a supervisor of a host's processes does besides: frees what the dead held, beats, tells systemd.
 
     A database that is lost is waited for; the processes go on being kept meanwhile.
     """
@@ -101,13 +104,11 @@ class Upkeep:
         """See to what is due; call it often."""
         self._notifier.alive(f"{self.presence.doing}: {', '.join(supervisor.pids) or 'no process'}")
         with db.tolerant():
-            while self._dead:
-                _bury(self._config, self._dead[0])
-                del self._dead[0]
+            self._bury_own()
             if clock.monotonic() < self._due:
                 return
             self._due = clock.monotonic() + _LOOK
-            store.rescue(self._config.queue.retries)
+            rescue_dead(self._config)
             processes.prune()
             self.presence.beat()
             self.presence.look()
@@ -118,6 +119,12 @@ class Upkeep:
     def end(self) -> None:
         """Vanish from among the processes."""
         with db.tolerant():
-            for name in self._dead:
-                _bury(self._config, name)
+            self._bury_own()
             self.presence.leave()
+
+    def _bury_own(self) -> None:
+        while self._dead:
+            # While the database was away another supervisor's process may have been given the same number.
+            if _is_dead(self._config, self._dead[0]):
+                _bury(self._config, self._dead[0])
+            del self._dead[0]

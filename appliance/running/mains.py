@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from appliance import db, publishing, pulling
 from appliance.building import publish as publishing_kind
@@ -24,7 +24,10 @@ from appliance.queue.worker import Worker
 from appliance.running.couriers import courier_main
 from appliance.running.scheduling import schedule_main
 
-COURIER, ERRANDS, SCHEDULE = "courier", "errands", "schedule"
+WORKER, ERRANDS, COURIER, SCHEDULE = "worker", "errands", "courier", "schedule"
+
+#: What a host's processes are for; each part may have a supervisor of its own.
+PARTS: Final = (WORKER, ERRANDS, COURIER, SCHEDULE)
 
 #: What performs each kind of work there is. That their modules are loaded here is what registers them.
 KINDS = (publishing.ask, publishing_kind.kind, notices.send, purge.purge, pulling.perform)
@@ -47,6 +50,8 @@ class Shift:
     report: courier.Report = courier.silence
     #: The name of the process that starts them.
     keeper: str = ""
+    #: The parts that are run here.
+    only: Collection[str] = PARTS
 
 
 class Tally:
@@ -68,18 +73,21 @@ class Tally:
 
 
 def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
-    """Main functions of the workers and, if wanted and there are targets, of the courier, by name."""
+    """Main functions of the workers and, if wanted and there are targets, of the courier, by name.
+
+    There is none when the parts wanted have nothing to do here.
+    """
     found: dict[str, Callable[[], int]] = {}
     tally = Tally(shift.workers + 1)
-    for number in range(shift.workers):
+    for number in range(shift.workers if WORKER in shift.only else 0):
         share = None if shift.limit is None else shift.limit // shift.workers + (number < shift.limit % shift.workers)
         if share != 0:
             found[f"worker-{number + 1}"] = partial(_worker_main, config, shift, share, tally, number)
     if runs_errands(config, shift):
         found[ERRANDS] = partial(_worker_main, config, shift, None, tally, shift.workers, apart=True)
-    if shift.pushing == "lasting":
+    if shift.pushing == "lasting" and SCHEDULE in shift.only:
         found[SCHEDULE] = partial(schedule_main, config, keeper=shift.keeper)
-    if has_courier(config) and shift.pushing:
+    if has_courier(config) and shift.pushing and COURIER in shift.only:
         found[COURIER] = partial(
             courier_main, config, shift.report, settle=shift.pushing == "settling", keeper=shift.keeper
         )
@@ -89,7 +97,8 @@ def mains(config: Config, shift: Shift) -> dict[str, Callable[[], int]]:
 def runs_errands(config: Config, shift: Shift) -> bool:
     """Whether there is a worker for what waits for other machines, so that publishing never does."""
     has_sources = any(site.sources for site in config.sites)
-    return shift.limit is None and bool(config.mail.host or config.caches or has_sources)
+    wanted = shift.limit is None and ERRANDS in shift.only
+    return wanted and bool(config.mail.host or config.caches or has_sources)
 
 
 def kinds_done(config: Config, shift: Shift) -> list[str]:
@@ -102,7 +111,7 @@ def _worker_main(
 ) -> int:
     """Perform jobs until told to stop, or until this worker and those it follows have ended `share` of them."""
     opened = db.open_database(config)
-    presence = Presence(ERRANDS if apart else "worker", config.host_name, shift.keeper)
+    presence = Presence(ERRANDS if apart else WORKER, config.host_name, shift.keeper)
     presence.enter()
     kinds = registry.make(config, apart=apart)
     wake = DatabaseWake(lambda: worker.stopping())

@@ -34,7 +34,7 @@ namespace = Collection(
     preview.preview, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench, soak.soak, molecule.molecule,
-    Collection("site", site.init),
+    Collection("site", site.init, site.check),
     Collection(
         "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,
         editing.add, editing.edit, editing.show, editing.entries_list, editing.delete,

@@ -140,6 +140,7 @@ def drain(
 @task(
     help={
         **_LIMITS,
+        "only": f"Run only these of the host's processes, separated by commas: {', '.join(running.PARTS)}.",
         "once": "End when no job is due, for cron and timers; wait neither for retries nor for targets.",
         "limit": "With --once: work on this many jobs at most.",
         "verbose": "Tell every push to standard error, and show the stack trace of an error.",
@@ -149,6 +150,7 @@ def drain(
 def work(
     _context: Context,
     workers: int = 0,
+    only: str | None = None,
     once: bool = False,
     limit: int = 0,
     pause: float = 0.0,
@@ -160,15 +162,29 @@ def work(
     """Work on whatever comes, until stopped; with --once until nothing is due, exit status 1 when jobs are failed."""
     if limit and not once:
         leave("--limit is for work --once and drain; a daemon has --jobs-per-worker, --pause and --rate", 1)
+    parts = running.PARTS if only is None else _parts(only)
+    if once and only is not None:
+        leave("--only is for the daemon; work --once runs workers and errands, so leave one of the two away", 1)
     with opened() as (plain, _):
         config = _limited(plain, pause=pause, rate=rate, memory=memory, jobs_per_worker=jobs_per_worker)
         if not once:
-            running.work(config, workers=workers or None, report=warn if verbose else courier.silence)
+            report = warn if verbose else courier.silence
+            running.work(config, workers=workers or None, only=parts, report=report)
             return
         began = clock.monotonic()
         done = running.work_off(config, workers=workers or None, limit=limit or None)
         seconds = clock.monotonic() - began
     _tell_drained(done, seconds)
+
+
+def _parts(words: str) -> list[str]:
+    """The parts that a command line names, each once."""
+    known, parts = ", ".join(running.PARTS), [word.strip() for word in words.split(",")]
+    for part in parts:
+        if part not in running.PARTS:
+            what = f"“{part}” is none of the host's processes" if part else "a name is missing"
+            leave(f"--only: {what}; name some of {known}, with commas between them", 1)
+    return [part for part in running.PARTS if part in parts]
 
 
 def _tell_drained(drained: running.Drained, seconds: float) -> None:

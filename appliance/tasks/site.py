@@ -1,16 +1,19 @@
-"""Making an installation."""
+"""Making an installation, and looking whether its settings are sound."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from invoke import Context, task
 
 from appliance import config as settings
 from appliance import publishing
-from appliance.errors import ConfigError
+from appliance.config import Config
+from appliance.errors import ApplianceError, ConfigError
 from appliance.tasks.console import command, tell
+from appliance.tasks.edited import counted
 
 #: What runs tasks in a checkout; elsewhere the installed command does.
 _INV = Path(__file__).parents[2] / "inv"
@@ -73,6 +76,33 @@ def init(
     tell(f"  cd {shlex.quote(folder)}")
     tell(f"  {call} content.import PATH-OF-YOUR-POSTS")
     tell(f"  {call} publish && {call} drain")
+
+
+@task(
+    positional=["file"],
+    help={
+        "file": "The settings file.",
+        "as": "The path it will have: relative places in it count from there.",
+        "verbose": "Show the stack trace of an error.",
+    },
+)
+@command
+def check(_context: Context, file: str, as_: str = "", verbose: bool = False) -> None:
+    """Say everything that is wrong with a settings file, exit status 3, or that it is sound; nothing is touched."""
+    config = settings.load(Path(file), Path(as_) if as_ else None)
+    if faults := list(_theme_faults(config)):
+        raise ConfigError(faults, config.path)
+    targets = len(config.targets)
+    tell(f"{config.path} is sound: {counted(len(config.sites), 'site')}, {counted(targets, 'target')}")
+
+
+def _theme_faults(config: Config) -> Iterator[str]:
+    """What is wrong with the themes that sites name, and with what sites set of them."""
+    for site in config.sites:
+        try:
+            publishing.themes(config, [site.name])
+        except ApplianceError as error:
+            yield f"sites.{site.name}: {error}"
 
 
 def settings_text(docroot: str, name: str, title: str, url: str) -> str:

@@ -1,0 +1,71 @@
+"""site.check, typed as people and deployments type it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tasks.conftest import Typed
+from tests.workshop import index, write_theme
+
+SETTINGS = """\
+docroot = "/srv/www"
+[[sites]]
+name = "blog"
+title = "A Blog"
+url = "https://blog.example/"
+theme = "theme"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a theme and, elsewhere, a settings file that is to come there."""
+    home = tmp_path / "home"
+    home.mkdir()
+    write_theme(home / "theme", index("index.html"), {"listing.html": ""})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").write_text(SETTINGS, "utf-8")
+    return home
+
+
+def every(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_a_sound_file_is_said_to_be_sound(home: Path, command_line: Typed) -> None:
+    before = every(home.parent)
+    place = home / "appliance.toml"
+    assert command_line(f"site.check new --as {place}") == f"{place} is sound: 1 site, 0 targets\n"
+    assert every(home.parent) == before, "no database, no docroot, no file"
+    (home / "appliance.toml").write_text(SETTINGS, "utf-8")
+    assert "is sound" in command_line(f"site.check {place}")
+    assert every(home.parent) == {*before, place}
+
+
+def test_relative_places_count_from_where_the_file_will_be(home: Path, command_line: Typed) -> None:
+    told = command_line("site.check new", status=3)
+    assert told.splitlines() == [
+        f"{home.parent / 'new'}: sites.blog: {home.parent / 'theme' / 'theme.toml'}: cannot be read (No such file or"
+        " directory); name a theme folder, or a shipped theme: default"
+    ]
+
+
+def test_everything_that_is_wrong_is_said(home: Path, command_line: Typed) -> None:
+    file, place = home.parent / "new", home / "appliance.toml"
+    file.write_text(SETTINGS + 'tittle = "x"\n[queue]\nworkers = 0\n', "utf-8")
+    told = command_line(f"site.check new --as {place}", status=3).splitlines()
+    assert [line.startswith(f"{place}: ") for line in told] == [True, True]
+    assert ["tittle" in told[0], "workers" in told[1]] == [True, True]
+    second = SETTINGS.partition("\n")[2].replace('"blog"', '"other"\nfolder = "other"').replace('"theme"', '"none"')
+    file.write_text(SETTINGS.replace('"theme"', '"default"\nsettings = {motto = "x"}') + second, "utf-8")
+    told = command_line(f"site.check new --as {place}", status=3).splitlines()
+    assert [line.split(": ")[1] for line in told] == ["sites.blog", "sites.other"]
+    assert ["settings.motto" in told[0], "name a theme folder" in told[1]] == [True, True]
+
+
+def test_a_file_that_cannot_be_read(home: Path, command_line: Typed) -> None:
+    assert "cannot be read" in command_line("site.check nowhere", status=3)
+    (home.parent / "new").write_text("docroot =", "utf-8")
+    assert "is not TOML" in command_line("site.check new", status=3)
