@@ -7,6 +7,7 @@ from invoke import Collection
 from appliance import __version__
 from appliance.tasks import (
     bench,
+    collections,
     comments,
     demo,
     editing,
@@ -24,6 +25,7 @@ from appliance.tasks import (
     targets,
     terms,
     transfer,
+    wheelhouse,
     why,
 )  # fmt: skip
 from appliance.tasks.program import ApplianceProgram
@@ -34,6 +36,7 @@ namespace = Collection(
     preview.preview, periodic.periodic,
     house.test, house.lint, house.lock, house.docs,
     demo.demo, bench.bench, soak.soak, molecule.molecule,
+    collections.collections, wheelhouse.wheelhouse,
     Collection("site", site.init, site.check),
     Collection(
         "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,

@@ -21,6 +21,9 @@ from appliance.tasks import reference
 ROOT = Path(__file__).parents[2]
 LOCK = "requirements.lock"
 
+#: What publishing hosts install: nothing that is for working on the appliance only.
+HOSTS_LOCK = "requirements-hosts.lock"
+
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 
 #: The checks that run nothing of ours, by name: arguments for this Python.
@@ -53,20 +56,14 @@ def lint(_context: Context) -> None:
 
 @task(help={"upgrade": "Take the newest releases that pyproject.toml allows, not those already locked."})
 def lock(_context: Context, upgrade: bool = False) -> None:
-    """Write requirements.lock anew from pyproject.toml, for every supported Python."""
+    """Write requirements.lock and requirements-hosts.lock anew from pyproject.toml, for every supported Python."""
     in_a_checkout("lock")
     with tempfile.TemporaryDirectory() as folder:
         _run(("-m", "pip", "install", "--quiet", "--target", folder, "uv"), check=True)
-        options = ["--universal", "--generate-hashes", "--python-version=3.11", "--group=dev", "--no-header"]
-        options += ["--upgrade"] if upgrade else []
-        fresh = Path(folder, "fresh.lock")
-        if (ROOT / LOCK).exists():
-            fresh.write_text((ROOT / LOCK).read_text("utf-8"), "utf-8")
-        command = [f"{folder}/bin/uv", "pip", "compile", "--quiet", *options, f"--output-file={fresh}"]
-        subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
-        text = _without_comments(fresh.read_text("utf-8"))
-    (ROOT / LOCK).write_text(text, "utf-8")
-    print(f"{LOCK}: {len(re.findall(r'^[a-z0-9]', text, re.MULTILINE))} packages")
+        options = ["--upgrade"] if upgrade else []
+        _compile(Path(folder), LOCK, ["--group=dev", *options])
+        # Hosts install what the tests have run with.
+        _compile(Path(folder), HOSTS_LOCK, [f"--constraint={LOCK}"])
 
 
 @task
@@ -87,6 +84,19 @@ def write_reference() -> None:
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
             print(f"docs/reference/{file}: written")
+
+
+def _compile(folder: Path, name: str, options: Sequence[str]) -> None:
+    """Write one lock file anew with the uv in `folder`, keeping what is locked where that still fits."""
+    fresh = folder / name
+    if (ROOT / name).exists():
+        fresh.write_text((ROOT / name).read_text("utf-8"), "utf-8")
+    always = ["--quiet", "--universal", "--generate-hashes", "--python-version=3.11", "--no-header"]
+    command = [f"{folder}/bin/uv", "pip", "compile", *always, *options, f"--output-file={fresh}", "pyproject.toml"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    text = _without_comments(fresh.read_text("utf-8"))
+    (ROOT / name).write_text(text, "utf-8")
+    print(f"{name}: {len(re.findall(r'^[a-z0-9]', text, re.MULTILINE))} packages")
 
 
 def _lint() -> list[str]:

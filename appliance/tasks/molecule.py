@@ -17,7 +17,7 @@ from types import FrameType
 from invoke import Context, Exit, task
 
 from appliance import clock
-from appliance.tasks import testhosts
+from appliance.tasks import collections, testhosts
 from appliance.tasks.house import ROOT, in_a_checkout
 
 #: What is run if nothing is named; all others only when they are.
@@ -44,6 +44,7 @@ def molecule(_context: Context, scenario: Iterable[str], verb: str = "test", kee
     if os.geteuid() != 0:
         raise Exit("test hosts with a systemd of their own need root; run this as root", 3)
     signal.signal(signal.SIGTERM, _interrupt)
+    collections.provide()
     image = _image() if verb in {"test", "converge"} else testhosts.image(_suite())
     began = clock.monotonic()
     failed = [name for name in names if not _Run(name, image).carry_out(verb, keep=keep)]

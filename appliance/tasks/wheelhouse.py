@@ -1,0 +1,191 @@
+"""The wheelhouse: everything that publishing hosts install, gathered on the controller, so that they need no index.
+
+What is gathered is named by a release, the version and eight digits of the digest of every file's digest: hosts that
+hold a folder of that name hold these very files. A wheelhouse is put in place by rename when it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+from appliance.tasks.house import HOSTS_LOCK, ROOT, in_a_checkout
+
+NAME = "publishing-appliance"
+
+#: Kinds of Linux wheels that every supported host takes, newest first.
+_PLATFORMS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+
+
+@task(
+    help={
+        "python": "The hosts' Python, such as 3.11.",
+        "machine": "The hosts' kind of machine, as uname -m tells it.",
+        "wheel": "A wheel of the appliance to take, in place of one of this checkout.",
+    },
+)
+def wheelhouse(_context: Context, python: str = "3.11", machine: str = "x86_64", wheel: str = "") -> None:
+    """Gather what publishing hosts install in .ansible/wheelhouse; says whether that changed, and the release."""
+    in_a_checkout("wheelhouse")
+    if not re.fullmatch(r"3\.\d+", python):
+        raise Exit(f"--python={python} is no version of Python such as 3.11", 3)
+    if not re.fullmatch(r"[a-z0-9_]+", machine):
+        raise Exit(f"--machine={machine} is no kind of machine such as x86_64 or aarch64", 3)
+    place = ROOT / ".ansible" / "wheelhouse" / f"cp{python.replace('.', '')}-{machine}"
+    with _alone(place), tempfile.TemporaryDirectory(dir=place.parent, prefix=".fresh-") as folder:
+        own = check(Path(wheel)) if wheel else _build(Path(folder))
+        before, release = _release(place), _gather(place, Path(folder), own, python, machine)
+    print("unchanged" if release == before else "changed", release)
+
+
+def check(wheel: Path) -> Path:
+    """A wheel that hosts can install with what requirements-hosts.lock holds.
+
+    Raises:
+        Exit: it is no wheel of the appliance, its version is none, or it asks for what the lock does not hold.
+    """
+    from packaging.requirements import Requirement  # only a checkout has it
+    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+    from packaging.version import InvalidVersion, Version
+
+    metadata = _metadata(wheel)
+    try:
+        version = Version(str(metadata["Version"]))
+        if parse_wheel_filename(wheel.name)[:2] != (NAME, version):
+            raise Exit(f"{wheel} is not named as the wheel of {NAME} {version} is; give it its own name", 3)
+    except (InvalidVersion, InvalidWheelFilename) as error:
+        raise Exit(f"{wheel} has a version that is none as PEP 440 has them ({error}); build it again", 3) from error
+    locked = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / HOSTS_LOCK).read_text("utf-8"), re.MULTILINE))
+    for line in metadata.get_all("Requires-Dist", []):
+        wanted = Requirement(line)
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        if locked.get(canonicalize_name(wanted.name), "0.dev0") not in wanted.specifier:
+            raise Exit(f"{wheel} asks for {wanted}, which {HOSTS_LOCK} does not hold; build it from this checkout", 3)
+    return wheel
+
+
+def _metadata(wheel: Path) -> Message:
+    """What a wheel says of itself.
+
+    Raises:
+        Exit: it is no wheel of the appliance.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
+            metadata = email.message_from_bytes(archive.read(names[0]))
+    except (OSError, zipfile.BadZipFile, IndexError) as error:
+        raise Exit(f"{wheel} is no wheel that can be read; name one of {NAME}", 3) from error
+    if re.sub(r"[-_.]+", "-", str(metadata["Name"])).lower() != NAME:
+        raise Exit(f"{wheel} is a wheel of {metadata['Name']}; name one of {NAME}", 3)
+    return metadata
+
+
+def _build(folder: Path) -> Path:
+    """The wheel of this checkout: the same bytes from the same files."""
+    options = ["--no-deps", "--no-build-isolation", "--no-index"]
+    _pip("wheel", *options, f"--wheel-dir={folder / 'own'}", str(ROOT), what="the wheel could not be built")
+    return next((folder / "own").glob("*.whl"))
+
+
+def _gather(place: Path, folder: Path, own: Path, python: str, machine: str) -> str:
+    """Put our wheel and those of the lock in place, downloading only what is not there; the release."""
+    fresh = folder / "wheels"
+    fresh.mkdir()
+    lock = (ROOT / HOSTS_LOCK).read_text("utf-8")
+    stamp = place.with_suffix(".lock")
+    if not (_complete(place) and stamp.is_file() and stamp.read_text("utf-8") == lock):
+        _download(fresh, python, machine)
+    else:
+        for file in _wheels(place):
+            if not _is_own(file):
+                (fresh / file.name).hardlink_to(file)
+    shutil.copyfile(own, fresh / own.name)
+    release = _seal(fresh)
+    if release != _release(place) or not _complete(place):
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        fresh.rename(place)
+    stamp.write_text(lock, "utf-8")
+    return release
+
+
+def _seal(folder: Path) -> str:
+    """Write MANIFEST, a line a file, and RELEASE; the release."""
+    manifest = "".join(f"{_digest(file)}  {file.name}\n" for file in _wheels(folder))
+    version = next(file.name.split("-")[1] for file in _wheels(folder) if _is_own(file))
+    release = f"{version}-{hashlib.sha256(manifest.encode()).hexdigest()[:8]}"
+    (folder / "MANIFEST").write_text(manifest, "utf-8")
+    (folder / "RELEASE").write_text(f"{release}\n", "utf-8")
+    return release
+
+
+def _complete(place: Path) -> bool:
+    """Whether the files are those of the manifest, to the byte."""
+    manifest = place / "MANIFEST"
+    if not manifest.is_file():
+        return False
+    return manifest.read_text("utf-8") == "".join(f"{_digest(file)}  {file.name}\n" for file in _wheels(place))
+
+
+def _release(place: Path) -> str:
+    file = place / "RELEASE"
+    return file.read_text("utf-8").strip() if file.is_file() and _complete(place) else ""
+
+
+def _download(folder: Path, python: str, machine: str) -> None:
+    digits = python.replace(".", "")
+    tags = [f"--abi={abi}" for abi in (f"cp{digits}", "abi3", "none")]
+    tags += [f"--platform={platform}_{machine}" for platform in _PLATFORMS]
+    options = [
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--no-deps",
+        "--implementation=cp",
+        f"--python-version={python}",
+    ]
+    what = f"what {HOSTS_LOCK} names could not be had for Python {python} on {machine}"
+    _pip("download", *options, *tags, f"--dest={folder}", f"--requirement={ROOT / HOSTS_LOCK}", what=what)
+
+
+def _pip(command: str, *arguments: str, what: str) -> None:
+    words = [sys.executable, "-m", "pip", command, "--quiet", "--no-input", "--disable-pip-version-check", *arguments]
+    # What pip says is for people; the standard output is the outcome.
+    if subprocess.run(words, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:
+        raise Exit(f"{what}; pip says why above", 1)
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """One at a time for a wheelhouse: who waited finds the work done."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".busy").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _wheels(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.whl"))
+
+
+def _is_own(wheel: Path) -> bool:
+    return wheel.name.startswith(f"{NAME.replace('-', '_')}-")
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
