@@ -1,0 +1,147 @@
+"""From bare hosts to the first page served, and how a run of site.yml grows with the number of front ends.
+
+The hosts are containers of this machine with systemd and sshd, as those of the scenarios in molecule/: one publishing
+host with SQLite and so many front ends, which share the machine's processors; hosts of their own would not. Root,
+podman and mmdebstrap are needed.
+
+    ./inv bench cluster [-- --fronts 3 12]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from appliance.tasks import testhosts
+from appliance.tasks.house import ROOT
+
+_NAME = "bench"
+_FOLDER = ROOT / ".ansible" / "bench"
+_INVENTORY = _FOLDER / "inventory"
+#: Seconds nothing here may take.
+_PATIENCE = 1800.0
+_ENVIRONMENT = {
+    **os.environ,
+    **testhosts.ENVIRONMENT,
+    "APPLIANCE_HOSTS_TAG": testhosts.TAG,
+    "APPLIANCE_HOSTS_SOCKETS": str(testhosts.SOCKETS),
+    "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+    "MOLECULE_SCENARIO_NAME": _NAME,
+    "MOLECULE_SCENARIO_DIRECTORY": str(_FOLDER),
+    "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    "ANSIBLE_HOME": str(ROOT / ".ansible" / "home"),
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Seconds: of site.yml on bare hosts, until a first page was then served by all, and of site.yml once more."""
+
+    bare: float
+    served: float
+    again: float
+
+
+def measure(fronts: int) -> Figures:
+    """Stand up a cluster of so many front ends, publish a page, run the playbook again, remove it all."""
+    with _hosts(fronts) as addresses:
+        began = time.monotonic()
+        _play("site.yml")
+        bare = time.monotonic() - began
+        _ansible(["ansible", "pub1", "--inventory", str(_INVENTORY), "--module-name=ansible.builtin.shell", "--args",
+                  "appliance content.add First --text First --status published --address first.html"])  # fmt: skip
+        for address in addresses:
+            _await_page(address)
+        served = time.monotonic() - began
+        began = time.monotonic()
+        _play("site.yml")
+        return Figures(bare, served, time.monotonic() - began)
+
+
+@contextmanager
+def _hosts(fronts: int) -> Iterator[Sequence[str]]:
+    """Bare hosts; the addresses of the front ends."""
+    groups = {
+        "publishers": {"hosts": {"pub1": {"ansible_host": "192.0.2.11"}}},
+        "frontends": {"hosts": {f"www{n}": {"ansible_host": f"192.0.2.{20 + n}"} for n in range(1, fronts + 1)}},
+    }
+    sites = [{"name": "blog", "title": "Field notes", "url": "http://www.example.org/"}]
+    inventory = {"all": {"children": {"molecule": {"children": groups}}, "vars": {"appliance_sites": sites}}}
+    _INVENTORY.mkdir(parents=True, exist_ok=True)
+    (_INVENTORY / "hosts.yml").write_text(yaml.safe_dump(inventory), "utf-8")
+    testhosts.SOCKETS.mkdir(mode=0o700, exist_ok=True)
+    try:
+        _play("molecule/shared/create.yml")
+        runtime = yaml.safe_load((_INVENTORY / "runtime.yml").read_text("utf-8"))["molecule"]["hosts"]
+        yield [about["ansible_host"] for name, about in runtime.items() if name.startswith("www")]
+    finally:
+        testhosts.hang_up()
+        _play("molecule/shared/destroy.yml")
+        shutil.rmtree(_FOLDER)
+        for sentence in testhosts.left([_NAME]):
+            print(sentence, file=sys.stderr)
+
+
+def _play(playbook: str) -> None:
+    _ansible(["ansible-playbook", "--inventory", str(_INVENTORY), playbook])
+
+
+def _ansible(command: Sequence[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False, timeout=_PATIENCE)  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-4000:]}")
+
+
+def _await_page(address: str) -> None:
+    """Until a front end serves the page."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        connection = http.client.HTTPConnection(address, timeout=10)
+        try:
+            connection.request("GET", "/first.html")
+            if connection.getresponse().status == http.client.OK:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        if time.monotonic() > end:
+            raise SystemExit(f"{address} does not serve the page")
+        time.sleep(0.01)
+
+
+def main() -> None:
+    """Measure what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--fronts", type=int, nargs="+", default=[3, 12], help="front ends, the fewest first")
+    fronts = parser.parse_args().fronts
+    if os.geteuid() != 0:
+        raise SystemExit("hosts with a systemd of their own need root; run this as root")
+    testhosts.build_image("bookworm")
+    _ENVIRONMENT["APPLIANCE_HOSTS_IMAGE"] = testhosts.image("bookworm")
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    print("| front ends | site.yml on bare hosts | first page on all | site.yml again |\n|---|---|---|---|", flush=True)
+    found = []
+    for number in fronts:
+        found.append(figures := measure(number))
+        print(f"| {number} | {figures.bare:.0f} s | {figures.served:.0f} s | {figures.again:.0f} s |", flush=True)
+    least, most = found[0], found[-1]
+    bare, again = most.bare / least.bare, most.again / least.again
+    print(f"\nfrom {fronts[0]} to {fronts[-1]} front ends: {bare:.2f} times on bare hosts, {again:.2f} times again")
+
+
+if __name__ == "__main__":
+    main()

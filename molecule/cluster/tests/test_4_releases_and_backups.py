@@ -1,0 +1,98 @@
+"""The next release, one that does not work, and a state that is brought back from a backup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from operating import CHECKOUT, Cluster, Editor
+from reading import Readers, await_everywhere, is_gone, says
+
+FOLDER = CHECKOUT / ".ansible" / "molecule" / "cluster"
+
+_NEXT, _BROKEN = "90.1.0", "90.2.0"
+
+
+def _wheel(version: str, broken: bool = False) -> Path:
+    """A wheel of the checkout as it is, with another version; a broken one raises when it is to work."""
+    source = FOLDER / "source" / version
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(CHECKOUT / "appliance", source / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(CHECKOUT / name, source)
+    package = source / "appliance" / "__init__.py"
+    text, count = re.subn(r'(?m)^__version__ = ".*"$', f'__version__ = "{version}"', package.read_text("utf-8"))
+    assert count == 1
+    package.write_text(text, "utf-8")
+    if broken:
+        with (source / "appliance" / "running" / "__init__.py").open("a", encoding="utf-8") as file:
+            file.write("\nraise RuntimeError('this release does not work')\n")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(source / "dist")]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return next((source / "dist").glob("*.whl"))
+
+
+def test_the_next_release(cluster: Cluster, editor: Editor) -> None:
+    """Both publishing hosts are upgraded while changes are made"""
+    before = _releases(cluster)
+    wheel = _wheel(_NEXT)
+    with editor.at_work("pub1", "pub2"):
+        took = cluster.play("upgrade.yml", "-e", f"publisher_wheel={wheel}")
+    after = _releases(cluster)
+    assert all(f"/{_NEXT}-" in release for release in after.values()), after
+    assert before != after
+    await_everywhere(cluster.served(), editor.page, says(editor.last))
+    cluster.await_level()
+    print(f"\nupgrade.yml took {took:.1f} s, with {editor.changes} changes until now", end="")
+
+
+def test_a_release_that_does_not_work(cluster: Cluster, editor: Editor) -> None:
+    """A release that does not work is refused, and the one before it runs on"""
+    before = _releases(cluster)
+    wheel = _wheel(_BROKEN, broken=True)
+    took = cluster.play("upgrade.yml", "-e", f"publisher_wheel={wheel}", fails=_BROKEN)
+    assert _releases(cluster) == before
+    for name in cluster.publishers:
+        assert cluster.host(name).service("appliance.target").is_running
+        editor.change(name)
+        await_everywhere(cluster.served(), editor.page, says(editor.last))
+    print(f"\nupgrade.yml refused it within {took:.1f} s", end="")
+
+
+def _releases(cluster: Cluster) -> dict[str, str]:
+    """The release that is installed on each publishing host, of which its processes are."""
+    found = {}
+    for name in cluster.publishers:
+        found[name] = cluster.run(name, "readlink -f /opt/appliance/current")
+        workers = cluster.run(name, "systemctl show --property=MainPID --value 'appliance-worker@*'").split()
+        assert workers
+        for worker in workers:
+            assert f"{found[name]}/" in cluster.run(name, "tr '\\0' ' ' </proc/%s/cmdline", worker)
+    return found
+
+
+def test_a_backup_is_brought_back(cluster: Cluster, readers: Readers, editor: Editor) -> None:
+    """What was edited, added and removed after a backup is as it was once that is restored"""
+    editor.change("pub1")
+    kept = editor.last
+    await_everywhere(cluster.served(), editor.page, says(kept))
+    before = cluster.await_level()
+    backup = cluster.play("backup.yml")
+
+    editor.change("pub2")
+    cluster.appliance("pub1", "content.add", "Afterwards", "--text", "Later.", "--status", "published",
+                      "--address", "afterwards/index.html")  # fmt: skip
+    await_everywhere(cluster.served(), "/afterwards/", says("Later."))
+    await_everywhere(cluster.served(), editor.page, says(editor.last))
+
+    restore = cluster.play("restore.yml")
+    await_everywhere(cluster.served(), "/afterwards/", is_gone)
+    await_everywhere(cluster.served(), editor.page, says(kept))
+    after = cluster.await_level()
+    assert {path: about.split()[-1] for path, about in after.items()} == {
+        path: about.split()[-1] for path, about in before.items()
+    }
+    print(f"\nbackup.yml took {backup:.1f} s, restore.yml {restore:.1f} s", end="")
