@@ -45,7 +45,7 @@ namespace = Collection(
         files.upload, files.assets_list, files.move_asset, files.remove_asset,
         terms.terms_list, terms.rename, terms.merge, terms.delete_term,
     ),
-    Collection("docroot", targets.docroot_init),
+    Collection("docroot", targets.docroot_init, targets.docroot_renew, targets.docroot_clear),
     Collection(
         "targets", targets.targets_list, targets.check, targets.verify, targets.resync, targets.pause, targets.resume,
     ),

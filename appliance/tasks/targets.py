@@ -12,6 +12,7 @@ from invoke import Context, task
 
 from appliance import config as settings
 from appliance import db
+from appliance.building import restoring
 from appliance.config import Config
 from appliance.delivery import checking, courier, looks, marker, repairing, standing
 from appliance.delivery.checking import Checked, Inside
@@ -113,6 +114,34 @@ def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False)
     config = settings.load()
     mount = marker.mark(config, anyway=anyway)
     tell(f"{config.docroot} is the docroot of “{config.shared}”: {mount}.")
+
+
+@task(name="renew", help={"verbose": "Show the stack trace of an error."})
+@command
+def docroot_renew(_context: Context, verbose: bool = False) -> None:
+    """After the database was restored: have every file published anew and all targets brought to that."""
+    with opened() as (config, _):
+        files, targets = restoring.renew(config)
+    tell(
+        f"{files:,} files and {targets} targets are to be renewed; next: docroot.clear on every publishing host,"
+        " then publish --all, then the daemon or drain"
+    )
+
+
+@task(
+    name="clear",
+    auto_shortflags=False,
+    help={
+        "allow-removals": "Remove however large a part of what is there and nobody published.",
+        "verbose": "Show the stack trace of an error.",
+    },
+)
+@command
+def docroot_clear(_context: Context, allow_removals: bool = False, verbose: bool = False) -> None:
+    """Remove from this host's docroot what nobody published, while nothing is published there."""
+    with opened() as (config, _):
+        removed = restoring.clear(config, allow_removals=allow_removals)
+    tell(f"{config.docroot}: {removed:,} files removed")
 
 
 _CHECK = {
