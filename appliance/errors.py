@@ -9,6 +9,7 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     ├── PlanError                 1   artifacts that cannot be told apart or would leave the docroot
     ├── BuildError                1   one artifact could not be built
     │   ├── TemplateFailure       1   its template raised: trying again cannot help
+    │   ├── UploadElsewhere       1   another publishing host has the upload it is: that one publishes it
     │   └── PictureFailure        1   the picture it is a copy of cannot be decoded: neither can it here
     ├── LostLease                 1   somebody else owns the job now
     ├── QueueError                1   a kind, a job or a periodic task makes no sense
@@ -79,6 +80,10 @@ class BuildError(ApplianceError):
 
 class TemplateFailure(BuildError):  # noqa: N818 - the word people use for it
     """A template raised. The same template and content would raise again, so nothing is retried."""
+
+
+class UploadElsewhere(BuildError):  # noqa: N818 - where it is
+    """The bytes of an upload are on another publishing host. The job waits until that one takes it."""
 
 
 class PictureFailure(BuildError):  # noqa: N818 - as above

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from appliance import db
-from appliance.config import load
+from appliance.config import Config, load
 from appliance.delivery import courier
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import everywhere
@@ -83,7 +83,7 @@ class Cluster:
     def __init__(
         self, folder: Path, database: str, *, hosts: int = 2, fronts: int = 2, http: bool = False, theme: str = THEME,
         delivery: Mapping[str, Any] | None = None, queue: Mapping[str, Any] | None = None,
-        schedule: Mapping[str, Any] | None = None,
+        schedule: Mapping[str, Any] | None = None, own_assets: bool = False,
     ) -> None:  # fmt: skip
         """Describe it.
 
@@ -97,12 +97,14 @@ class Cluster:
             delivery: further keys of that section.
             queue: further keys of that section.
             schedule: keys of that section.
+            own_assets: whether each host keeps uploads in a folder of its own; else all share the editor's.
         """
         self.folder, self.database = folder, database
         self._http, self._theme = http, theme
         self._delivery = {"connect_timeout": 2, "timeout": 6, **(delivery or {})}
         self._queue = {"workers": 1, "lease": 5.0, **(queue or {})}
         self._schedule = schedule or {}
+        self._own_assets = own_assets
         key = folder / "key"
         self.fronts = [FrontEnd(folder / f"front{n}", key, f"front{n}") for n in range(fronts)]
         self.hosts = [Host(folder / f"pub{n}", f"pub{n}", key) for n in range(hosts)]
@@ -132,7 +134,7 @@ class Cluster:
 
     def states(self, host: int = 0) -> list[TargetState]:
         """Where every target of a host stands."""
-        return courier.status(everywhere(load(self.hosts[host].folder / "appliance.toml")))
+        return courier.status(everywhere(self.config(host)))
 
     def docroots(self) -> list[Path]:
         """Those of the publishing hosts, then those of the front ends."""
@@ -166,13 +168,17 @@ class Cluster:
             time.sleep(0.02)
         return time.monotonic() - began
 
+    def config(self, host: int = 0) -> Config:
+        """The settings of a host."""
+        return load(self.hosts[host].folder / "appliance.toml")
+
     def _settings(self, own: Host) -> str:
-        editor = self.shop.config
+        assets = own.folder / "assets" if self._own_assets else self.shop.config.assets_folder
         lines = [
             f"docroot = {_toml(str(own.docroot))}",
             f"host = {_toml(own.name)}",
             f"database = {_toml(self.database)}",
-            f"assets = {_toml(str(editor.assets_folder))}",
+            f"assets = {_toml(str(assets))}",
             *_table("[[sites]]", {"name": "blog", "title": "A Blog", "url": "https://blog.example/",
                                   "theme": str(self.shop.folder / "theme")}),
             *_table("[queue]", self._queue),

@@ -161,13 +161,14 @@ class Builder:
             path, theme = artifact.path, bench.place.theme
             if artifact.type == "static":
                 return made(files.static_file(theme, artifact.template, path))
-            if artifact.subject not in uploads:
+            asset = artifact.subject
+            if asset not in uploads:
                 raise BuildError(f"{path}: its upload is no longer there; publish again", path)
-            digest, size = uploads[artifact.subject]
+            digest, size = uploads[asset]
             if artifact.type == "asset":
-                return made(files.upload(self._config, digest, size, path))
-            quality = theme.manifest.thumbnails.quality
-            return made(files.thumbnail(self._config, digest, int(artifact.template), quality, self._resizer, path))
+                return made(files.upload(self._config, asset, digest, size, path))
+            width, quality = int(artifact.template), theme.manifest.thumbnails.quality
+            return made(files.thumbnail(self._config, asset, digest, width, quality, self._resizer, path))
 
         def made(file: File) -> Product:
             return Product(file, bench.state.number)

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from appliance import clock, db
-from appliance.building import recording
+from appliance.building import recording, uploads
 from appliance.building.artifacts import Made, find
 from appliance.building.builder import Builder, Make, Product
 from appliance.building.docroot import Docroot, File
 from appliance.config import Config
 from appliance.delivery import deletions, journal, purge
-from appliance.errors import DocrootAway, DocrootError, PictureFailure, TemplateFailure, ThemeError
+from appliance.errors import DocrootAway, DocrootError, PictureFailure, TemplateFailure, ThemeError, UploadElsewhere
 from appliance.planning.plan import PUBLISH
 from appliance.queue.kinds import registry
 from appliance.queue.retry import RetryPolicy
@@ -34,14 +34,16 @@ from appliance.queue.worker import Desk, Kind
 #: for its last.
 _FLUSH = 0.025
 
-#: Seconds a worker rests when the docroot is away.
+#: Seconds a worker rests when the docroot is away, or all it took is to be published by another host.
 _AWAY = 0.2
 
 
 def kind(config: Config, docroot: Docroot) -> Kind:
     """The publishing kind for this host."""
     hopeless = (TemplateFailure, PictureFailure, ThemeError)
-    retry = RetryPolicy(retries=config.queue.retries, hopeless=hopeless, patient=(DocrootAway,))
+    retry = RetryPolicy(
+        retries=config.queue.retries, hopeless=hopeless, patient=(DocrootAway,), brief=(UploadElsewhere,)
+    )
     return Kind(PUBLISH, Publisher(config, docroot).perform, retry)
 
 
@@ -81,6 +83,7 @@ class Publisher:
         now = int(db.now())
         artifacts, makes = self._read([claim.key for claim in claims])
         ready: dict[Claim, _Built | None] = {}
+        elsewhere = 0
         started = clock.monotonic()
         for claim in claims:
             if desk.stopping():
@@ -89,6 +92,7 @@ class Publisher:
             try:
                 ready[claim] = self._build(artifact, makes.get(artifact.path), now) if artifact else None
             except Exception as error:  # one artifact's failure is its own
+                elsewhere += isinstance(error, UploadElsewhere)
                 self._record_unfinished(artifact)
                 desk.fail(claim, self._docroot.reason(error))
             if clock.monotonic() - started > _FLUSH:
@@ -96,6 +100,8 @@ class Publisher:
                 ready, started = {}, clock.monotonic()
             desk.beat()
         self._publish(ready, desk)
+        if elsewhere == len(claims):
+            clock.sleep(_AWAY)  # however many uploads wait, the host that has them can claim them meanwhile
 
     def _check(self) -> None:
         try:
@@ -135,6 +141,7 @@ class Publisher:
     def _build(self, artifact: Made, make: Make | None, now: int) -> _Built:
         version = max(now, artifact.version + 1)
         if not artifact.wanted:
+            uploads.keep_of(self._config, artifact)
             gone = artifact.digest is None
             return _Built(artifact, "unchanged" if gone else "changed", version=version)
         if make is None:

@@ -77,6 +77,20 @@ def keep(config: Config, file: Path, name: str = "") -> Kept:
     return Kept(digest, size, media_type, width, height, note)
 
 
+def keep_exactly(config: Config, file: Path, digest: str) -> bool:
+    """Keep the bytes of `file` if they have this digest; returns whether they have. What is not there has not.
+
+    Raises:
+        ContentError: they cannot be kept.
+    """
+    try:
+        return file.is_file() and _keep_bytes(config, file, digest)[0] == digest
+    except FileNotFoundError:  # deleted this moment
+        return False
+    except OSError as error:
+        raise ContentError(f"{file}: cannot be kept: {error.strerror}; mend that and try again") from error
+
+
 def picture_size(file: Path, media_type: str) -> tuple[int | None, int | None, str]:
     """Width and height in pixels as shown, EXIF turns included, or a note why it is no usable picture."""
     if media_type not in PICTURES:
@@ -216,7 +230,8 @@ def _existing(site: Site, path: str, source: str | None, source_path: str | None
     return named or at_path
 
 
-def _keep_bytes(config: Config, file: Path) -> tuple[str, int]:
+def _keep_bytes(config: Config, file: Path, wanted: str | None = None) -> tuple[str, int]:
+    """Keep a file's bytes, if they have the digest that is wanted; returns their digest and size."""
     folder = config.assets_folder
     folder.mkdir(parents=True, exist_ok=True)
     number, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
@@ -224,7 +239,7 @@ def _keep_bytes(config: Config, file: Path) -> tuple[str, int]:
         with os.fdopen(number, "wb") as copy, file.open("rb") as stream:
             digest, size = _copy(stream, copy)
         kept = kept_file(config, digest)
-        if not kept.exists():
+        if not kept.exists() and wanted in (None, digest):
             kept.parent.mkdir(exist_ok=True)
             Path(temporary).chmod(0o644)
             Path(temporary).replace(kept)

@@ -92,7 +92,10 @@ class _Export:
         """Refuse what cannot be exported whole."""
         for path, digest in _tuples(Asset.select(Asset.path, Asset.digest).where(Asset.site == self.site)):
             if not assets.kept_file(self.config, digest).exists():
-                raise ContentError(f"the bytes of “{path}” are not in the assets folder; import or delete that file")
+                where = "export on the publishing host that took it, or " if self.config.publishing_hosts else ""
+                raise ContentError(
+                    f"the bytes of “{path}” are not in the assets folder; {where}import or delete that file"
+                )
 
     def run(self) -> Counter[str]:
         """Write everything; the marker comes last, so that half an export is not taken for a whole one."""

@@ -22,6 +22,8 @@ class RetryPolicy:
         patient: errors no job is to blame for, which pass when somebody has mended what is wrong; runs that end with
             them do not count, and are repeated for as long as it takes.
         rest: seconds before a run that ended with such an error is repeated.
+        brief: errors that no job is to blame for either, and that pass as soon as another worker takes it.
+        moment: seconds before a run that ended with one of these is repeated.
     """
 
     retries: int = 5
@@ -30,11 +32,14 @@ class RetryPolicy:
     hopeless: tuple[type[BaseException], ...] = ()
     patient: tuple[type[BaseException], ...] = ()
     rest: float = 10.0
+    brief: tuple[type[BaseException], ...] = ()
+    moment: float = 1.5
 
     def delay(self, failures: int, error: BaseException) -> float | None:
         """Seconds to wait after a run that failed with `error`, `failures` before it; None when it was the last."""
         if self.is_patient(error):
-            return self.rest * random.uniform(0.5, 1.0)  # noqa: S311
+            rest = self.moment if isinstance(error, self.brief) else self.rest
+            return rest * random.uniform(0.5, 1.0)  # noqa: S311
         if isinstance(error, self.hopeless) or failures >= self.retries:
             return None
         # Full jitter would sometimes retry at once; half of it keeps the spacing and still spreads the herd.
@@ -42,7 +47,7 @@ class RetryPolicy:
 
     def is_patient(self, error: BaseException) -> bool:
         """Whether a run that ended with `error` does not count."""
-        return isinstance(error, self.patient)
+        return isinstance(error, self.patient + self.brief)
 
 
 def fault(error: BaseException) -> Fault:

@@ -257,19 +257,32 @@ def unfinished() -> int:
     return int(row[0])
 
 
-def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9) -> int:
+def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9, besides: Sequence[str] = ()) -> int:
     """Number of jobs that run or wait for a worker.
 
     Not counted are those held back until the least interval of their key is over, those due only in more than
-    `patience` seconds (a retry may be far off), and those of other kinds when `kinds` says what there are workers for.
+    `patience` seconds (a retry may be far off), those of other kinds when `kinds` says what there are workers for, and
+    those that wait since their last run ended with one of the errors `besides`, by class.
     """
     strange = f"OR COALESCE(kind, '') NOT IN ({db.marks(len(kinds))})" if kinds else ""
+    strange += f" OR error_class IN ({db.marks(len(besides))})" if besides else ""
     row = db.execute(
         f"""SELECT COUNT(*) FROM job WHERE state = 'pending'
             AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ? {strange})""",
-        [patience, *(kinds or ())],
+        [patience, *(kinds or ()), *besides],
     ).fetchone()
     return unfinished() - int(row[0])
+
+
+def held_up(error: str, limit: int = 20) -> list[tuple[str, str, str]]:
+    """The jobs that wait since their last run ended with this error, by class, as (kind, key, message)."""
+    return list(
+        db.execute(
+            """SELECT kind, key, error_message FROM job WHERE state = 'pending' AND error_class = ?
+               ORDER BY key LIMIT ?""",
+            [error, limit],
+        ).fetchall()
+    )
 
 
 def next_due(within: float) -> float | None:
@@ -308,5 +321,6 @@ def failures(limit: int = 20) -> list[tuple[str, str, str]]:
 
 __all__ = [
     "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
-    "finish", "held", "holders", "next_due", "outstanding", "release", "rescue", "unfinished", "unfinished_kinds",
+    "finish", "held", "held_up", "holders", "next_due", "outstanding", "release", "rescue", "unfinished",
+    "unfinished_kinds",
 ]  # fmt: skip

@@ -5,24 +5,27 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import courier, journal
 from appliance.delivery.cursors import TargetState
 from appliance.delivery.targets import everywhere
-from appliance.queue import store
+from appliance.errors import UploadElsewhere
+from appliance.queue import processes, store
 from appliance.queue.supervisor import Supervisor, on_signals
 from appliance.queue.wakeup import DatabaseWake
 from appliance.running.host import Upkeep, preflight
-from appliance.running.mains import COURIER, Shift, kinds_done, mains
+from appliance.running.mains import COURIER, WORKER, Shift, kinds_done, mains
 
 #: Seconds between two looks at how far a drain has come.
 _LOOK = 0.05
 
 #: Seconds; a retry that is further off is left to another time.
 _PATIENCE = 30.0
+
+#: Jobs that only another publishing host can do wait with this error.
+_ELSEWHERE = UploadElsewhere.__name__
 
 #: Told now and then: jobs ended, jobs known of, targets that are behind.
 Progress = Callable[[int, int, int], None]
@@ -41,6 +44,8 @@ class Drained:
     changed: int = 0
     #: (path, sentence) of jobs that are failed.
     failed: list[tuple[str, str]] = field(default_factory=list)
+    #: (path, sentence) of jobs that wait for another publishing host, which nobody saw at work.
+    waiting: list[tuple[str, str]] = field(default_factory=list)
     targets: list[TargetState] = field(default_factory=list)
     stopped: bool = False
     #: Bytes of memory each process had at most, by name.
@@ -127,6 +132,7 @@ def _run(config: Config, shift: Shift, progress: Progress) -> Drained:
     outcome.changed = journal.made_since(config.host_name, before)
     outcome.peaks = supervisor.peaks
     outcome.failed = [(key, message) for _, key, message in store.failures()]
+    outcome.waiting = [(key, message) for _, key, message in store.held_up(_ELSEWHERE)]
     return outcome
 
 
@@ -134,7 +140,12 @@ def _until_done(
     config: Config, supervisor: Supervisor, upkeep: Upkeep, wake: DatabaseWake, progress: Progress, shift: Shift
 ) -> int:
     """Wait for the queue to be empty, or for the workers to have ended of their own; returns the jobs ended."""
-    left_to_do = partial(store.outstanding, kinds_done(config, shift), _PATIENCE)
+
+    def left_to_do() -> int:
+        besides = () if _others_work(config) else (_ELSEWHERE,)
+        return store.outstanding(kinds, _PATIENCE, besides)
+
+    kinds = kinds_done(config, shift)
     total = left = left_to_do()
     ending = shift.once or shift.limit is not None
     while supervisor.tend():
@@ -150,3 +161,9 @@ def _until_done(
     with db.tolerant():
         left = left_to_do()
     return total - left
+
+
+def _others_work(config: Config) -> bool:
+    """Whether workers of another publishing host are there, to do what only they can."""
+    several = len(config.publishing_hosts) > 1
+    return several and any(row.role == WORKER and row.host != config.host_name for row in processes.list())

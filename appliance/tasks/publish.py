@@ -192,6 +192,8 @@ def _tell_drained(drained: running.Drained, seconds: float) -> None:
     tell(f"{drained.done} jobs in {seconds:.2f} s{rate}; {drained.changed} files changed")
     for target in drained.targets:
         tell(f"{target.name}: {_standing(target)}")
+    for key, message in drained.waiting:
+        tell(f"{key}: waits: {message}")
     sentences = [f"{key}: failed: {message}" for key, message in drained.failed]
     if drained.stopped:
         sentences.append("Interrupted; what was not done is kept on the queue.")

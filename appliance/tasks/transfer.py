@@ -10,6 +10,7 @@ from typing import Self
 from invoke import Context, task
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from appliance.building import uploads
 from appliance.config import Config
 from appliance.errors import ContentError
 from appliance.exporting import markdown, movabletype
@@ -74,8 +75,10 @@ def export(
     if format not in _EXPORTS:
         raise ContentError(f"“{format}” is no format to export; use one of {', '.join(_EXPORTS)}")
     with opened() as (config, sites):
-        name = chosen(config, sites, site).name
+        found = chosen(config, sites, site)
+        name = found.name
         if format == "markdown":
+            uploads.gather(config, found)
             written = markdown.export(config, name, Path(path))
             lines = [f"{path}: " + (", ".join(f"{n} {what}" for what, n in written.items() if n) or "nothing")]
         elif path == "-":

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from appliance import db
-from appliance.content import entries
+from appliance.content import assets, entries
+from appliance.content.models import Asset
 from appliance.queue import store
-from tests.cluster import Cluster
+from tests.cluster import THEME, Cluster
 from tests.postgresql import Server
+from tests.workshop import tree
 
 pytestmark = pytest.mark.slow
 
@@ -91,5 +95,50 @@ def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
     assert overlapping(cluster.folder / "runs") == []
 
 
+def same(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same, while somebody writes there."""
+    try:
+        return tree(one) == tree(other)
+    except OSError:  # a file went while it was read
+        return False
+
+
 def shop_ask(sql: str) -> list[tuple[str]]:
     return list(db.execute(sql).fetchall())
+
+
+def test_uploads_of_a_host_that_is_gone_for_good(postgres: Server, tmp_path: Path) -> None:
+    """Each host keeps its own uploads: all are published by whoever has them, and none is lost with its host."""
+    theme = THEME + "[thumbnails]\nwidths = [10]\n"
+    pictures = [f"picture-{number}.png" for number in range(12)]
+    smaller = [name.replace(".png", "-10w.png") for name in pictures]
+    with Cluster(tmp_path, postgres.fresh(), fronts=1, theme=theme, own_assets=True) as cluster:
+        shop, (one, two) = cluster.shop, cluster.hosts
+        one.start()
+        two.start()
+        cluster.await_that(lambda: one.pids("worker") and two.pids("worker"))
+        for number, name in enumerate(pictures):
+            file = tmp_path / name
+            Image.new("RGB", (40, 40), (number, 0, 0)).save(file)
+            assets.add_file(cluster.config(number % 2), shop.site, file, name)
+        shop.publish()
+        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_same(holding=[*pictures, *smaller])
+        assert store.failures() == []
+
+        one.kill()
+        one.door.stop()
+        shutil.rmtree(one.folder)
+        before = tree(two.docroot)
+        shop.publish(everything=True, force=True)
+        cluster.await_that(lambda: store.unfinished() == 0)
+        assert store.failures() == []
+        assert tree(two.docroot) == before
+        for asset in Asset.select():
+            assert assets.kept_file(cluster.config(1), asset.digest).is_file()
+            assets.move(asset, f"moved/{asset.path}")
+        shop.publish(allow_removals=True)
+        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: same(cluster.fronts[0].docroot, two.docroot))
+        assert store.failures() == []
+        assert {f"moved/{name}" for name in (*pictures, *smaller)} == set(tree(two.docroot)) - {"index.html"}
