@@ -1,0 +1,35 @@
+"""What an editor changes is on every front end by itself: nobody publishes, nobody drains."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from arriving import arrives
+from operating import Cluster
+from reading import Answer, says
+
+PAGE = "/passing/"
+
+
+@pytest.fixture(scope="module")
+def edited(published: Cluster) -> Cluster:
+    """The cluster with an entry of its own to change."""
+    add = ("content.add", "Passing", "--text", "It comes.", "--status", "published", "--address", "passing/index.html",
+           "--site", "town")  # fmt: skip
+    arrives(published, "an entry", add, PAGE, says("It comes."))
+    return published
+
+
+def test_an_edit_a_comment_and_a_deletion_arrive(edited: Cluster) -> None:
+    own = edited.files(edited.publishers[0])[edited.publishers[0]]["404.html"].split()[-1]
+
+    def is_gone(answer: Answer) -> bool:
+        return (answer.status, hashlib.sha256(answer.body).hexdigest()) == (404, own)
+
+    town = ("--site", "town")
+    arrives(edited, "an edit", ("content.edit", "passing", "--text", "It went.", *town), PAGE, says("It went."))
+    arrives(edited, "a comment", ("content.comment", "passing", "So it did.", *town), PAGE, says("So it did."))
+    arrives(edited, "a deletion", ("content.delete", "passing", *town), PAGE, is_gone)
+    files = edited.await_level()
+    assert "passing/index.html" not in files

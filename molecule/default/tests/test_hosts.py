@@ -1,0 +1,90 @@
+"""What the playbook leaves on hosts: processes that run confined, and files that only their readers can read."""
+
+from __future__ import annotations
+
+import json
+
+from operating import Cluster
+
+#: Mode, owner and path of what is there on a publishing host and on a front end.
+ON_PUBLISHER = """
+755 root:root /etc/appliance
+640 root:publish /etc/appliance/appliance.toml
+750 root:publish /etc/appliance/keys
+600 publish:publish /etc/appliance/keys/id_ed25519
+644 root:root /etc/appliance/known_hosts
+750 publish:publish /var/lib/appliance
+755 publish:publish /srv/www
+700 publish:publish /srv/.www.staging
+"""
+ON_FRONT_END = """
+755 root:root /etc/appliance
+644 root:root /etc/appliance/rsyncd.conf
+644 root:root /etc/ssh/appliance/authorized_keys
+755 root:root /var/lib/appliance
+755 publish:publish /srv/www
+"""
+#: What a front end has not: settings, a key, a process or a program of ours.
+NOT_ON_FRONT_END = "/etc/appliance/appliance.toml /etc/appliance/keys /opt/appliance /usr/local/bin/appliance"
+
+#: Of the first process of a unit: what the kernel keeps it from, and whether it can write where it must and must not.
+CONFINED = """
+pid=$(systemctl show --property=MainPID --value %s)
+grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status" | tr '\\t' ' ' | cut -d ' ' -f 1,2
+in_unit() { nsenter --target="$pid" --mount -- setpriv --reuid=publish --regid=publish --clear-groups "$@"; }
+for folder in /etc/appliance /usr/local /opt/appliance /home /var/log /srv; do
+    in_unit sh -c "touch $folder/planted" 2>/dev/null && echo "wrote $folder"
+    nsenter --target="$pid" --mount -- sh -c "touch $folder/planted" 2>/dev/null && echo "root wrote $folder"
+done
+in_unit sh -c 'touch /var/lib/appliance/planted && rm /var/lib/appliance/planted && echo wrote its own'
+true
+"""
+AS_CONFINED = {
+    "Uid: 870",
+    "CapBnd: 0000000000000000",
+    "CapEff: 0000000000000000",
+    "NoNewPrivs: 1",
+    "Seccomp: 2",
+    "wrote its own",
+}
+
+
+def test_units_are_active_and_confined(cluster: Cluster) -> None:
+    (publisher,) = cluster.publishers
+    listed = cluster.run(publisher, "systemctl list-units --plain --no-legend --state=active 'appliance*.service'")
+    units = [line.split()[0] for line in listed.splitlines()]
+    kinds = {unit.removesuffix(".service").split("@")[0] for unit in units}
+    assert kinds >= {"appliance-worker", "appliance-courier", "appliance-schedule"}
+    for unit in units:
+        assert set(cluster.run(publisher, CONFINED, unit).splitlines()) == AS_CONFINED, unit
+    exposed = cluster.host(publisher).run("systemd-analyze security --no-pager --threshold=20 " + " ".join(units))
+    assert exposed.rc == 0, exposed.stdout
+
+
+def test_processes_are_listed(cluster: Cluster) -> None:
+    (publisher,) = cluster.publishers
+    processes = json.loads(cluster.appliance(publisher, "processes.list", "--json"))
+    assert {process["kind"] for process in processes} >= {"worker", "courier", "schedule"}
+
+
+def test_files_have_their_modes(cluster: Cluster) -> None:
+    for name, wanted in {cluster.publishers[0]: ON_PUBLISHER, cluster.frontends[0]: ON_FRONT_END}.items():
+        paths = [line.split()[-1] for line in wanted.split("\n") if line]
+        said = cluster.host(name).run("stat --format='%a %U:%G %n' " + " ".join(paths))
+        assert (said.stdout, said.stderr) == (wanted.lstrip(), ""), name
+
+
+def test_front_ends_have_no_code_of_ours(cluster: Cluster) -> None:
+    for name in cluster.frontends:
+        assert cluster.run(name, f"ls -d {NOT_ON_FRONT_END} 2>/dev/null || true") == ""
+        assert cluster.run(name, "pgrep -u publish -f python || true") == ""
+
+
+def test_a_refused_inventory_changes_nothing_on_any_host(cluster: Cluster) -> None:
+    names = [*cluster.publishers, *cluster.frontends]
+    for name in names:
+        cluster.run(name, "touch /run/before")
+    cluster.play("../site.yml", "--extra-vars", "appliance_docroot=/etc", fails="is a folder of the system")
+    for name in names:
+        assert cluster.run(name, "find /etc /opt /srv /usr /var/lib/appliance -xdev -newer /run/before "
+                                 "-not -path '/var/lib/appliance/*' -not -path '/srv/*/*'") == ""  # fmt: skip
