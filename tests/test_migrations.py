@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from peewee import Model
+from peewee import Database, Model
+from playhouse.migrations import Runner
 
 from appliance import db
 from appliance.config import Config
@@ -45,6 +47,24 @@ ORDER BY 1, 2
 
 NewConfig = Callable[[], Config]
 
+#: The number of the last migration that came before it was promised that the release before goes on.
+PROMISED_AFTER = 6
+
+#: What a newer release may do, and what it may not, with the harm that comes of it.
+HARMLESS = (
+    """add_column("site", "motto", TextField(default="none yet", constraints=[SQL("DEFAULT 'none yet'")]))""",
+    'add_column("site", "note", TextField(null=True))',
+    'add_index("site", ("title",), False)',
+)
+HARMFUL = {
+    'add_column("site", "motto", TextField(default="none yet"))': (
+        "('site', 'motto') is neither null nor has a default that the database knows"
+    ),
+    'drop_column("site", "description")': "('site', 'description') is gone",
+    'rename_column("site", "description", "about")': "('site', 'description') is gone",
+    'add_index("site", ("title",), True)': "('site', \"['title']\") is unique now",
+}
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new(request: pytest.FixtureRequest, make_config: MakeConfig) -> NewConfig:
@@ -59,6 +79,52 @@ def new(request: pytest.FixtureRequest, make_config: MakeConfig) -> NewConfig:
         return make_config(database=server.fresh())
 
     return make
+
+
+def newer_release(folder: Path, *changes: str) -> Path:
+    """The migrations of a release that has one more than this one."""
+    newer = folder / "migrations"
+    newer.mkdir()
+    for file in db._MIGRATIONS.glob("[0-9]*.py"):
+        (newer / file.name).symlink_to(file)
+    lines = "".join(f"    migrator.migrate(migrator.{change})\n" for change in changes)
+    (newer / "9999_newer.py").write_text(f"from peewee import SQL, TextField\n\n\ndef up(migrator, db):\n{lines}")
+    return newer
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a release that knows nothing of a migration relies on."""
+
+    #: By table and name: type, and whether a row can be written that does not mention it.
+    columns: dict[tuple[str, str], tuple[str, bool]]
+    #: Table and columns of each unique index.
+    unique: set[tuple[str, str]]
+
+    @classmethod
+    def read(cls, database: Database) -> Layout:
+        columns, unique = {}, set()
+        for table in database.get_tables():
+            for column in database.get_columns(table):
+                fills = column.null or column.default is not None or column.primary_key
+                columns[table, column.name] = (column.data_type.lower(), fills)
+            unique |= {(table, str(index.columns)) for index in database.get_indexes(table) if index.unique}
+        return cls(columns, unique)
+
+    def harms(self, before: Layout) -> list[str]:
+        """One sentence for each change since `before` that an older release does not survive."""
+        tables = {table for table, _ in before.columns}
+        gone = [f"{where} is gone" for where in before.columns if where not in self.columns]
+        other = [
+            f"{w} is another type" for w, (kind, _) in before.columns.items() if self.columns.get(w, [kind])[0] != kind
+        ]
+        unfilled = [
+            f"{where} is neither null nor has a default that the database knows"
+            for where, (_, fills) in self.columns.items()
+            if not fills and where[0] in tables and before.columns.get(where, ("", True))[1]
+        ]
+        unique = [f"{index} is unique now" for index in self.unique - before.unique if index[0] in tables]
+        return gone + other + unfilled + unique
 
 
 def schema(config: Config) -> list[tuple[object, ...]]:
@@ -96,19 +162,76 @@ def test_an_older_installation_is_brought_up(new: NewConfig, tmp_path: Path, mon
     config = new()
     opened = db.connect(config)
     content.Site.create(name="blog", title="A Blog", url="https://blog.example/")
-    newer = tmp_path / "migrations"
-    newer.mkdir()
-    for file in db._MIGRATIONS.glob("[0-9]*.py"):
-        (newer / file.name).symlink_to(file)
-    (newer / "9999_newer.py").write_text(
-        "from peewee import TextField\n\n\ndef up(migrator, db):\n"
-        '    migrator.migrate(migrator.add_column("site", "motto", TextField(default="none yet")))\n'
+    monkeypatch.setattr(
+        db, "_MIGRATIONS", newer_release(tmp_path, 'add_column("site", "motto", TextField(default="none yet"))')
     )
-    monkeypatch.setattr(db, "_MIGRATIONS", newer)
     opened.close()
     opened = db.connect(config)
     assert db.execute("SELECT name, motto FROM site").fetchall() == [("blog", "none yet")]
     assert db.migrate() == []
+    opened.close()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_release_goes_on_with_what_a_newer_one_left(
+    new: NewConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    """While hosts are upgraded one after another, and after going back: also what is running meanwhile."""
+    config = new()
+    opened = db.connect(config)
+    for number in range(8):  # often enough for a server to have planned the statements
+        content.Site.create(name=f"before-{number}", title="A Blog", url="https://blog.example/")
+        assert content.Site.get(content.Site.name == f"before-{number}").title == "A Blog"
+    with monkeypatch.context() as upgraded:
+        upgraded.setattr(db, "_MIGRATIONS", newer_release(tmp_path, *HARMLESS))
+        assert db.migrate() == ["9999_newer"]
+        if gone:
+            opened.close()
+            opened = db.connect(config)
+    assert db.migrate() == []
+    if gone:
+        opened.close()
+        opened = db.connect(config)
+    content.Site.create(name="after", title="A Blog", url="https://blog.example/")
+    assert content.Site.get(content.Site.name == "after").title == "A Blog"
+    assert db.execute("SELECT motto, note FROM site WHERE name = 'after'").fetchone() == ("none yet", None)
+    opened.close()
+
+
+def test_a_migration_leaves_the_release_before_able_to_run(new: NewConfig) -> None:
+    """Every migration since this is promised: what the release before reads and writes is still there."""
+    opened = db.open_database(new())
+    runner = Runner(opened, str(db._MIGRATIONS))
+    for migration in runner.migrations():
+        before = Layout.read(opened)
+        runner.up(migration.name)
+        if migration.idx > PROMISED_AFTER:
+            assert Layout.read(opened).harms(before) == [], migration.name
+    assert len(Layout.read(opened).columns) > 100
+    opened.close()
+
+
+@pytest.mark.parametrize("change", HARMFUL)
+def test_what_would_harm_the_release_before_is_noticed(
+    new: NewConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    config = new()
+    opened = db.connect(config)
+    before = Layout.read(opened)
+    monkeypatch.setattr(db, "_MIGRATIONS", newer_release(tmp_path, change))
+    db.migrate()
+    assert HARMFUL[change] in Layout.read(opened).harms(before)
+    opened.close()
+
+
+def test_what_only_adds_harms_nobody(new: NewConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = db.connect(new())
+    before = Layout.read(opened)
+    monkeypatch.setattr(db, "_MIGRATIONS", newer_release(tmp_path, *HARMLESS))
+    db.migrate()
+    after = Layout.read(opened)
+    assert after.harms(before) == []
+    assert len(after.columns) == len(before.columns) + 2
     opened.close()
 
 

@@ -150,8 +150,8 @@ def drain(
 def work(
     _context: Context,
     workers: int = 0,
-    only: str | None = None,
     once: bool = False,
+    only: str | None = None,
     limit: int = 0,
     pause: float = 0.0,
     rate: float = 0.0,
