@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from invoke import Context, Exit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from appliance.tasks import house
+from appliance.tasks import collections, house, molecule, wheelhouse
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+HOSTS_LOCK = (ROOT / "requirements-hosts.lock").read_text("utf-8")
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK, re.MULTILINE))
 
 #: A Python that makes environments of two small scripts and installs nothing, but writes down what is asked.
@@ -210,13 +212,27 @@ def test_scripts_are_sound(script: str) -> None:
 
 
 def test_ci_tells_what_ran_and_passes_its_status_on(checkout: Checkout) -> None:
-    checkout.program(checkout.folder / "inv", '#!/bin/sh\necho "asked for $*"; read -r line && exit 9; exit 4\n')
+    closing = "===== 3 passed, 1 skipped in 2.00s ====="
+    script = f"""#!/bin/sh
+        echo "asked for $*"; read -r line && exit 9
+        case $1 in test) echo {closing!r}; exit 4 ;; *) kill -INT $$; sleep 9 ;; esac
+    """
+    checkout.program(checkout.folder / "inv", script)
     (checkout.folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", checkout.folder / ".ci")
     status, out, _ = checkout.run(inv=checkout.folder / ".ci" / "run")
-    assert status == 4
-    assert "asked for test\n" in out
-    assert re.search(r"^ci: ./inv test failed with status 4 \(\d+ s\)$", out, re.MULTILINE)
+    assert status == 130, "interruptions are heard"
+    lines = out.splitlines()
+    molecule = "./inv molecule --scenario=default --scenario=cluster"
+    assert "asked for test" in lines
+    assert molecule.replace("./inv", "asked for") in lines
+    summary = [re.sub(r"\d+ s\b", "n s", line) for line in lines[-4:]]
+    assert summary == [
+        "ci: ./inv test failed with status 4 (n s)",
+        f"    {closing}",
+        f"ci: {molecule} failed with status 130 (n s)",
+        "ci: n s in all",
+    ]
 
 
 def wanted() -> list[Requirement]:
@@ -236,9 +252,21 @@ def test_the_lock_holds_what_the_project_asks_for(requirement: Requirement) -> N
     assert LOCKED[name] in requirement.specifier, "run: ./inv lock"
 
 
-def test_the_lock_names_packages_and_hashes_only() -> None:
-    line = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
-    assert [text for text in LOCK.splitlines() if not line.fullmatch(text)] == []
+@pytest.mark.parametrize("text", [LOCK, HOSTS_LOCK], ids=["all", "hosts"])
+def test_the_locks_name_packages_and_hashes_only(text: str) -> None:
+    form = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
+    assert [line for line in text.splitlines() if not form.fullmatch(line)] == []
+
+
+def test_hosts_install_what_the_tests_ran_with_and_no_tools() -> None:
+    hosts = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", HOSTS_LOCK, re.MULTILINE))
+    assert hosts.items() <= LOCKED.items(), "run: ./inv lock"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wanted = {canonicalize_name(Requirement(line).name) for line in project["project"]["dependencies"]}
+    assert wanted <= hosts.keys(), "run: ./inv lock"
+    assert not {"pytest", "ansible-core", "ruff", "hatchling"} & hosts.keys()
+    # The controller, whose Python may be another, decides by these what hosts need.
+    assert not re.search(r"python_(full_)?version|platform_machine", HOSTS_LOCK)
 
 
 def test_a_linter_that_fails_is_named_with_what_it_said(
@@ -267,7 +295,10 @@ def test_pytest_gets_the_words_given_and_its_failure_counts(
 
 def test_house_tasks_need_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(house, "ROOT", tmp_path)
-    for task in (house.test, house.lint, house.lock, house.docs):
+    for module in (molecule, collections, wheelhouse):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    tasks = (house.test, house.lint, house.lock, house.docs, collections.collections, wheelhouse.wheelhouse)
+    for task in (*tasks, partial(molecule.molecule, scenario=[])):
         with pytest.raises(Exit, match="in a checkout") as caught:
             task(Context())
         assert caught.value.code == 3

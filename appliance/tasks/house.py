@@ -5,12 +5,14 @@ Each needs a checkout; an installed appliance says so instead of failing obscure
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from invoke import Context, Exit, task
@@ -24,7 +26,18 @@ LOCK = "requirements.lock"
 #: What publishing hosts install: nothing that is for working on the appliance only.
 HOSTS_LOCK = "requirements-hosts.lock"
 
+#: What Ansible needs of the environment: its programs, and a home below .ansible/.
+ENVIRONMENT = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+    "ANSIBLE_HOME": str(ROOT / ".ansible" / "home"),
+    "NO_COLOR": "1",
+}
+
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
+_ANSIBLE_LINT = (
+    "from appliance.tasks import collections; collections.provide(); "
+    "from ansiblelint.__main__ import _run_cli_entrypoint as run; run()"
+)
 
 #: The checks that run nothing of ours, by name: arguments for this Python.
 LINTERS: dict[str, Sequence[str]] = {
@@ -32,12 +45,14 @@ LINTERS: dict[str, Sequence[str]] = {
     "ruff format": ("-m", "ruff", "format", "--check", "--quiet", "--output-format=concise", "."),
     "mypy": ("-m", "mypy", "--no-error-summary"),
     "lint-imports": ("-c", _LINT_IMPORTS, "--no-logo"),
+    "yamllint": ("-m", "yamllint", "--strict", "--format=parsable", "."),
+    "ansible-lint": ("-c", _ANSIBLE_LINT, "--strict", "--offline", "-q", "--nocolor", "--format=pep8"),
 }
 
 
 @task(help={"args": "Further arguments for pytest, in one string; those after -- are passed on as well."})
 def test(context: Context, args: str = "") -> None:
-    """Check everything: style, types, imports, and the tests."""
+    """Check everything: style, types, imports, roles, and the tests."""
     arguments = [*shlex.split(args), *shlex.split(context.remainder)]
     in_a_checkout("test")
     failed = _lint()
@@ -49,7 +64,7 @@ def test(context: Context, args: str = "") -> None:
 
 @task
 def lint(_context: Context) -> None:
-    """Check style, types and imports, without running tests."""
+    """Check style, types, imports and the roles, without running tests."""
     in_a_checkout("lint")
     _close(_lint())
 
@@ -100,23 +115,30 @@ def _compile(folder: Path, name: str, options: Sequence[str]) -> None:
 
 
 def _lint() -> list[str]:
-    """Run each linter, tell its outcome and, if it failed, what it said; the names of those that failed."""
+    """Run the linters, tell their outcomes and, of those that failed, what they said; the names of these."""
     failed = []
-    for name, arguments in LINTERS.items():
-        began = clock.monotonic()
-        result = _run(arguments, quiet=True)
-        seconds = f"{clock.monotonic() - began:.1f} s"
-        print(f"{name}: {'failed' if result.returncode else 'passed'} ({seconds})", flush=True)
-        if result.returncode:
-            print(result.stdout.strip(), flush=True)
-            failed.append(name)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        # The slow ones are last in the list, and first to begin.
+        begun = {name: pool.submit(_timed, arguments) for name, arguments in reversed(LINTERS.items())}
+        for name in LINTERS:
+            result, seconds = begun[name].result()
+            print(f"{name}: {'failed' if result.returncode else 'passed'} ({seconds:.1f} s)", flush=True)
+            if result.returncode:
+                print(result.stdout.strip(), flush=True)
+                failed.append(name)
     return failed
+
+
+def _timed(arguments: Sequence[str]) -> tuple[subprocess.CompletedProcess[str], float]:
+    began = clock.monotonic()
+    return _run(arguments, quiet=True), clock.monotonic() - began
 
 
 def _run(arguments: Sequence[str], *, quiet: bool = False, check: bool = False) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT} if quiet else None,
         check=check,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -11,14 +11,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from types import FrameType
 
 from invoke import Context, Exit, task
 
 from appliance import clock
 from appliance.tasks import collections, testhosts
-from appliance.tasks.house import ROOT, in_a_checkout
+from appliance.tasks.house import ENVIRONMENT, ROOT, in_a_checkout
 
 #: What is run if nothing is named; all others only when they are.
 SCENARIOS = ("default", "cluster", "cron")
@@ -60,28 +59,26 @@ class _Run:
         self._name = name
         self._environment = {
             **os.environ,
+            **ENVIRONMENT,
             **testhosts.ENVIRONMENT,
             "APPLIANCE_HOSTS_IMAGE": image,
             "APPLIANCE_HOSTS_TAG": testhosts.TAG,
-            "APPLIANCE_HOSTS_SOCKETS": str(testhosts.SOCKETS),
-            "ANSIBLE_HOME": str(ROOT / ".ansible" / "home"),
+            "APPLIANCE_HOSTS_SOCKETS": str(testhosts.sockets(name)),
             "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".ansible" / "runs" / name),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "NO_COLOR": "1",
         }
 
     def carry_out(self, verb: str, *, keep: bool) -> bool:
         """Run molecule's verb; whether it passed and, when the hosts are to go, nothing is left of them."""
         print(f"{self._name}: {verb}", flush=True)
         began, passed, stays = clock.monotonic(), False, keep or verb in {"converge", "verify"}
-        testhosts.SOCKETS.mkdir(mode=0o700, exist_ok=True)
+        testhosts.sockets(self._name).mkdir(mode=0o700, exist_ok=True)
         try:
             passed = self._molecule(verb, *(["--destroy=never"] if verb == "test" and keep else []))
         finally:
             if not passed and not stays and testhosts.left([self._name]):
                 print(f"{self._name}: removing its hosts", flush=True)
                 self._molecule("destroy")
-            testhosts.hang_up()
+            testhosts.hang_up(self._name)
             remains = [] if stays else testhosts.left([self._name])
             for sentence in remains:
                 print(f"{self._name}: {sentence}", flush=True)
