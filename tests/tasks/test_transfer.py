@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +81,13 @@ def test_refusals_are_sentences(typed: Typed, tmp_path: Path) -> None:
         assert status == 1, words
         assert sentence in complaint
         assert "Traceback" not in complaint
+
+
+def test_an_export_takes_uploads_from_the_docroot(typed: Typed, tmp_path: Path) -> None:
+    """As on a publishing host that did not take them."""
+    (tmp_path / "fair.txt").write_text("Saturday at ten.")
+    assert typed("content.upload", "fair.txt", "--path", "files/fair.txt")[0] == 0
+    assert typed("drain", "--workers", "1")[0] == 0
+    shutil.rmtree(tmp_path / "assets")
+    assert typed("content.export", "out")[0] == 0
+    assert [file.read_text() for file in (tmp_path / "out").rglob("fair.txt")] == ["Saturday at ten."]
