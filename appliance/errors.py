@@ -25,6 +25,8 @@ Each carries its exit code and is, as text, one sentence: what is wrong, where, 
     │   ├── LeaseLost             2   another courier may write to it now: this one stopped
     │   ├── SomeFailed            2   some files did not arrive, all others did
     │   └── RemovalRefused        2   more would be removed there at once than the settings allow
+    ├── ClusterError              3   a cluster cannot be asked from here; nothing was begun there
+    │   └── ConnectionLost        2   the connection broke while a host may have been at work
     └── DemoError                 1   the demonstration cannot go on, or did not show what it should
 """
 
@@ -148,6 +150,18 @@ class RemovalRefused(DeliveryError):  # noqa: N818 - what happened
 
 class LeaseLost(DeliveryError):  # noqa: N818 - the event, as the design names it
     """A courier's right to write to a target has run out: it stops and confirms nothing."""
+
+
+class ClusterError(ApplianceError):
+    """A cluster cannot be asked to do something from here; nothing was begun there."""
+
+    exit_code = 3
+
+
+class ConnectionLost(ClusterError):  # noqa: N818 - what happened
+    """The connection to a host broke while it may have been at work."""
+
+    exit_code = 2
 
 
 class DemoError(ApplianceError):

@@ -10,8 +10,11 @@ import copy
 import shlex
 from typing import Any
 
-from invoke import Collection, Program
+from invoke import Argument, Collection, Exit, Program
 
+from appliance.errors import ApplianceError
+from appliance.tasks import remote
+from appliance.tasks.console import leave
 from appliance.tasks.filters import HELP
 
 #: Tasks that take any number of words, with their flags that take a value.
@@ -64,6 +67,27 @@ class ApplianceProgram(Program):
     def __init__(self, *, namespace: Collection, **named: Any) -> None:
         # Parsing a command line takes the help out of tasks; those of others keep theirs.
         super().__init__(namespace=copy.deepcopy(namespace), **named)
+
+    def core_args(self) -> list[Argument]:
+        """What may stand before or after any task."""
+        inventory = "Run the task on a publishing host of this Ansible inventory."
+        on = "The publishing host to run it on, with --inventory; the first that can be reached when not given."
+        return [
+            *super().core_args(),
+            Argument(names=("inventory",), help=inventory),
+            Argument(names=("on",), help=on),
+        ]
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Parse what invoke itself takes, unless the command line is for a cluster, which then runs it."""
+        self.normalize_argv(argv)
+        try:
+            asked = remote.aside(self.argv[1:])
+            if asked is not None:
+                raise Exit(code=remote.run(asked))
+        except ApplianceError as error:
+            leave(str(error), error.exit_code)
+        super().parse_core(self.argv)
 
     def parse_tasks(self) -> None:
         """Parse tasks after putting loose words with what follows --."""

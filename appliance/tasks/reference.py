@@ -88,6 +88,9 @@ def tasks_page(namespace: Collection) -> str:
         f"{MADE}\n\n# Tasks",
         "In a checkout a task runs as `./inv TASK`, which makes the environment first, or as `invoke TASK` "
         "in that environment; an installed appliance runs `appliance TASK`. `--help TASK` says the same.",
+        "`publish`, `drain`, `status`, `why`, `periodic`, and all of `content`, `docroot`, `jobs`, `processes` and "
+        "`targets` take `--inventory=FILE` besides, and `--on=HOST` with it: they are then "
+        "[run on a publishing host](../how-to/run-from-the-controller.md) of that Ansible inventory.",
         *(_task(name, task) for name, task in sorted(tasks(namespace))),
     ]
     return "\n\n".join(parts) + "\n"
