@@ -73,7 +73,8 @@ def check(wheel: Path) -> Path:
         wanted = Requirement(line)
         if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
             continue
-        if locked.get(canonicalize_name(wanted.name), "0.dev0") not in wanted.specifier:
+        held = locked.get(canonicalize_name(wanted.name))
+        if held is None or not wanted.specifier.contains(held, prereleases=True):
             raise Exit(f"{wheel} asks for {wanted}, which {HOSTS_LOCK} does not hold; build it from this checkout", 3)
     return wheel
 
