@@ -22,9 +22,6 @@ IMAGES = ROOT / "molecule" / "images"
 #: Short, and the same for one checkout always: it begins the names of its containers.
 TAG = f"am{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 
-#: Where ssh keeps the sockets of open connections; their paths may only be some hundred characters long.
-SOCKETS = Path("/run", f"appliance-{TAG}")
-
 #: podman goes by the file of this checkout, not by that of the host.
 ENVIRONMENT = {"CONTAINERS_CONF": str(IMAGES / "containers.conf")}
 
@@ -48,14 +45,19 @@ def build_image(suite: str) -> bool:
     return True
 
 
-def hang_up() -> None:
-    """End the ssh connections that Ansible and the tests keep open to test hosts of this checkout."""
-    for socket in sorted(SOCKETS.glob("*")):
+def sockets(scenario: str) -> Path:
+    """Where ssh keeps the sockets of connections to a scenario's hosts; paths of some hundred characters at most."""
+    return Path("/run", f"appliance-{TAG}-{scenario}")
+
+
+def hang_up(scenario: str) -> None:
+    """End the ssh connections that Ansible and the tests keep open to a scenario's hosts."""
+    for socket in sorted(sockets(scenario).glob("*")):
         command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "any"]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         socket.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
-        SOCKETS.rmdir()
+        sockets(scenario).rmdir()
 
 
 def left(scenarios: Sequence[str]) -> list[str]:
@@ -69,7 +71,7 @@ def left(scenarios: Sequence[str]) -> list[str]:
         }.items():
             names = _podman(*listing, *labels).stdout.split()
             found += [f"{kind} {name} of scenario {scenario} is still there" for name in names]
-        marks = [os.fsencode(mark) for mark in (f"{ROOT}/.ansible/molecule/{scenario}", f"{SOCKETS}/")]
+        marks = [os.fsencode(mark) for mark in (f"{ROOT}/.ansible/molecule/{scenario}", f"{sockets(scenario)}/")]
         found += [f"process {number} is still running: {line}" for number, line in _processes(marks).items()]
         found += [f"network interface {name} is still there" for name in _interfaces(f"appliance {TAG} {scenario}")]
     return list(dict.fromkeys(found))
