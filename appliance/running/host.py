@@ -41,6 +41,17 @@ def rescue_dead(config: Config) -> None:
     store.rescue(config.queue.retries)
 
 
+def bury(config: Config, host: str) -> int:
+    """Free the jobs of the workers of another host, which is gone for good; returns how many they were."""
+    gone = {row.name for row in processes.list() if row.host == host}
+    gone |= {name for name in store.holders() if name.rpartition(":")[0] == host}
+    freed = 0
+    for name in sorted(gone):
+        freed += store.rescue(config.queue.retries, worker=name)
+        processes.forget(name)
+    return freed
+
+
 def worker_name(config: Config, process: int) -> str:
     """What a worker is called on the queue."""
     return processes.name_of(config.host_name, process)

@@ -48,6 +48,7 @@ namespace = Collection(
     Collection("docroot", targets.docroot_init, targets.docroot_renew, targets.docroot_clear),
     Collection(
         "targets", targets.targets_list, targets.check, targets.verify, targets.resync, targets.pause, targets.resume,
+        targets.forget,
     ),
     Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
     Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),

@@ -14,10 +14,11 @@ from appliance import config as settings
 from appliance import db
 from appliance.building import restoring
 from appliance.config import Config
-from appliance.delivery import checking, courier, looks, marker, repairing, standing
+from appliance.delivery import checking, courier, forgetting, looks, marker, repairing, standing
 from appliance.delivery.checking import Checked, Inside
 from appliance.delivery.targets import Target, everywhere
 from appliance.errors import ConfigError
+from appliance.running import host
 from appliance.tasks.console import command, leave, opened, tell, tell_json, warn
 from appliance.tasks.listing import one_line
 from appliance.tasks.target_views import show_targets, target_json
@@ -99,6 +100,17 @@ def resync(_context: Context, name: str, allow_removals: bool = False, verbose: 
     with opened() as (config, _):
         repairing.repair(config, name, allow_removals=allow_removals)
     tell(f"{name}: to be sent everything again, by the daemon or the next drain; targets.list says how far it is")
+
+
+@task(positional=["name"], help={**_NAMED, "name": "The target, or host:NAME for a publishing host."})
+@command
+def forget(_context: Context, name: str, verbose: bool = False) -> None:
+    """Forget a target that left the settings for good, and free what a publishing host of that name was doing."""
+    with opened() as (config, _):
+        rows = forgetting.forget(config, name)
+        jobs = host.bury(config, name.removeprefix("host:")) if name.startswith("host:") else 0
+    freed = f"; {jobs:,} of its jobs are free for others" if jobs else ""
+    tell(f"{name}: {f'{rows:,} rows forgotten' if rows else 'nothing was known of it'}{freed}")
 
 
 @task(

@@ -11,6 +11,7 @@ from appliance import config as settings
 from appliance import db, publishing
 from appliance.delivery import cursors, journal
 from appliance.delivery.targets import targets
+from appliance.queue import store
 from tests.tasks.conftest import Typed
 
 SETTINGS = """\
@@ -168,3 +169,29 @@ def test_an_address_that_is_not_configured(typed: Typed, tmp_path: Path) -> None
 def test_what_makes_no_sense_is_refused(typed: Typed, tmp_path: Path, words: str, sentence: str) -> None:
     told = typed(f"targets.check {words.format(tmp_path)}", status=1 if words.startswith("-o") else 3)
     assert sentence in told
+
+
+def test_a_target_that_left_the_settings_is_forgotten(typed: Typed, lagging: None, tmp_path: Path) -> None:
+    refused = typed("targets.forget front1", status=2)
+    assert "front1: " in refused and "still names this target; take it out there first" in refused
+    file = tmp_path / "appliance.toml"
+    file.write_text(SETTINGS.format(folder=tmp_path) + TARGET.format(name="front2", folder=tmp_path))
+    assert typed("targets.forget front1") == "front1: 1 rows forgotten\n"
+    assert typed("targets.forget front1") == "front1: nothing was known of it\n"
+    file.write_text(file.read_text() + TARGET.format(name="front1", folder=tmp_path))
+    states = {state["name"]: state for state in json.loads(typed("targets.list --json"))}
+    assert (states["front1"]["confirmed"], states["front1"]["waiting"]) == (0, 2), "one of that name begins anew"
+    assert states["front2"]["error"], "the others are as they were"
+
+
+def test_what_a_publishing_host_that_is_gone_was_doing_is_free_for_others(typed: Typed) -> None:
+    with publishing.installation(settings.load()):
+        store.enqueue("publish", [store.Request("a"), store.Request("b")], ageing=60.0)
+        assert (
+            len(store.claim("pub1:7", ["publish"], 1, 600.0)) == len(store.claim("pub2:7", ["publish"], 1, 600.0)) == 1
+        )
+    assert (
+        typed("targets.forget host:pub1") == "host:pub1: nothing was known of it; 1 of its jobs are free for others\n"
+    )
+    with publishing.installation(settings.load()):
+        assert store.holders() == ["pub2:7"]
