@@ -35,7 +35,7 @@ _ENVIRONMENT = {
     **os.environ,
     **testhosts.ENVIRONMENT,
     "APPLIANCE_HOSTS_TAG": testhosts.TAG,
-    "APPLIANCE_HOSTS_SOCKETS": str(testhosts.SOCKETS),
+    "APPLIANCE_HOSTS_SOCKETS": str(testhosts.sockets(_NAME)),
     "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
     "MOLECULE_SCENARIO_NAME": _NAME,
     "MOLECULE_SCENARIO_DIRECTORY": str(_FOLDER),
@@ -81,13 +81,13 @@ def _hosts(fronts: int) -> Iterator[Sequence[str]]:
     inventory = {"all": {"children": {"molecule": {"children": groups}}, "vars": {"appliance_sites": sites}}}
     _INVENTORY.mkdir(parents=True, exist_ok=True)
     (_INVENTORY / "hosts.yml").write_text(yaml.safe_dump(inventory), "utf-8")
-    testhosts.SOCKETS.mkdir(mode=0o700, exist_ok=True)
+    testhosts.sockets(_NAME).mkdir(mode=0o700, exist_ok=True)
     try:
         _play("molecule/shared/create.yml")
         runtime = yaml.safe_load((_INVENTORY / "runtime.yml").read_text("utf-8"))["molecule"]["hosts"]
         yield [about["ansible_host"] for name, about in runtime.items() if name.startswith("www")]
     finally:
-        testhosts.hang_up()
+        testhosts.hang_up(_NAME)
         _play("molecule/shared/destroy.yml")
         shutil.rmtree(_FOLDER)
         for sentence in testhosts.left([_NAME]):

@@ -28,8 +28,8 @@ def _wheel(version: str, broken: bool = False) -> Path:
     assert count == 1
     package.write_text(text, "utf-8")
     if broken:
-        with (source / "appliance" / "running" / "__init__.py").open("a", encoding="utf-8") as file:
-            file.write("\nraise RuntimeError('this release does not work')\n")
+        with (source / "appliance" / "running" / "working.py").open("a", encoding="utf-8") as file:
+            file.write("\n\ndef work(*_, **__):\n    raise RuntimeError('this release does not work')\n")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(source / "dist")]
     subprocess.run(command, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return next((source / "dist").glob("*.whl"))
@@ -38,9 +38,9 @@ def _wheel(version: str, broken: bool = False) -> Path:
 def test_the_next_release(cluster: Cluster, editor: Editor) -> None:
     """Both publishing hosts are upgraded while changes are made"""
     before = _releases(cluster)
-    wheel = _wheel(_NEXT)
+    cluster.let("publisher_wheel", str(_wheel(_NEXT)))
     with editor.at_work("pub1", "pub2"):
-        took = cluster.play("upgrade.yml", "-e", f"publisher_wheel={wheel}")
+        took = cluster.play("upgrade.yml")
     after = _releases(cluster)
     assert all(f"/{_NEXT}-" in release for release in after.values()), after
     assert before != after
