@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 import traceback
@@ -42,6 +43,11 @@ def command(body: Callable[P, T]) -> Callable[P, T]:
             if verbose:
                 traceback.print_exc()
             leave(str(error), error.exit_code)
+        except PermissionError as error:
+            # A file that a person named, and that the account the command runs as is not let at.
+            if verbose or error.filename is None:
+                raise
+            leave(f"{error.filename}: {getpass.getuser()} may not use it; give it leave, or name a copy elsewhere", 1)
         except KeyboardInterrupt:
             leave("Interrupted; what was not done is kept on the queue.", 130)
 

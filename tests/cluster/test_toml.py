@@ -25,7 +25,7 @@ _values = st.recursive(
 
 @pytest.fixture(scope="module", params=[True, False], ids=["as Ansible trims", "untrimmed"])
 def render(request: pytest.FixtureRequest) -> Any:
-    environment = jinja2.Environment(  # noqa: S701 - settings, no page
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=request.param, keep_trailing_newline=True
     )
     environment.filters["to_json"] = json.dumps
