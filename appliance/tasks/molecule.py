@@ -42,6 +42,8 @@ def molecule(_context: Context, scenario: Iterable[str], verb: str = "test", kee
         raise Exit(f"--verb={verb} is none of {', '.join(_VERBS)}", 3)
     if os.geteuid() != 0:
         raise Exit("test hosts with a systemd of their own need root; run this as root", 3)
+    if verb in {"test", "converge"}:
+        _have_room(names)
     signal.signal(signal.SIGTERM, _interrupt)
     collections.provide()
     image = _image() if verb in {"test", "converge"} else testhosts.image(_suite())
@@ -134,6 +136,18 @@ def _named(scenarios: Iterable[str]) -> Sequence[str]:
         if name not in there:
             raise Exit(f"there is no scenario {name!r} in molecule/; there are: {', '.join(there) or 'none'}", 3)
     return names
+
+
+def _have_room(scenarios: Sequence[str]) -> None:
+    """Refuse to begin where the hosts of the largest scenario would not boot; those that are up need none."""
+    sizes = []
+    for name in scenarios:
+        inventory = ROOT / "molecule" / name / "inventory" / "hosts.yml"
+        hosts = inventory.read_text("utf-8").count("ansible_host:") if inventory.is_file() else 0
+        sizes.append(hosts - testhosts.up(name))
+    why = testhosts.lacking(max(sizes))
+    if why:
+        raise Exit(why, 3)
 
 
 def _suite() -> str:

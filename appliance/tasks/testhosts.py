@@ -22,6 +22,9 @@ IMAGES = ROOT / "molecule" / "images"
 #: Short, and the same for one checkout always: it begins the names of its containers.
 TAG = f"am{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 
+#: What a booted host holds of the inotify instances that the kernel grants an account; all containers' root is one.
+_INSTANCES = 8
+
 #: podman goes by the file of this checkout, not by that of the host.
 ENVIRONMENT = {"CONTAINERS_CONF": str(IMAGES / "containers.conf")}
 
@@ -45,6 +48,29 @@ def build_image(suite: str) -> bool:
     return True
 
 
+def lacking(hosts: int) -> str:
+    """Why this machine cannot boot so many more hosts, and what to do; empty if it can.
+
+    A systemd that gets no inotify instance of the kernel's few boots in part or not at all.
+    """
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text("utf-8"))
+    used, wanted = sum(_instances(folder) for folder in Path("/proc").glob("[0-9]*")), _INSTANCES * hosts
+    if used + wanted <= limit:
+        return ""
+    return (
+        f"{hosts} test hosts need some {wanted} inotify instances, but of this machine's {limit} only "
+        f"{max(0, limit - used)} are free; remove other containers, or raise fs.inotify.max_user_instances with sysctl"
+    )
+
+
+def _instances(process: Path) -> int:
+    """The inotify instances a process of root's holds."""
+    with contextlib.suppress(OSError):
+        if process.stat().st_uid == 0:
+            return sum(file.readlink() == Path("anon_inode:inotify") for file in (process / "fd").iterdir())
+    return 0
+
+
 def sockets(scenario: str) -> Path:
     """Where ssh keeps the sockets of connections to a scenario's hosts; paths of some hundred characters at most."""
     return Path("/run", f"appliance-{TAG}-{scenario}")
@@ -60,21 +86,29 @@ def hang_up(scenario: str) -> None:
         sockets(scenario).rmdir()
 
 
+def up(scenario: str) -> int:
+    """How many containers of a scenario run."""
+    return len(_podman("ps", "--quiet", *_labels(scenario)).stdout.split())
+
+
 def left(scenarios: Sequence[str]) -> list[str]:
     """Sentences naming every container, network, process and interface that there is still of these scenarios."""
     found = []
     for scenario in scenarios:
-        labels = [f"--filter=label=appliance.checkout={ROOT}", f"--filter=label=appliance.scenario={scenario}"]
         for kind, listing in {
             "container": ("ps", "--all", "--format={{.Names}}"),
             "network": ("network", "ls", "--format={{.Name}}"),
         }.items():
-            names = _podman(*listing, *labels).stdout.split()
+            names = _podman(*listing, *_labels(scenario)).stdout.split()
             found += [f"{kind} {name} of scenario {scenario} is still there" for name in names]
         marks = [os.fsencode(mark) for mark in (f"{ROOT}/.ansible/molecule/{scenario}", f"{sockets(scenario)}/")]
         found += [f"process {number} is still running: {line}" for number, line in _processes(marks).items()]
         found += [f"network interface {name} is still there" for name in _interfaces(f"appliance {TAG} {scenario}")]
     return list(dict.fromkeys(found))
+
+
+def _labels(scenario: str) -> list[str]:
+    return [f"--filter=label=appliance.checkout={ROOT}", f"--filter=label=appliance.scenario={scenario}"]
 
 
 def _podman(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -54,6 +54,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(testhosts, "sockets", lambda scenario: tmp_path / f"sockets of {scenario}")
     monkeypatch.setattr(testhosts, "build_image", lambda suite: False)
     monkeypatch.setattr(testhosts, "left", lambda scenarios: [])
+    monkeypatch.setattr(testhosts, "up", lambda scenario: 0)
     monkeypatch.setattr(collections, "provide", lambda: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
@@ -143,6 +144,15 @@ def test_a_suite_is_a_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MOLECULE_SUITE", "../x")
     with pytest.raises(Exit, match="is no name of a Debian suite"):
         run("default")
+
+
+def test_hosts_that_would_not_boot_are_not_begun(checkout: Path) -> None:
+    inventory = checkout / "molecule" / "cluster" / "inventory"
+    inventory.mkdir()
+    (inventory / "hosts.yml").write_text("ansible_host: 192.0.2.2\n" * 1_000_000, "utf-8")
+    with pytest.raises(Exit, match=r"1000000 test hosts need some 8000000 inotify instances, .* are free; "):
+        run("cron", "cluster")
+    assert not (checkout / "asked").exists()
 
 
 def test_a_process_is_found_by_what_it_was_given(tmp_path: Path) -> None:
