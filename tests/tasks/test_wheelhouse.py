@@ -178,7 +178,7 @@ def test_what_is_gathered_publishes_without_an_index(tmp_path: Path, monkeypatch
 
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     pip = ("-m", "pip", f"--python={tmp_path / 'venv'}", "install", "--quiet", "--no-compile", "--no-index")
-    run(sys.executable, *pip, f"--find-links={shared}", copy)
+    run(sys.executable, *pip, "-f", shared, copy)
     appliance = tmp_path / "venv" / "bin" / "appliance"
     assert run(appliance, "--version").strip().endswith(__version__)
     run(appliance, "site.init", "site")
