@@ -23,7 +23,7 @@ IMAGES = ROOT / "molecule" / "images"
 TAG = f"am{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 
 #: What a booted host holds of the inotify instances that the kernel grants an account; all containers' root is one.
-_INSTANCES = 8
+_INSTANCES = 7
 
 #: podman goes by the file of this checkout, not by that of the host.
 ENVIRONMENT = {"CONTAINERS_CONF": str(IMAGES / "containers.conf")}
