@@ -16,7 +16,7 @@ from invoke import Argument, Collection, Task
 from pydantic import BaseModel
 
 from appliance.config import FILE_NAME, SYSTEM_FILE, Config
-from appliance.tasks import theme_reference
+from appliance.tasks import cluster_reference, theme_reference
 from appliance.tasks.tables import MADE, model_of, table_of
 
 #: A whole settings file; a test reads it, so it stays right.
@@ -46,7 +46,12 @@ workers = 4
 
 def pages(namespace: Collection) -> dict[str, str]:
     """The text of each reference page, by its file name in docs/reference."""
-    return {"settings.md": settings_page(), "tasks.md": tasks_page(namespace), "theme.md": theme_reference.page()}
+    return {
+        "cluster.md": cluster_reference.page(),
+        "settings.md": settings_page(),
+        "tasks.md": tasks_page(namespace),
+        "theme.md": theme_reference.page(),
+    }
 
 
 def settings_page() -> str:
