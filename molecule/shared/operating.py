@@ -25,7 +25,7 @@ PLAYBOOK = 900.0
 LEVEL = 240.0
 
 _FILES = f"""cd {DOCROOT} && find . -name '.~tmp~' -prune -o ! -type d -printf '%P\\t%m %U:%G %T@\\n' | LC_ALL=C sort
-find . -name '.~tmp~' -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum"""
+find . -name '.~tmp~' -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum 2>/dev/null || true"""
 
 
 class Cluster:
@@ -167,7 +167,7 @@ class Cluster:
                 found[path] = about
             else:
                 digest, path = line.split("  ./", 1)
-                found[path] += f" {digest}"
+                found[path] = f"{found.get(path, 'come meanwhile')} {digest}"
         return found
 
     def _group(self, name: str) -> list[str]:

@@ -101,8 +101,8 @@ def test_keys_are_replaced(cluster: Cluster, editor: Editor) -> None:
 def _is_let_in(cluster: Cluster, publisher: str, receiver: str, key: str) -> bool:
     """Whether a key of a publishing host opens the way to a receiver's docroot."""
     ssh = (
-        f"ssh -F none -i {key} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
-        " -o UserKnownHostsFile=/etc/appliance/known_hosts"
+        f"ssh -F none -i {key} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no"
+        " -o UserKnownHostsFile=/dev/null"
     )
     docroot = f"publish@{cluster.addresses[receiver]}::docroot/"
     command = f"runuser -u publish -- rsync --dry-run -e '{ssh}' /etc/hostname {docroot}"
