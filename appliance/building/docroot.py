@@ -159,7 +159,7 @@ class Docroot:
                 staged.replace(final)
             except FileNotFoundError:
                 # Its folder is not there, or another worker has just removed it as emptied.
-                final.parent.mkdir(parents=True, exist_ok=True)
+                self._make_way(final)
             else:
                 return
         staged.replace(final)
@@ -181,6 +181,15 @@ class Docroot:
                 parent.rmdir()
             except OSError:  # not empty, or gone already
                 return
+
+    def _make_way(self, final: Path) -> None:
+        """Make the folders from the docroot to `final`, as readable for all as the file, whatever the umask."""
+        for parent in reversed(final.parents):
+            if self.folder in (parent, *parent.parents):
+                # There already, or gone again with the folder above it.
+                with contextlib.suppress(FileExistsError, FileNotFoundError):
+                    parent.mkdir()
+                    parent.chmod(0o755)
 
     def _link_to(self, final: Path) -> Path | None:
         """The folder on the way from the docroot to `final` that is a symbolic link, if one is."""

@@ -153,6 +153,19 @@ def test_a_deletion_whose_place_was_taken_by_a_folder_is_done(tmp_path: Path) ->
     assert (tmp_path / "www").is_dir()
 
 
+def test_what_is_published_is_readable_for_all_whatever_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "www").mkdir()
+    docroot = Docroot(tmp_path / "www", tmp_path / "staging")
+    before = os.umask(0o077)
+    try:
+        docroot.put(docroot.stage(b"seen", 1), "2026/11/page.html")
+    finally:
+        os.umask(before)
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "www").rglob("*")}
+    assert modes == {"2026": 0o755, "11": 0o755, "page.html": 0o644}
+
+
 def test_a_worker_killed_before_the_rename_leaves_nothing_served(
     open_workshop: OpenWorkshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,26 +27,37 @@ ON_FRONT_END = """
 #: What a front end has not: settings, a key, a process or a program of ours.
 NOT_ON_FRONT_END = "/etc/appliance/appliance.toml /etc/appliance/keys /opt/appliance /usr/local/bin/appliance"
 
-#: Of the first process of a unit: what the kernel keeps it from, and whether it can write where it must and must not.
+#: Of the first process of a unit: as whom it runs, and what the kernel keeps it from.
 CONFINED = """
-pid=$(systemctl show --property=MainPID --value %s)
-grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status" | tr '\\t' ' ' | cut -d ' ' -f 1,2
-in_unit() { nsenter --target="$pid" --mount -- setpriv --reuid=publish --regid=publish --clear-groups "$@"; }
-for folder in /etc/appliance /usr/local /opt/appliance /home /var/log /srv; do
-    in_unit sh -c "touch $folder/planted" 2>/dev/null && echo "wrote $folder"
-    nsenter --target="$pid" --mount -- sh -c "touch $folder/planted" 2>/dev/null && echo "root wrote $folder"
-done
-in_unit sh -c 'touch /var/lib/appliance/planted && rm /var/lib/appliance/planted && echo wrote its own'
-true
+grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$(systemctl show --property=MainPID --value %s)/status" |
+    tr '\\t' ' ' | cut -d ' ' -f 1,2
 """
-AS_CONFINED = {
-    "Uid: 870",
-    "CapBnd: 0000000000000000",
-    "CapEff: 0000000000000000",
-    "NoNewPrivs: 1",
-    "Seccomp: 2",
-    "wrote its own",
-}
+AS_CONFINED = {"Uid: 870", "CapBnd: 0000000000000000", "CapEff: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2"}
+
+#: A unit confined like a worker that tries to write, also where the account may, and looks around.
+PROBE = r"""
+set -e
+unit=/run/systemd/system/appliance-probe.service
+install -d -o publish /var/lib/theirs
+install -m 644 -o publish /dev/null /home/seen
+cat >/run/appliance-probe <<'END'
+#!/bin/sh
+for folder in /var/lib/appliance /srv/www /srv/.www.staging /var/lib/theirs /etc/appliance /opt/appliance; do
+    touch $folder/planted 2>/dev/null && rm $folder/planted && echo "wrote $folder"
+done
+ls /home /root
+true
+END
+chmod 755 /run/appliance-probe
+sed -e 's,^ExecStart=.*,ExecStart=/run/appliance-probe,; s,^Type=.*,Type=oneshot,; s,%i,probe,; /^WatchdogSec=/d' \
+    -e '/^Restart/d; /^PartOf=/d; /^ExecReload=/d; /^SyslogIdentifier=/d' \
+    -e 's,^KillMode=.*,StandardOutput=file:/run/appliance-said,' /etc/systemd/system/appliance-worker@.service >$unit
+systemctl daemon-reload
+systemctl start appliance-probe
+cat /run/appliance-said
+rm -r $unit /run/appliance-probe /run/appliance-said /var/lib/theirs /home/seen
+systemctl daemon-reload
+"""
 
 
 def test_units_are_active_and_confined(cluster: Cluster) -> None:
@@ -57,6 +68,9 @@ def test_units_are_active_and_confined(cluster: Cluster) -> None:
     assert kinds >= {"appliance-worker", "appliance-courier", "appliance-schedule"}
     for unit in units:
         assert set(cluster.run(publisher, CONFINED, unit).splitlines()) == AS_CONFINED, unit
+    assert cluster.run(publisher, PROBE).split("\n") == [
+        "wrote /var/lib/appliance", "wrote /srv/www", "wrote /srv/.www.staging", ""
+    ]  # fmt: skip
     exposed = cluster.host(publisher).run("systemd-analyze security --no-pager --threshold=20 " + " ".join(units))
     assert exposed.rc == 0, exposed.stdout
 
@@ -64,7 +78,7 @@ def test_units_are_active_and_confined(cluster: Cluster) -> None:
 def test_processes_are_listed(cluster: Cluster) -> None:
     (publisher,) = cluster.publishers
     processes = json.loads(cluster.appliance(publisher, "processes.list", "--json"))
-    assert {process["kind"] for process in processes} >= {"worker", "courier", "schedule"}
+    assert {process["role"] for process in processes} == {"supervisor", "worker", "courier", "schedule"}
 
 
 def test_files_have_their_modes(cluster: Cluster) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import quote
 
 from operating import CHECKOUT, DOCROOT, Cluster
@@ -61,7 +62,8 @@ def test_every_front_end_passes_its_check(published: Cluster) -> None:
 
 def test_the_controller_is_told_what_the_publishing_host_says(published: Cluster) -> None:
     published.await_level()
-    command = [sys.executable, "-m", "invoke", "status", "--inventory", str(published.inventory)]
+    program = Path(sys.executable).with_name("appliance")
+    command = [str(program), "status", "--inventory", str(published.inventory)]
     asked = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.strip() == published.appliance(published.publishers[0], "status").strip()
