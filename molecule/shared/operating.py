@@ -24,6 +24,9 @@ DOCROOT = "/srv/www"
 PLAYBOOK = 900.0
 LEVEL = 240.0
 
+#: Seconds between two changes of an editor; a change is a command, which keeps a processor busy for most of one.
+_BETWEEN = 2.0
+
 _FILES = f"""cd {DOCROOT} && find . -name '.~tmp~' -prune -o ! -type d -printf '%P\\t%m %U:%G %T@\\n' | LC_ALL=C sort
 find . -name '.~tmp~' -prune -o -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum 2>/dev/null || true"""
 
@@ -221,6 +224,6 @@ class Editor:
 
     def _work(self, publishers: tuple[str, ...], ended: threading.Event) -> None:
         turn = 0
-        while not ended.wait(1.0):
+        while not ended.wait(_BETWEEN):
             self.change(publishers[turn % len(publishers)])
             turn += 1
