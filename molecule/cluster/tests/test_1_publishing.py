@@ -44,7 +44,7 @@ def _serves(address: str, files: dict[str, str]) -> None:
 
 def test_readers_come(cluster: Cluster, readers: Readers) -> None:
     """Readers come to all front ends and stay"""
-    pages = cluster.run("pub1", "cd /srv/www && find . -name index.html -printf '/%P\n'").splitlines()
+    pages = cluster.run(cluster.publishers[0], "cd /srv/www && find . -name index.html -printf '/%P\n'").splitlines()
     readers.watch(quote(page.removesuffix("index.html")) for page in pages)
     for name, address in cluster.served().items():
         readers.join(name, address)

@@ -76,14 +76,14 @@ def _releases(cluster: Cluster) -> dict[str, str]:
 
 def test_a_backup_is_brought_back(cluster: Cluster, readers: Readers, editor: Editor) -> None:
     """What was edited, added and removed after a backup is as it was once that is restored"""
-    editor.change("pub1")
+    editor.change(cluster.publishers[0])
     kept = editor.last
     await_everywhere(cluster.served(), editor.page, says(kept))
     before = cluster.await_level()
     backup = cluster.play("backup.yml")
 
-    editor.change("pub2")
-    cluster.appliance("pub1", "content.add", "Afterwards", "--text", "Later.", "--status", "published",
+    editor.change(cluster.publishers[-1])
+    cluster.appliance(cluster.publishers[0], "content.add", "Afterwards", "--text", "Later.", "--status", "published",
                       "--address", "afterwards/index.html")  # fmt: skip
     await_everywhere(cluster.served(), "/afterwards/", says("Later."))
     await_everywhere(cluster.served(), editor.page, says(editor.last))
