@@ -36,7 +36,9 @@ name = "{name}"
 
 #: Exit status for a folder that cannot be written: no status of cat's.
 _NOT_WRITABLE = 9
-_LOOK = f'cat -- "$1/{FILE}" || exit 1; test -w "$1" || exit {_NOT_WRITABLE}'
+#: What cat and test are told may be the kernel's memory of a file server that is silent; the figures of a file system
+#: (stat -f) are asked of it each time.
+_LOOK = f'cat -- "$1/{FILE}" && stat -f -- "$1" >/dev/null || exit 1; test -w "$1" || exit {_NOT_WRITABLE}'
 
 
 class Guard:

@@ -82,6 +82,20 @@ def test_a_server_that_is_silent_holds_nobody_up(tmp_path: Path) -> None:
         os.close(os.open(tmp_path / FILE, os.O_RDWR))  # lets the reader go that was given up
 
 
+def test_a_silent_server_whose_files_are_remembered_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(tmp_path / "www")
+    silent = tmp_path / "bin" / "stat"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o755)
+    assert marker.look(tmp_path / "www") == "blog"
+    monkeypatch.setenv("PATH", f"{silent.parent}:{os.environ['PATH']}")
+    sentence = f"the docroot {tmp_path}/www did not answer within 0.2 s; see to its file server and the network"
+    assert said(marker.look, tmp_path / "www", limit=0.2) == sentence
+
+
 def test_a_mount_that_is_read_only(tmp_path: Path) -> None:
     if not mount("-t", "tmpfs", "tmpfs", tmp_path):
         pytest.skip("mounting takes root and a kernel that lets it")

@@ -50,15 +50,18 @@ def test_the_docroot_is_marked_and_nothing_is_sent(cluster: Cluster) -> None:
 
 
 def test_what_is_published_is_on_the_front_end(cluster: Cluster) -> None:
-    began = time.monotonic()
     demo = cluster.run(PUBLISHER, "echo /opt/appliance/current/lib/python3*/site-packages/appliance/demo/content")
-    print(f"\n{cluster.appliance(PUBLISHER, 'content.import', demo.strip())}", end="")
-    imported = time.monotonic()
+    cluster.appliance(PUBLISHER, "content.import", demo.strip())
+    began = time.monotonic()
+    cluster.appliance(PUBLISHER, "publish")
+    planned = time.monotonic()
     _await(cluster, "an empty queue", lambda jobs: jobs["pending"] + jobs["running"] == 0)
-    print(f"imported in {imported - began:.0f} s, published {time.monotonic() - imported:.0f} s later", end="")
+    published_at = time.monotonic()
     published, served = cluster.run(PUBLISHER, _DIGESTS), cluster.run(FRONTEND, _DIGESTS)
     assert served == published
-    assert len(served.splitlines()) > 100
+    files = len(served.splitlines())
+    print(f"\n{files} files: planned in {planned - began:.1f} s, there {published_at - planned:.1f} s later", end="")
+    assert files > 100
     await_everywhere(cluster.served(), "/", says("Tidemark"))
 
 
@@ -71,27 +74,29 @@ def test_changes_are_there_within_seconds(cluster: Cluster) -> None:
 
 
 def test_without_the_mount_nothing_is_published_and_with_it_all(cluster: Cluster) -> None:
+    text = f"It was away at {time.time():.0f}."
     cluster.run(PUBLISHER, f"umount --lazy {MOUNT}")
     sentence = f"the docroot {DOCROOT} has no marker .appliance-docroot: its file system is not mounted"
-    _refused(cluster, "It was away.", sentence)
+    _refused(cluster, text, sentence)
     # Not even a folder: what lay below the mount point would be hidden by the next mount.
     assert cluster.run(PUBLISHER, f"find {MOUNT} -mindepth 1") == ""
     await_everywhere(cluster.served(), PAGE, says("It comes."))
 
     began = time.monotonic()
     cluster.run(PUBLISHER, f"mount {MOUNT}")
-    back = await_everywhere(cluster.served(), PAGE, says("It was away."), PATIENCE)
+    back = await_everywhere(cluster.served(), PAGE, says(text), PATIENCE)
     print(f"\nmounted again: there {back - began:.1f} s after", end="")
     _await(cluster, "an empty queue", lambda jobs: jobs["pending"] + jobs["running"] == 0)
 
 
 def test_a_server_that_is_silent_holds_it_up_until_it_answers(cluster: Cluster) -> None:
+    text = f"It was silent at {time.time():.0f}."
     cluster.run(STORAGE, "systemctl stop nfs-server")
-    _refused(cluster, "It was silent.", f"the docroot {DOCROOT} did not answer within 3 s")
+    _refused(cluster, text, f"the docroot {DOCROOT} did not answer within 3 s")
 
     began = time.monotonic()
     cluster.run(STORAGE, "systemctl start nfs-server")
-    back = await_everywhere(cluster.served(), PAGE, says("It was silent."), PATIENCE)
+    back = await_everywhere(cluster.served(), PAGE, says(text), PATIENCE)
     print(f"\nserved again: there {back - began:.1f} s after", end="")
     _await(cluster, "an empty queue", lambda jobs: jobs["pending"] + jobs["running"] == 0)
 
