@@ -80,7 +80,7 @@ class _Run:
             if not passed and not stays and testhosts.left([self._name]):
                 print(f"{self._name}: removing its hosts", flush=True)
                 self._molecule("destroy")
-            testhosts.hang_up(self._name)
+            testhosts.hang_up(self._name, gone=not stays)
             remains = [] if stays else testhosts.left([self._name])
             for sentence in remains:
                 print(f"{self._name}: {sentence}", flush=True)

@@ -76,14 +76,15 @@ def sockets(scenario: str) -> Path:
     return Path("/run", f"appliance-{TAG}-{scenario}")
 
 
-def hang_up(scenario: str) -> None:
-    """End the ssh connections that Ansible and the tests keep open to a scenario's hosts."""
+def hang_up(scenario: str, *, gone: bool = True) -> None:
+    """End the ssh connections that Ansible and the tests keep open to a scenario's hosts, which may be `gone`."""
     for socket in sorted(sockets(scenario).glob("*")):
         command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "any"]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         socket.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        sockets(scenario).rmdir()
+    if gone:
+        with contextlib.suppress(OSError):
+            sockets(scenario).rmdir()
 
 
 def up(scenario: str) -> int:
