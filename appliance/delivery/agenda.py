@@ -150,7 +150,7 @@ class Agenda:
             return through
         self._again[origin] = clock.monotonic() + AGAIN
         self._tries[origin] += 1
-        if self._tries[origin] < LOST_AFTER or _beats(origin):
+        if self._tries[origin] < LOST_AFTER or beats(origin):
             return missing[0][0] - 1
         self._tries[origin] = 0
         unknown = self._rebuild(paths)
@@ -158,7 +158,7 @@ class Agenda:
         return left[0] - 1 if left else through
 
 
-def _beats(host: str) -> bool:
-    """Whether a process of a host has lately said that it is alive."""
+def beats(*hosts: str) -> bool:
+    """Whether a process of one of these hosts has lately said that it is alive."""
     since = db.now() - SILENT
-    return any(row.host == host and row.beat_at > since for row in processes.list())
+    return any(row.host in hosts and row.beat_at > since for row in processes.list())

@@ -77,7 +77,7 @@ class Couriers:
         )
         self._folder: PrivateFolder | None = None
         self._couriers: list[TargetLoop] = []
-        self._follower = Follower(config, self._stop) if config and several else None
+        self._follower = Follower(config, self._stop, rebuild) if config and several else None
         self._keeper = threading.Thread(target=self._keep, name="courier-keeper")
 
     def __enter__(self) -> Self:

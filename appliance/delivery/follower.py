@@ -1,7 +1,8 @@
 """This host's own docroot, kept up with what other publishing hosts journalled.
 
 Their files are brought by their couriers; deletions it makes itself, as the journal says. It also says which of its own
-publications its docroot holds: what it lacks, since it was wiped or restored from a backup, the others send it.
+publications its docroot holds: what it lacks, since it was wiped or restored from a backup, the others send it. Once no
+other publishing host is alive, nobody will bring what is still missing here: it is built again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import threading
 
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import cursors, deletions, journal, lists
+from appliance.delivery import agenda, cursors, deletions, journal, lists
+from appliance.delivery.agenda import Rebuild
+from appliance.delivery.journal import Put
 from appliance.delivery.targets import Target, own
 
 _STRETCH = 5000
@@ -21,8 +24,10 @@ _LOOK = 1.0
 class Follower:
     """A thread of this host's courier."""
 
-    def __init__(self, config: Config, stop: threading.Event) -> None:
+    def __init__(self, config: Config, stop: threading.Event, rebuild: Rebuild) -> None:
         self._host = config.host_name
+        self._others = [host.name for host in config.publishing_hosts if host.name != config.host_name]
+        self._rebuild = rebuild
         self._docroot = config.docroot
         self._own = own(config)
         self._stop = stop
@@ -48,10 +53,13 @@ class Follower:
     def follow(self) -> None:
         """Do what there is to do."""
         for origin in journal.origins():
-            if origin != self._host:
-                self._delete(origin)
-            elif self._own:
-                self._confirm(self._own)
+            if origin == self._host:
+                if self._own:
+                    self._confirm(self._own)
+                continue
+            self._delete(origin)
+            if self._own:
+                self._inherit(self._own, origin)
 
     def _run(self) -> None:
         try:
@@ -80,6 +88,19 @@ class Follower:
         self._reached[origin] = cursor
         if self._own and (sure := min(cursor, cursors.read(self._own, origin))) > final:
             cursors.confirm(self._own, name, sure, expected=final)
+
+    def _inherit(self, target: Target, origin: str) -> None:
+        """Have built again what `origin` published and did not bring here, if no other host is left to bring it."""
+        cursor = cursors.read(target, origin)
+        if journal.newest(origin) <= cursor or agenda.beats(origin, *self._others):
+            return
+        stretch = journal.latest_after(origin, cursor, _STRETCH)
+        held = lists.held(stretch.changes, self._docroot, foreign=True)
+        lacks = [c.path for c, here in zip(stretch.changes, held, strict=True) if not here and isinstance(c, Put)]
+        if lacks:
+            self._rebuild(lacks)
+        # What is built again is published from here, with a newer version.
+        cursors.confirm(target, origin, stretch.through, expected=cursor)
 
     def _confirm(self, target: Target) -> None:
         """Confirm of the own publications those that the docroot holds, up to the first that it lacks."""

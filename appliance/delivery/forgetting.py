@@ -26,6 +26,5 @@ def forget(config: Config, name: str) -> int:
         raise DeliveryError(f"{name}: {config.path} still names this target; take it out there first")
     with db.write():
         return sum(
-            len(db.execute(f"DELETE FROM {table} WHERE target = ? RETURNING 1", [name]).fetchall())
-            for table in _TABLES
+            len(db.execute(f"DELETE FROM {table} WHERE target = ? RETURNING 1", [name]).fetchall()) for table in _TABLES
         )

@@ -154,7 +154,9 @@ class Cluster:
             jobs = json.loads(self.appliance(self.publishers[0], "status", "--json"))["jobs"]
             if jobs["pending"] + jobs["running"] == 0:
                 found = self.files(*names)
-                differing = [name for name in names if found[name] != found[names[0]]]
+                differing = [
+                    _difference(found[names[0]], name, found[name]) for name in names if found[name] != found[names[0]]
+                ]
                 if not differing:
                     assert not jobs["failed"], f"{jobs['failed']} jobs failed"
                     return found[names[0]]
@@ -190,6 +192,12 @@ class Cluster:
 
     def _podman(self, *words: str) -> None:
         subprocess.run(["podman", *words], check=True, capture_output=True, timeout=120)
+
+
+def _difference(right: dict[str, str], name: str, wrong: dict[str, str]) -> str:
+    paths = sorted(path for path in right.keys() | wrong.keys() if right.get(path) != wrong.get(path))
+    shown = "; ".join(f"{path}: {wrong.get(path)}, not {right.get(path)}" for path in paths[:3])
+    return f"{name} ({len(paths)} files differ: {shown})"
 
 
 class Editor:

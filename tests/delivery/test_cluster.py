@@ -95,6 +95,34 @@ def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
     assert overlapping(cluster.folder / "runs") == []
 
 
+def test_what_a_host_left_undelivered_to_the_last_one_alive(postgres: Server, tmp_path: Path) -> None:
+    """Front ends have what it published, the other publishing host does not: it is built again there."""
+    never = dict.fromkeys(("verify", "verify_bytes", "verify_targets"), "never")  # which would find it some day
+    with Cluster(tmp_path, postgres.fresh(), fronts=1, schedule=never) as cluster:
+        shop, (one, two), front = cluster.shop, cluster.hosts, cluster.fronts[0].docroot
+        written = [shop.save(f"Entry {number}") for number in range(5)]
+        one.start()
+        two.start()
+        shop.publish()
+        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_same(holding=["entry-4/index.html"])
+        two.door.stop()
+        os.kill(two.pids("worker")[0], signal.SIGSTOP)
+        for entry in written:
+            shop.save(entry.title, text="Edited while nothing reaches the other.", entry=entry)
+        shop.publish()
+        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: same(front, one.docroot))
+        assert not same(front, two.docroot)
+        cluster.await_that(lambda: all(state.level for state in cluster.states(1)))  # pub0's own docroot, and the front
+        one.kill()
+        one.door.stop()
+        os.kill(two.pids("worker")[0], signal.SIGCONT)
+        cluster.await_that(lambda: same(front, two.docroot), seconds=60.0)
+        assert "nothing reaches" in (two.docroot / "entry-0/index.html").read_text()
+        two.stop()
+
+
 def same(one: Path, other: Path) -> bool:
     """Whether two folders hold the same, while somebody writes there."""
     try:
