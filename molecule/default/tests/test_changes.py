@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 
 import pytest
 from arriving import arrives
@@ -31,4 +32,5 @@ def test_an_edit_a_comment_and_a_deletion_arrive(edited: Cluster) -> None:
     # The site's own page says so. It lists what is new, so it is another one than before the deletion.
     own = files["404.html"].split()[-1]
     for address in edited.served().values():
-        assert hashlib.sha256(Connection(address).get(PAGE).body).hexdigest() == own
+        with closing(Connection(address)) as reader:
+            assert hashlib.sha256(reader.get(PAGE).body).hexdigest() == own
