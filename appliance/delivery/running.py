@@ -11,8 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from typing import IO
 
 from appliance.errors import DeliveryError
 
@@ -48,18 +50,13 @@ class Running:
         Raises:
             DeliveryError: it was stopped, or not permitted any longer.
         """
-        with self._lock:
-            if refusal := self._refusal():
-                raise refusal
-            self._process = process = subprocess.Popen(
-                [*_MORTAL, *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
+        # A file, not a pipe: a pipe holds 64 KiB, and communicate() called again after a timeout writes no more of it.
+        with tempfile.TemporaryFile() as words:
+            words.write(given)
+            words.seek(0)
+            process = self._start(command, words)
         try:
-            output, errors, refusal = self._attend(process, given)
+            output, errors, refusal = self._attend(process)
         finally:
             with self._lock:
                 self._process = None
@@ -68,6 +65,19 @@ class Running:
             raise refusal
         return process.returncode, output.splitlines(), errors.decode(errors="replace")
 
+    def _start(self, command: Sequence[str], words: IO[bytes]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if refusal := self._refusal():
+                raise refusal
+            self._process = subprocess.Popen(
+                [*_MORTAL, *command],
+                stdin=words,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            return self._process
+
     def stop(self) -> None:
         """End what is under way, from another thread, and allow no other; it raises DeliveryError there."""
         with self._lock:
@@ -75,15 +85,12 @@ class Running:
             if self._process:
                 _end_group(self._process)
 
-    def _attend(
-        self, process: subprocess.Popen[bytes], given: bytes | None
-    ) -> tuple[bytes, bytes, DeliveryError | None]:
+    def _attend(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes, DeliveryError | None]:
         refusal: DeliveryError | None = None
         while True:
             try:
-                output, errors = process.communicate(given, timeout=_LOOK)
+                output, errors = process.communicate(timeout=_LOOK)
             except subprocess.TimeoutExpired:
-                given = None  # it is on its way
                 # Killed and not asked: another courier may begin at any moment.
                 if refusal := refusal or self._permit():
                     _end_group(process, signal.SIGKILL)
