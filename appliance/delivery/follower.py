@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from appliance import db
+from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import agenda, cursors, deletions, journal, lists
 from appliance.delivery.agenda import Rebuild
@@ -24,10 +24,12 @@ _LOOK = 1.0
 class Follower:
     """A thread of this host's courier."""
 
-    def __init__(self, config: Config, stop: threading.Event, rebuild: Rebuild) -> None:
+    def __init__(self, config: Config, stop: threading.Event, rebuild: Rebuild = agenda.rebuild_nothing) -> None:
         self._host = config.host_name
         self._others = [host.name for host in config.publishing_hosts if host.name != config.host_name]
         self._rebuild = rebuild
+        #: Since when nobody else was alive, by the host whose publications wait.
+        self._alone = dict[str, float]()
         self._docroot = config.docroot
         self._own = own(config)
         self._stop = stop
@@ -58,7 +60,7 @@ class Follower:
                     self._confirm(self._own)
                 continue
             self._delete(origin)
-            if self._own:
+            if self._own and self._rebuild is not agenda.rebuild_nothing:
                 self._inherit(self._own, origin)
 
     def _run(self) -> None:
@@ -93,14 +95,25 @@ class Follower:
         """Have built again what `origin` published and did not bring here, if no other host is left to bring it."""
         cursor = cursors.read(target, origin)
         if journal.newest(origin) <= cursor or agenda.beats(origin, *self._others):
+            self._alone.pop(origin, None)
             return
+        # Not at once: when the database was away, nobody has beaten for a while.
+        if clock.monotonic() < self._alone.setdefault(origin, clock.monotonic()) + agenda.SILENT:
+            return
+        self._alone[origin] = clock.monotonic()
         stretch = journal.latest_after(origin, cursor, _STRETCH)
         held = lists.held(stretch.changes, self._docroot, foreign=True)
-        lacks = [c.path for c, here in zip(stretch.changes, held, strict=True) if not here and isinstance(c, Put)]
-        if lacks:
-            self._rebuild(lacks)
-        # What is built again is published from here, with a newer version.
-        cursors.confirm(target, origin, stretch.through, expected=cursor)
+        lacks = {
+            change.path: number
+            for number, change, here in zip(stretch.numbers, stretch.changes, held, strict=True)
+            if not here and isinstance(change, Put)
+        }
+        # What is built again is newer here than what was lost, which then counts as held.
+        nobodys = self._rebuild(list(lacks)) if lacks else set()
+        waits = [number for path, number in lacks.items() if path not in nobodys]
+        through = min(waits) - 1 if waits else stretch.through
+        if through > cursor:
+            cursors.confirm(target, origin, through, expected=cursor)
 
     def _confirm(self, target: Target) -> None:
         """Confirm of the own publications those that the docroot holds, up to the first that it lacks."""
