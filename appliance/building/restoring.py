@@ -15,7 +15,7 @@ from appliance.building.docroot import Docroot
 from appliance.config import Config, TargetSettings
 from appliance.delivery import cursors, marker, standing
 from appliance.delivery.rsync import Rsync
-from appliance.delivery.targets import Target, everywhere, own
+from appliance.delivery.targets import Target, known
 from appliance.errors import RemovalRefused
 
 
@@ -28,7 +28,7 @@ def renew(config: Config) -> tuple[int, int]:
     Returns:
         How many files, and how many targets.
     """
-    targets = [*everywhere(config), *([here] if (here := own(config)) else [])]
+    targets = known(config)
     with db.write():
         now = int(db.now())
         renewed = db.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from appliance import db
 from appliance.config import Config
-from appliance.delivery.targets import everywhere, own
+from appliance.delivery.targets import known
 from appliance.errors import DeliveryError
 
 #: The tables that know targets by name.
@@ -21,8 +21,7 @@ def forget(config: Config, name: str) -> int:
     Raises:
         DeliveryError: the settings still name it.
     """
-    here = own(config)
-    if name in {target.name for target in [*everywhere(config), *([here] if here else [])]}:
+    if name in {target.name for target in known(config)}:
         raise DeliveryError(f"{name}: {config.path} still names this target; take it out there first")
     with db.write():
         return sum(

@@ -100,3 +100,9 @@ def has_courier(config: Config) -> bool:
 def everywhere(config: Config) -> list[Target]:
     """All that this host's couriers bring level."""
     return [*targets(config), *peers(config)]
+
+
+def known(config: Config) -> list[Target]:
+    """All targets of the installation: those that this host brings level, and its own docroot as the others see it."""
+    here = own(config)
+    return [*everywhere(config), *([here] if here else [])]

@@ -45,11 +45,7 @@ def bury(config: Config, host: str) -> int:
     """Free the jobs of the workers of another host, which is gone for good; returns how many they were."""
     gone = {row.name for row in processes.list() if row.host == host}
     gone |= {name for name in store.holders() if name.rpartition(":")[0] == host}
-    freed = 0
-    for name in sorted(gone):
-        freed += store.rescue(config.queue.retries, worker=name)
-        processes.forget(name)
-    return freed
+    return sum(_bury(config, name) for name in sorted(gone))
 
 
 def worker_name(config: Config, process: int) -> str:
@@ -75,9 +71,10 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _bury(config: Config, name: str) -> None:
-    store.rescue(config.queue.retries, worker=name)
+def _bury(config: Config, name: str) -> int:
+    freed = store.rescue(config.queue.retries, worker=name)
     processes.forget(name)
+    return freed
 
 
 class Upkeep:

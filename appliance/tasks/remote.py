@@ -136,6 +136,8 @@ def run(asked: Asked) -> int:
         ClusterError: nothing was begun anywhere.
         ConnectionLost: it may have been begun, and how it ended is not known.
     """
+    if not asked.inventory.exists():
+        raise ClusterError(f"--inventory: there is no file {asked.inventory}; correct it.")
     away: list[str] = []
     for pattern in _patterns(asked):
         match _ask(asked, pattern):
@@ -182,8 +184,6 @@ def _relay(ended: Ended) -> int:
 
 def _ask(asked: Asked, pattern: str) -> Ended | Unreachable | None:
     """Run the command on the one host of `pattern`; None if there is no such host."""
-    if not asked.inventory.exists():
-        raise ClusterError(f"--inventory: there is no file {asked.inventory}; correct it.")
     with tempfile.TemporaryDirectory(prefix="appliance-") as folder:
         variables = Path(folder, "variables.json")
         variables.write_text(json.dumps(_variables(asked)), "utf-8")

@@ -47,7 +47,8 @@ def wheelhouse(_context: Context, python: str = "3.11", machine: str = "x86_64",
     place = ROOT / ".ansible" / "wheelhouse" / f"cp{python.replace('.', '')}-{machine}"
     with _alone(place), tempfile.TemporaryDirectory(dir=place.parent, prefix=".fresh-") as folder:
         own = check(Path(wheel)) if wheel else _build(Path(folder))
-        before, release = _release(place), _gather(place, Path(folder), own, python, machine)
+        before = _release(place)
+        release = _gather(place, before, Path(folder), own, python, machine)
     print("unchanged" if release == before else "changed", release)
 
 
@@ -103,13 +104,13 @@ def _build(folder: Path) -> Path:
     return next((folder / "own").glob("*.whl"))
 
 
-def _gather(place: Path, folder: Path, own: Path, python: str, machine: str) -> str:
-    """Put our wheel and those of the lock in place, downloading only what is not there; the release."""
+def _gather(place: Path, before: str, folder: Path, own: Path, python: str, machine: str) -> str:
+    """Put our wheel and those of the lock in place of the release before, downloading what it lacks; the release."""
     fresh = folder / "wheels"
     fresh.mkdir()
     lock = (ROOT / HOSTS_LOCK).read_text("utf-8")
     stamp = place.with_suffix(".lock")
-    if not (_complete(place) and stamp.is_file() and stamp.read_text("utf-8") == lock):
+    if not (before and stamp.is_file() and stamp.read_text("utf-8") == lock):
         _download(fresh, python, machine)
     else:
         for file in _wheels(place):
@@ -117,7 +118,7 @@ def _gather(place: Path, folder: Path, own: Path, python: str, machine: str) -> 
                 (fresh / file.name).hardlink_to(file)
     shutil.copyfile(own, fresh / own.name)
     release = _seal(fresh)
-    if release != _release(place) or not _complete(place):
+    if release != before:
         stamp.unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
         fresh.rename(place)
@@ -127,7 +128,7 @@ def _gather(place: Path, folder: Path, own: Path, python: str, machine: str) -> 
 
 def _seal(folder: Path) -> str:
     """Write MANIFEST, a line a file, and RELEASE; the release."""
-    manifest = "".join(f"{_digest(file)}  {file.name}\n" for file in _wheels(folder))
+    manifest = _manifest(folder)
     version = next(file.name.split("-")[1] for file in _wheels(folder) if _is_own(file))
     release = f"{version}-{hashlib.sha256(manifest.encode()).hexdigest()[:8]}"
     (folder / "MANIFEST").write_text(manifest, "utf-8")
@@ -135,17 +136,15 @@ def _seal(folder: Path) -> str:
     return release
 
 
-def _complete(place: Path) -> bool:
-    """Whether the files are those of the manifest, to the byte."""
-    manifest = place / "MANIFEST"
-    if not manifest.is_file():
-        return False
-    return manifest.read_text("utf-8") == "".join(f"{_digest(file)}  {file.name}\n" for file in _wheels(place))
+def _manifest(folder: Path) -> str:
+    return "".join(f"{_digest(file)}  {file.name}\n" for file in _wheels(folder))
 
 
 def _release(place: Path) -> str:
-    file = place / "RELEASE"
-    return file.read_text("utf-8").strip() if file.is_file() and _complete(place) else ""
+    """The release that is there; empty if none is, or its files are not those of the manifest, to the byte."""
+    release, manifest = place / "RELEASE", place / "MANIFEST"
+    there = release.is_file() and manifest.is_file() and manifest.read_text("utf-8") == _manifest(place)
+    return release.read_text("utf-8").strip() if there else ""
 
 
 def _download(folder: Path, python: str, machine: str) -> None:
