@@ -223,7 +223,7 @@ def test_ci_tells_what_ran_and_passes_its_status_on(checkout: Checkout) -> None:
     status, out, _ = checkout.run(inv=checkout.folder / ".ci" / "run")
     assert status == 130, "interruptions are heard"
     lines = out.splitlines()
-    molecule = "./inv molecule --scenario=default"
+    molecule = "./inv molecule --scenario=default --scenario=cluster"
     assert "asked for test" in lines
     assert molecule.replace("./inv", "asked for") in lines
     summary = [re.sub(r"\d+ s\b", "n s", line) for line in lines[-4:]]
@@ -233,6 +233,29 @@ def test_ci_tells_what_ran_and_passes_its_status_on(checkout: Checkout) -> None:
         f"ci: {molecule} failed with status 130 (n s)",
         "ci: n s in all",
     ]
+
+
+def test_ci_that_is_told_to_stop_has_its_step_tidy_up_and_stops(checkout: Checkout) -> None:
+    script = """#!/bin/sh
+        trap 'kill $!; echo tidied; exit 1' TERM
+        sleep 60 &
+        echo "asked for $1"
+        wait
+    """
+    checkout.program(checkout.folder / "inv", script)
+    (checkout.folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", checkout.folder / ".ci")
+    process = checkout.start(inv=checkout.folder / ".ci" / "run")
+    try:
+        assert process.stdout
+        while "asked for test" not in process.stdout.readline():
+            pass
+        process.terminate()
+        out, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 143
+    assert out.splitlines() == ["tidied"]
 
 
 def wanted() -> list[Requirement]:
