@@ -90,6 +90,19 @@ CASES = {
     ),
     "no site": Wrong(INCOMPLETE, {"appliance_sites": []}),
     "a site without its address": Wrong(INCOMPLETE, {"appliance_sites": [{"name": "blog", "title": "Blog"}]}),
+    "a theme that is not there": Wrong(
+        "publisher_themes: there is no folder “/nowhere/paper” on the machine that Ansible runs on; correct the path, "
+        "which begins where ansible-playbook is run.",
+        {"publisher_themes": ["/nowhere/paper"]},
+    ),
+    "a certificate that is not there": Wrong(
+        "frontend_tls: the certificate or the key of www.example.org is not on the machine that Ansible runs on; "
+        "correct the paths, or leave frontend_tls_copy out if they are on the front ends.",
+        {
+            "frontend_tls": [{"name": "www.example.org", "certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"}],
+            "frontend_tls_copy": True,
+        },
+    ),
     "a name that a shell would take apart": Wrong(
         "“www1;reboot” is no name for a host; use letters, digits, dots, hyphens and underscores, and put the address "
         "into ansible_host.",
