@@ -14,6 +14,8 @@ from reading import await_everywhere, is_gone, says
 MOUNT = "/srv/town"
 DOCROOT = f"{MOUNT}/www"
 PUBLISHER, FRONTEND, STORAGE = "nfs-pub1", "nfs-www1", "nfs-files1"
+#: A front end that comes and goes.
+ADDED = "nfs-www2"
 PAGE = "/passing/"
 
 #: Seconds for anything that a program does by itself, on hosts as slow as these.
@@ -99,6 +101,31 @@ def test_a_server_that_is_silent_holds_it_up_until_it_answers(cluster: Cluster) 
     back = await_everywhere(cluster.served(), PAGE, says(text), PATIENCE)
     print(f"\nserved again: there {back - began:.1f} s after", end="")
     _await(cluster, "an empty queue", lambda jobs: jobs["pending"] + jobs["running"] == 0)
+
+
+def test_a_front_end_is_added_and_taken_away(cluster: Cluster) -> None:
+    cluster.add(ADDED, "frontends")
+    took = cluster.play("add_frontend.yml", "-e", f"host={ADDED}")
+    cluster.frontends.append(ADDED)
+    print(f"\nadd_frontend.yml took {took:.1f} s", end="")
+    assert {"ro", "nosuid", "nodev", "noexec"} <= set(_mount(cluster, ADDED)[2].split(","))
+    assert cluster.run(ADDED, _DIGESTS) == cluster.run(PUBLISHER, _DIGESTS)
+    arrives(cluster, "an edit", ("content.edit", "passing", "--text", "It grows."), PAGE, says("It grows."))
+    # Nothing lies below the mount, which would be served if that were missing.
+    cluster.run(ADDED, "mkdir /run/below && mount --bind /srv /run/below")
+    bare = cluster.run(ADDED, "find /run/below -type f -o -name www")
+    cluster.run(ADDED, "umount /run/below && rmdir /run/below")
+    assert bare == ""
+
+    cluster.frontends.remove(ADDED)
+    took = cluster.play("decommission.yml", "-e", f"host={ADDED}")
+    cluster.remove(ADDED, "frontends")
+    print(f"\ndecommission.yml took {took:.1f} s", end="")
+    assert cluster.host(ADDED).run("findmnt --mountpoint %s", MOUNT).rc == 1
+    assert MOUNT not in cluster.run(ADDED, "cat /etc/fstab")
+    assert cluster.addresses[ADDED] not in cluster.run(STORAGE, "exportfs -s")
+    assert cluster.addresses[FRONTEND] in cluster.run(STORAGE, "exportfs -s")
+    arrives(cluster, "an edit", ("content.edit", "passing", "--text", "It goes on."), PAGE, says("It goes on."))
 
 
 def _mount(cluster: Cluster, name: str) -> list[str]:
