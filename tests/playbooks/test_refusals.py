@@ -151,6 +151,12 @@ def test_a_system_the_roles_do_not_know_is_refused(tmp_path: Path) -> None:
     assert not run.reached
 
 
+def test_a_part_of_the_playbook_refuses_as_well(tmp_path: Path) -> None:
+    case = CASES["a relative docroot"]
+    run = play(tmp_path / "run", case, "--tags=schedule")
+    assert (run.code, case.says in run.said) == (2, True), run.said
+
+
 def test_an_inventory_that_works_is_let_through(tmp_path: Path) -> None:
     run = play(tmp_path / "run", Wrong(""), BEHIND_FACTS)
     assert run.code == 0, run.said
