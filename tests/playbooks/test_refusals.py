@@ -108,6 +108,11 @@ CASES = {
         "into ansible_host.",
         groups={"frontends": ["www1;reboot"]},
     ),
+    "two front ends that would be one target": Wrong(
+        "The names WWW-1, www.1 of the front ends are not distinct without capitals and with hyphens for dots, as "
+        "targets are called; rename one in the inventory, and put the address into ansible_host.",
+        groups={"frontends": ["www.1", "WWW-1"]},
+    ),
 }
 
 
