@@ -178,7 +178,8 @@ def test_what_nobody_holds_is_built_again(pair: Pair) -> None:
         until((pair.front / "lost.html").exists, 10)
         until(lambda: cursors.state(targets(pair.configs["two"])[0]).level, 10)
     assert (pair.front / "lost.html").read_text() == "built again"
-    assert asked == ["lost.html"]
+    # Once, or twice when the front end's courier and that of the other docroot look at the same moment.
+    assert asked in (["lost.html"], ["lost.html"] * 2)
 
 
 def test_what_nothing_makes_any_more_holds_up_nothing(pair: Pair) -> None:
