@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from tests import postgresql
 hypothesis_settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis_settings.load_profile("steady")
 
+
+# Whoever starts the tests in the background may have made them deaf to Ctrl-C, and with them all they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Content nobody here wrote, to measure with; tests that use it skip where it is absent.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -224,8 +225,8 @@ def end(server: subprocess.Popen[bytes]) -> None:
     server.wait()
 
 
-def descendants(pid: int) -> list[int]:
-    """The process ids below `pid`, as /proc tells now."""
+def descendants(pid: int, *, but: Collection[int] = ()) -> list[int]:
+    """The process ids below `pid`, as /proc tells now, but for those of `but` and what is below them."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -236,7 +237,7 @@ def descendants(pid: int) -> list[int]:
                 children.setdefault(parent, []).append(int(folder.name))
     found, left = [], [pid]
     while left:
-        below = children.get(left.pop(), [])
+        below = [child for child in children.get(left.pop(), []) if child not in but]
         found += below
         left += below
     return found

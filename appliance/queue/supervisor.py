@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -87,8 +87,7 @@ class Supervisor:
         """
         for child in self._children.values():
             child.leaving = True
-            if child.pid:
-                os.kill(child.pid, number)
+            _tell(child, number)
 
     def recycle(self) -> None:
         """Have every child end in good order and be replaced, one after another. Safe in a signal handler."""
@@ -103,7 +102,7 @@ class Supervisor:
             child = self._children[self._recycling.pop(0)]
             if child.pid and not child.leaving:
                 child.replaced = True
-                os.kill(child.pid, signal.SIGTERM)
+                _tell(child, signal.SIGTERM)
 
     def tend(self) -> bool:
         """Reap the dead and restart them when their pause is over; returns whether any child is alive or due."""
@@ -147,6 +146,10 @@ class Supervisor:
             _supervisor, code = parent, 1
             try:
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the supervisor's
+                # Nor are the parent's handlers the child's, which come and go with its main. Not ignored either:
+                # that would lose the signals that wait for them.
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda _number, _frame: None)
                 code = child.main()
             except KeyboardInterrupt:
                 code = 0
@@ -170,6 +173,13 @@ class Supervisor:
             child.due = clock.monotonic() + child.pause
             log.warning("process ended, starting it again", process=name, code=code, pause=child.pause)
         self._on_death(name, pid)
+
+
+def _tell(child: _Child, number: signal.Signals) -> None:
+    # In a signal handler: it may have been reaped and not yet noted down.
+    with suppress(ProcessLookupError):
+        if child.pid:
+            os.kill(child.pid, number)
 
 
 def orphaned() -> Callable[[], bool]:

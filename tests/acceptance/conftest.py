@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from appliance.demo.frontend import FrontEnd, descendants, pin
+from appliance.demo.frontend import FrontEnd, pin
+from tests.leftovers import none_left
 from tests.workshop import archive, index, tree, write_theme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,15 +142,14 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.fixture(scope="module")
 def front_ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[FrontEnd]]]:
     """Two front ends, and the folder whose `key` they accept; ended with all they started."""
-    before = set(descendants(os.getpid()))
     folder = tmp_path_factory.mktemp("front")
     made = [FrontEnd(folder / name, folder / "key", name) for name in ("www1", "www2")]
-    try:
-        for front_end in made:
-            front_end.start(http=False)
-        pin(folder / "key.known", made)
-        yield folder, made
-    finally:
-        for front_end in made:
-            front_end.stop()
-    assert set(descendants(os.getpid())) <= before
+    with none_left():
+        try:
+            for front_end in made:
+                front_end.start(http=False)
+            pin(folder / "key.known", made)
+            yield folder, made
+        finally:
+            for front_end in made:
+                front_end.stop()

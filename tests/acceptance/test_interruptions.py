@@ -14,6 +14,7 @@ import pytest
 from appliance.building.docroot import Docroot
 from appliance.demo.frontend import FrontEnd, descendants
 from tests.acceptance.conftest import Shell
+from tests.leftovers import none_left
 from tests.workshop import tree
 
 #: Long enough to be caught in the middle: some milliseconds a page.
@@ -24,13 +25,12 @@ POSTS = 150
 @pytest.fixture
 def busy(shell: Shell) -> Iterator[Shell]:
     """Many slow pages, planned; nothing of it may be alive afterwards."""
-    before = set(descendants(os.getpid()))
-    shell.theme(entry_html=SLOW)
-    for number in range(POSTS):
-        shell.post(f"p{number}")
-    shell.planned()
-    yield shell
-    assert set(descendants(os.getpid())) <= before
+    with none_left():
+        shell.theme(entry_html=SLOW)
+        for number in range(POSTS):
+            shell.post(f"p{number}")
+        shell.planned()
+        yield shell
 
 
 def complete(shell: Shell) -> None:

@@ -16,7 +16,8 @@ from appliance.config import DeliverySettings, TargetSettings
 from appliance.delivery import journal
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target
-from appliance.demo.frontend import FrontEnd, descendants, pin
+from appliance.demo.frontend import FrontEnd, pin
+from tests.leftovers import none_left
 
 ORIGIN = "publisher"
 
@@ -109,7 +110,6 @@ def publisher(tmp_path: Path) -> Iterator[Publisher]:
 @pytest.fixture
 def front_ends(publisher: Publisher) -> Iterator[Callable[..., list[FrontEnd]]]:
     """Starts front ends that the publisher's key may publish to; ended with all they started."""
-    before = set(descendants(os.getpid()))
 
     def start(count: int = 2, *, forced: str | None = None, http: bool = False) -> list[FrontEnd]:
         for number in range(count):
@@ -121,10 +121,10 @@ def front_ends(publisher: Publisher) -> Iterator[Callable[..., list[FrontEnd]]]:
         pin(publisher.folder / "known hosts", publisher.front_ends)
         return publisher.front_ends
 
-    yield start
-    for front_end in publisher.front_ends:
-        front_end.stop()
-    assert set(descendants(os.getpid())) <= before
+    with none_left():
+        yield start
+        for front_end in publisher.front_ends:
+            front_end.stop()
 
 
 @pytest.fixture(autouse=True)

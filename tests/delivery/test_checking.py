@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +15,8 @@ from appliance.delivery.checking import Checked, Inside
 from appliance.delivery.probe import Probe, Runner
 from appliance.delivery.ssh import Channel, PrivateFolder
 from appliance.delivery.targets import Target
-from appliance.demo.frontend import FrontEnd, descendants, make_key
+from appliance.demo.frontend import FrontEnd, make_key
+from tests.leftovers import none_left
 
 from .conftest import Publisher
 
@@ -158,11 +158,10 @@ def test_a_front_end_that_runs_something_else(publisher: Publisher, front_ends: 
 
 def test_a_front_end_that_hangs_is_given_up(publisher: Publisher, front_ends: FrontEnds) -> None:
     (front,) = front_ends(1, forced="sleep 60")
-    before = set(descendants(os.getpid()))
-    checked = check(of(publisher, front), limit=1.0)
+    with none_left():
+        checked = check(of(publisher, front), limit=1.0)
     assert not checked.passed and checked.seconds < 8
     assert "within the 1 s" in next(iter(wrong(checked).values()))
-    assert set(descendants(os.getpid())) <= before
 
 
 def test_a_docroot_that_cannot_be_written(publisher: Publisher, front_ends: FrontEnds) -> None:

@@ -12,6 +12,7 @@ import pytest
 from appliance.demo import frontend
 from appliance.demo.frontend import FrontEnd, descendants
 from appliance.errors import DeliveryError
+from tests.leftovers import none_left
 
 
 def fetch(url: str) -> tuple[int, str, str]:
@@ -24,8 +25,7 @@ def fetch(url: str) -> tuple[int, str, str]:
 
 
 def test_it_serves_what_its_docroot_has_and_nothing_hidden(tmp_path: Path) -> None:
-    before = set(descendants(os.getpid()))
-    with FrontEnd(tmp_path / "a front", tmp_path / "key") as front:
+    with none_left(), FrontEnd(tmp_path / "a front", tmp_path / "key") as front:
         docroot = front.docroot
         (docroot / "index.html").write_text("<p>grüß dich")
         (docroot / "feed.atom").write_text("<feed/>")
@@ -42,8 +42,7 @@ def test_it_serves_what_its_docroot_has_and_nothing_hidden(tmp_path: Path) -> No
         assert fetch(front.url + ".~tmp~/index.html")[0] == 404
         assert fetch(front.url + "link")[0] in (403, 404)
         assert fetch(front.url + "404.html")[0] == 404
-        assert set(descendants(os.getpid())) > before
-    assert set(descendants(os.getpid())) == before
+        assert set(front.pids) < set(descendants(os.getpid()))
 
 
 def test_a_folder_used_before_keeps_its_keys(tmp_path: Path) -> None:
@@ -59,11 +58,10 @@ def test_a_folder_used_before_keeps_its_keys(tmp_path: Path) -> None:
 def test_a_server_that_does_not_start_is_said_and_nothing_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = set(descendants(os.getpid()))
     monkeypatch.setattr(frontend, "_nginx", lambda *given: "nonsense;")
     with (
+        none_left(),
         pytest.raises(DeliveryError, match="nginx did not start"),
         FrontEnd(tmp_path / "front", tmp_path / "key"),
     ):
         pass
-    assert set(descendants(os.getpid())) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable
@@ -110,6 +111,40 @@ def test_a_hangup_is_the_supervisors_alone(tmp_path: Path) -> None:
     supervisor.end()
     until(supervisor, lambda: supervisor.over())
     assert len(started(log)) == 1
+
+
+def test_one_told_to_end_when_it_is_about_to_tells_nobody_else(tmp_path: Path) -> None:
+    log, other = tmp_path / "log", tmp_path / "other"
+
+    def leaving() -> int:
+        code = waiting(log)()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return code
+
+    supervisor = Supervisor({"other": waiting(other), "worker": leaving})
+    with on_signals(supervisor.end):
+        supervisor.start()
+        until(supervisor, lambda: len(started(log)) == 1 and len(started(other)) == 1)
+        os.kill(supervisor.pids["worker"], signal.SIGTERM)
+        until(supervisor, lambda: supervisor.over(but="other"))
+        handle = os.pidfd_open(supervisor.pids["other"])
+        assert not select.select([handle], [], [], 0.3)[0], "told to end by the handler of its supervisor"
+        os.close(handle)
+        supervisor.end()
+        until(supervisor, lambda: supervisor.over())
+
+
+def test_one_that_has_just_ended_is_told_to_end_all_the_same(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    supervisor = Supervisor({"first": waiting(first), "second": waiting(second)})
+    supervisor.start()
+    until(supervisor, lambda: len(started(first)) == len(started(second)) == 1)
+    gone, handle = supervisor.pids["first"], os.pidfd_open(supervisor.pids["second"])
+    os.kill(gone, signal.SIGKILL)
+    os.waitpid(gone, 0)  # as `tend` has, when a signal comes before it has noted it down
+    supervisor.stop()
+    assert select.select([handle], [], [], 5)[0]
+    os.close(handle)
 
 
 def test_connections_are_given_up_before_each_fork(tmp_path: Path) -> None:
