@@ -17,6 +17,7 @@ from appliance.tasks import cluster_reference
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "inventory.example"
+README = ROOT / "README.md"
 #: The how-to page with an inventory for each usual cluster.
 PAGE = ROOT / "docs" / "how-to" / "stand-up-a-cluster.md"
 
@@ -60,12 +61,20 @@ def test_what_is_commented_out_can_be_used(known: set[str]) -> None:
     assert "pub2" in found["publishers"]["hosts"]
 
 
+def readme_clusters() -> list[dict[str, str]]:
+    """The rows of the README's table of clusters: hosts by group."""
+    table = README.read_text("utf-8").partition("every host stands in")[2].split("\n\n")[1]
+    groups, _, *clusters = ([cell.strip(" `") for cell in row.split("|")[2:-1]] for row in table.splitlines())
+    return [dict(zip(groups, hosts, strict=True)) for hosts in clusters]
+
+
 @pytest.mark.parametrize("number", range(3))
-def test_the_clusters_of_the_page_can_be_used(number: int, tmp_path: Path) -> None:
+def test_the_clusters_of_the_page_can_be_used_and_are_those_of_the_readme(number: int, tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(publishers:.*?)```", PAGE.read_text("utf-8"), re.S)
     assert len(blocks) == 3
     (tmp_path / "inventory.yml").write_text(blocks[number], "utf-8")
     found = hosts_of(tmp_path / "inventory.yml")
-    assert len(found["publishers"]["hosts"]) == [1, 1, 2][number]
-    assert len(found["frontends"]["hosts"]) == [1, 3, 3][number]
     assert all(host.get("ansible_host") for host in found["_meta"]["hostvars"].values())
+    assert {group: ", ".join(hosts["hosts"]) for group, hosts in found.items() if "hosts" in hosts} == {
+        group: hosts for group, hosts in readme_clusters()[number].items() if hosts
+    }
