@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCROOT = "/srv/www"
+
+#: The Debian release that the hosts are to run.
+SUITE = os.environ.get("MOLECULE_SUITE", "bookworm")
 
 #: Seconds for a playbook, and for a cluster to become level, on a machine as busy and slow as one likes.
 PLAYBOOK = 900.0
@@ -52,6 +56,12 @@ class Cluster:
         }
         self.publishers = self._group("publishers")
         self.frontends = self._group("frontends")
+        with ThreadPoolExecutor(len(runtime)) as pool:
+            releases = dict(
+                zip(runtime, pool.map(lambda name: self.host(name).system_info.codename, runtime), strict=True)
+            )
+        # Else hosts kept from another run would be taken for the release that was asked for.
+        assert set(releases.values()) == {SUITE}, releases
 
     def host(self, name: str) -> Any:
         """The host as testinfra has it."""
