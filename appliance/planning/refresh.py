@@ -40,7 +40,16 @@ def whole(site: Site, theme: Theme, number: int, touched: Touched) -> list[str]:
     _store_all(site, number, chain(moves.redirects(site, theme), sitemaps.parts(site, theme)), faults)
     db.execute(gone, [number, site.id, number])
     faults += _refuse_clashes(site, number)
+    db.execute(f"UPDATE artifact SET wanted = false, marked = ? WHERE {_HOMELESS}", [number, site.id])
     return faults
+
+
+#: Further pages of an entry whose own address is another's: nothing could list them, and they could not name it.
+_HOMELESS = """
+site_id = ? AND wanted AND type IN ('entry', 'page') AND NOT is_permalink AND NOT EXISTS (
+    SELECT 1 FROM artifact own
+    WHERE own.type = artifact.type AND own.subject = artifact.subject AND own.is_permalink AND own.wanted)
+"""
 
 
 def _store_all(site: Site, number: int, rows: Iterable[Row], faults: list[str]) -> None:

@@ -330,5 +330,8 @@ def _preferred(manifest: Manifest) -> dict[str, ArchiveMap]:
     for kind in FIELDS:
         maps = [m for m in manifest.archive if m.type == kind]
         if maps:
-            chosen[kind] = next((m for m in maps if m.preferred), maps[0])
+            # One that is never built gives no address.
+            chosen[kind] = next(
+                (m for m in maps if m.preferred), next((m for m in maps if m.build != "never"), maps[0])
+            )
     return chosen

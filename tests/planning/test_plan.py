@@ -130,6 +130,40 @@ def test_a_conflict_that_was_mended_is_published(open_workshop: OpenWorkshop) ->
     assert sorted(shop.tree()) == ["index.html", "other.html", "same.html"]
 
 
+PRINTED = SMALL + archive("entry", "print/{id}.html", "entry.html")
+
+
+def test_an_entry_without_an_address_is_published_nowhere_else_until_it_has_one(open_workshop: OpenWorkshop) -> None:
+    shop = open_workshop(PRINTED)
+    first = shop.save("First", "2026-01-01", slug="first")
+    second = shop.save("Second", "2026-02-02", slug="second")
+    shop.run()
+    shop.save("Second", "2026-02-02", slug="first", entry=second)
+    assert conflicts(shop)
+    shop.drain()
+    assert shop.failed() == {}
+    assert sorted(shop.tree()) == ["first.html", "index.html", f"print/{first.id}.html"]
+    (again,) = shop.publish()
+    assert (again.answers.total(), len(again.faults)) == (0, 1)
+    shop.save("Second", "2026-02-02", slug="other", entry=second)
+    assert not conflicts(shop)
+    shop.drain()
+    assert f"print/{second.id}.html" in shop.tree()
+    assert "other.html" in shop.tree()
+
+
+def test_a_file_that_waits_for_a_folder_to_go_is_not_asked_for_again_and_again(open_workshop: OpenWorkshop) -> None:
+    shop = open_workshop(SMALL)
+    shop.upload("docs", b"a file")
+    shop.run()
+    shop.save("Guide", kind="page", folder="docs")
+    assert conflicts(shop)
+    shop.drain()
+    assert sorted(shop.tree()) == ["docs/guide.html", "index.html"]
+    (again,) = shop.publish()
+    assert (again.answers.total(), len(again.faults)) == (0, 1)
+
+
 def test_a_slug_that_would_leave_the_docroot(open_workshop: OpenWorkshop) -> None:
     shop = open_workshop(SMALL)
     shop.save("Bad", slug="../../etc/passwd")
