@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import psycopg
@@ -23,6 +25,21 @@ hypothesis_settings.load_profile("steady")
 
 # Whoever starts the tests in the background may have made them deaf to Ctrl-C, and with them all they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Whoever ends the tests has them end their servers; once, however often it is said. Forks end at once, as ever."""
+    if os.getpid() != _TESTS:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+_TESTS = os.getpid()
+signal.signal(signal.SIGTERM, _end)
+
 
 #: Content nobody here wrote, to measure with; tests that use it skip where it is absent.
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 
 from invoke import Context, Exit, task
 
-from appliance.tasks.house import ROOT
+from appliance.tasks.house import ROOT, attend
 
 
 @task(
@@ -25,4 +24,4 @@ def bench(context: Context, name: str) -> None:
     # As a module, since one is called queue: a folder of such files first in the path would hide Python's own.
     command = [sys.executable, "-P", "-m", f"bench.{name}", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    raise Exit(None, subprocess.run(command, env=environment, check=False).returncode)
+    raise Exit(None, attend(command, env=environment))

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from invoke import Context, Exit, task
 
@@ -57,7 +60,7 @@ def test(context: Context, args: str = "") -> None:
     in_a_checkout("test")
     failed = _lint()
     print("pytest: running", flush=True)
-    if _run(("-m", "pytest", *arguments)).returncode:
+    if attend([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, stdin=subprocess.DEVNULL):
         failed.append("pytest")
     _close(failed)
 
@@ -74,7 +77,8 @@ def lock(_context: Context, upgrade: bool = False) -> None:
     """Write requirements.lock and requirements-hosts.lock anew from pyproject.toml, for every supported Python."""
     in_a_checkout("lock")
     with tempfile.TemporaryDirectory() as folder:
-        _run(("-m", "pip", "install", "--quiet", "--target", folder, "uv"), check=True)
+        if _run(("-m", "pip", "install", "--quiet", "--target", folder, "uv")).returncode:
+            raise Exit("uv, which resolves the packages, could not be had; pip says why above", 1)
         options = ["--upgrade"] if upgrade else []
         _compile(Path(folder), LOCK, ["--group=dev", *options])
         # Hosts install what the tests have run with.
@@ -86,7 +90,8 @@ def docs(_context: Context) -> None:
     """Write the reference of settings and tasks anew from the code."""
     in_a_checkout("docs")
     # In a process of its own: the parser of this one has used up the help of every task.
-    _run(("-c", "from appliance.tasks import house; house.write_reference()"), check=True)
+    if _run(("-c", "from appliance.tasks import house; house.write_reference()")).returncode:
+        raise Exit("the reference could not be written; what failed is said above", 1)
 
 
 def write_reference() -> None:
@@ -108,7 +113,8 @@ def _compile(folder: Path, name: str, options: Sequence[str]) -> None:
         fresh.write_text((ROOT / name).read_text("utf-8"), "utf-8")
     always = ["--quiet", "--universal", "--generate-hashes", "--python-version=3.11", "--no-header"]
     command = [f"{folder}/bin/uv", "pip", "compile", *always, *options, f"--output-file={fresh}", "pyproject.toml"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise Exit(f"{name} could not be written anew and is as it was; uv says why above", 1)
     text = _without_comments(fresh.read_text("utf-8"))
     (ROOT / name).write_text(text, "utf-8")
     print(f"{name}: {len(re.findall(r'^[a-z0-9]', text, re.MULTILINE))} packages")
@@ -129,17 +135,32 @@ def _lint() -> list[str]:
     return failed
 
 
+def attend(command: Sequence[str], **how: Any) -> int:
+    """Run a command to its end; its exit status.
+
+    An interruption reaches it as well, and it is waited for while it tidies up. SIGTERM is handed on to it.
+    """
+    with subprocess.Popen(command, **how) as process:
+        before = signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
+        try:
+            while True:
+                with suppress(KeyboardInterrupt):
+                    return process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
 def _timed(arguments: Sequence[str]) -> tuple[subprocess.CompletedProcess[str], float]:
     began = clock.monotonic()
     return _run(arguments, quiet=True), clock.monotonic() - began
 
 
-def _run(arguments: Sequence[str], *, quiet: bool = False, check: bool = False) -> subprocess.CompletedProcess[str]:
+def _run(arguments: Sequence[str], *, quiet: bool = False) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, **ENVIRONMENT} if quiet else None,
-        check=check,
+        check=False,
         text=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if quiet else None,

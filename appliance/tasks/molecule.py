@@ -23,6 +23,8 @@ from appliance.tasks.house import ENVIRONMENT, ROOT, in_a_checkout
 SCENARIOS = ("default", "cluster", "cron")
 
 _VERBS = ("test", "converge", "verify", "destroy")
+#: What a person, a CI or a terminal that is closed ends a run with.
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEP = re.compile(r"> (?P<step>\w+)\] (?:\x1b\[\d+m)?(?P<event>Executing|Executed)")
 
 
@@ -44,7 +46,8 @@ def molecule(_context: Context, scenario: Iterable[str], verb: str = "test", kee
         raise Exit("test hosts with a systemd of their own need root; run this as root", 3)
     if verb in {"test", "converge"}:
         _have_room(names)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _INTERRUPTIONS:
+        signal.signal(number, _interrupt)
     collections.provide()
     image = _image() if verb in {"test", "converge"} else testhosts.image(_suite())
     began = clock.monotonic()
@@ -170,4 +173,6 @@ def _image() -> str:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in _INTERRUPTIONS:
+        signal.signal(number, signal.SIG_IGN)  # what tidies up is not interrupted again
     raise KeyboardInterrupt

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 
 from invoke import Context, Exit, task
 
-from appliance.tasks.house import ROOT
+from appliance.tasks.house import ROOT, attend
 
 
 @task(
@@ -25,4 +24,4 @@ def soak(context: Context, seconds: int = 600, seed: str = "") -> None:
     arguments = [f"--seconds={seconds}", *([f"--seed={seed}"] if seed else []), *shlex.split(context.remainder or "")]
     command = [sys.executable, "-P", "-m", "tests.soak", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    raise Exit(None, subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
+    raise Exit(None, attend(command, cwd=ROOT, env=environment))

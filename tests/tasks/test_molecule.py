@@ -34,9 +34,10 @@ sys.exit(name == "bad" and verb == "test")
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in molecule._INTERRUPTIONS}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -109,16 +110,18 @@ def test_what_is_left_fails_a_run_that_passed(
     ]
 
 
-def test_an_interruption_ends_it_and_removes_the_hosts(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", molecule._INTERRUPTIONS)
+def test_an_interruption_ends_it_and_removes_the_hosts_whoever_interrupts_again(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     monkeypatch.setattr(testhosts, "left", lambda scenarios: [] if len(asked(checkout)) > 1 else ["container"])
     real, interrupted = molecule._Run._hand_on, []
 
     def hand_on(self: molecule._Run, process: subprocess.Popen[str]) -> None:
-        if not interrupted:
-            interrupted.append(process)
-            assert process.stdout is not None
-            process.stdout.readline()
-            os.kill(os.getpid(), signal.SIGTERM)
+        interrupted.append(process)
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.kill(os.getpid(), number)
         real(self, process)
 
     monkeypatch.setattr(molecule._Run, "_hand_on", hand_on)
@@ -157,7 +160,10 @@ def test_hosts_that_would_not_boot_are_not_begun(checkout: Path) -> None:
 
 def test_a_process_is_found_by_what_it_was_given(tmp_path: Path) -> None:
     mark = f"{tmp_path}/a key"
-    with subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) as process:
+    words = [sys.executable, "-c", "print(flush=True); input()", mark]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        # Popen returns before the kernel shows the words of the new process: only what runs has them for certain.
+        assert process.stdout and process.stdout.readline()
         found = testhosts._processes([os.fsencode(mark)])
         process.communicate(b"\n")
     assert list(found) == [process.pid]
