@@ -7,6 +7,7 @@ processes of a run, so that who gets it after a run was killed knows that they a
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -49,7 +50,9 @@ def temporary(folder: Path) -> Iterator[Path]:
     """
     place = folder / "tmp"
     if len(os.fsencode(place)) > _LONGEST:
-        place = Path(tempfile.mkdtemp(prefix="demo-"))
+        # Always the same one, so that what a killed run left in it is found.
+        name = hashlib.blake2b(os.fsencode(folder), digest_size=6).hexdigest()
+        place = Path(tempfile.gettempdir(), f"demo-{name}")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(mode=0o700)
     try:

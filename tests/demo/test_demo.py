@@ -161,3 +161,18 @@ def test_every_kind_of_difference_is_told(tmp_path: Path) -> None:
         "front/.left should not be there",
         f"front/other differs from {tmp_path}/www/other",
     ]
+
+
+def test_what_a_killed_run_left_for_its_sockets_is_removed_by_the_next(tmp_path: Path) -> None:
+    for folder in (tmp_path / "short", tmp_path / ("long" * 20)):
+        with folders.claim(folder):
+            with folders.temporary(folder) as left:
+                (left / "socket").touch()
+                assert len(os.fsencode(left)) < 100
+                copy = left.with_name(left.name + ".copy")
+                left.rename(copy)
+            copy.rename(left)  # as after a run that was killed
+            with folders.temporary(folder) as again:
+                assert again == left
+                assert list(again.iterdir()) == []
+            assert not left.exists()
