@@ -28,6 +28,10 @@ PLAIN = (
     "is no plain absolute path; write one like /srv/www, of letters, digits, dots, hyphens and underscores, "
     "the same on every host."
 )
+HIDDEN = (
+    "is hidden from what runs on pub1 under systemd, which sees nothing below /home, /root, /run/user; "
+    "choose a folder elsewhere, such as"
+)
 INTERVALS = "5m, 10m, 30m, hourly, 2h, 6h, 12h, daily, weekly, monthly."
 INCOMPLETE = (
     "appliance_sites: every installation has at least one site, and every site a name, a title and a url such as "
@@ -78,6 +82,27 @@ CASES = {
         "appliance_docroot is “/srv/www” on pub1 and “/srv/other” on www1; the path must be the same on every host.",
         hosts={"pub1": {"appliance_docroot": "/srv/www"}, "www1": {"appliance_docroot": "/srv/other"}},
     ),
+    "a docroot that daemons do not see": Wrong(
+        f"appliance_docroot: “/home/ida/www” {HIDDEN} /srv/www.", {"appliance_docroot": "/home/ida/www"}
+    ),
+    "settings that daemons do not see": Wrong(
+        f"appliance_settings_folder: “/root/appliance” {HIDDEN} /etc/appliance.",
+        {"appliance_settings_folder": "/root/appliance"},
+    ),
+    "a home that backups do not see": Wrong(
+        f"appliance_home: “/home/publish” {HIDDEN} /var/lib/appliance.",
+        {"appliance_home": "/home/publish", "schedule_mode": "cron"},
+    ),
+    "a docroot right below the root": Wrong(
+        "appliance_docroot: on pub1 daemons and timers write the folder above “/www”, which is the whole system; "
+        "choose a docroot that lies deeper, such as /srv/www.",
+        {"appliance_docroot": "/www"},
+    ),
+    "a shared docroot whose mount is right below the root": Wrong(
+        "appliance_docroot: on pub1 daemons and timers write the folder above the mount of “/data/www”, which is the "
+        "whole system; choose a docroot that lies deeper, such as /srv/blog/www.",
+        {"appliance_docroot": "/data/www", "appliance_shared": "blog"},
+    ),
     "an unknown interval": Wrong(
         "schedule_mode “cron” with schedule_interval “fortnightly” is unknown on pub1; the modes are daemon, timer, "
         f"cron, the intervals {INTERVALS}",
@@ -102,6 +127,30 @@ CASES = {
             "frontend_tls": [{"name": "www.example.org", "certificate": "/nowhere/a.pem", "key": "/nowhere/a.key"}],
             "frontend_tls_copy": True,
         },
+    ),
+    "a database host that takes its own name for itself alone": Wrong(
+        "appliance_address: db1 takes “localhost” for a loopback address, where nobody else reaches PostgreSQL; "
+        "give db1 an IP address there, or in database_listen.",
+        groups={"databases": ["db1"]},
+        hosts={"db1": {"appliance_address": "localhost"}},
+    ),
+    "a certificate of the database without its key": Wrong(
+        "database_certificate is given on db1 and database_key is not; name both, or neither for the certificate that "
+        "the distribution makes there.",
+        {"database_certificate": "/nowhere/a.pem"},
+        {"databases": ["db1"]},
+    ),
+    "a key of the database without its certificate": Wrong(
+        "database_key is given on db1 and database_certificate is not; name both, or neither for the certificate that "
+        "the distribution makes there.",
+        {"database_key": "/nowhere/a.key"},
+        {"databases": ["db1"]},
+    ),
+    "a certificate of the database that is not there": Wrong(
+        "database_certificate: there is no file “/nowhere/a.pem” on the machine that Ansible runs on; correct the "
+        "path.",
+        {"database_certificate": "/nowhere/a.pem", "database_key": "/nowhere/a.key"},
+        {"databases": ["db1"]},
     ),
     "a name that a shell would take apart": Wrong(
         "“www1;reboot” is no name for a host; use letters, digits, dots, hyphens and underscores, and put the address "
@@ -162,10 +211,64 @@ def test_a_part_of_the_playbook_refuses_as_well(tmp_path: Path) -> None:
     assert (run.code, case.says in run.said) == (2, True), run.said
 
 
-def test_an_inventory_that_works_is_let_through(tmp_path: Path) -> None:
-    run = play(tmp_path / "run", Wrong(""), BEHIND_FACTS)
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"appliance_docroot": "/home/ida/www", "schedule_mode": "cron"},
+        {"appliance_docroot": "/data/blog/www", "appliance_shared": "blog"},
+        {"appliance_address": "192.0.2.7"},
+        {"appliance_address": "localhost", "database_listen": ["*"]},
+    ],
+    ids=["as it comes", "a docroot that cron sees", "a shared docroot", "a database by address", "one everywhere"],
+)
+def test_an_inventory_that_works_is_let_through(tmp_path: Path, variables: dict[str, Any]) -> None:
+    groups = {"databases": ["db1"]} if "appliance_address" in variables else {}
+    run = play(tmp_path / "run", Wrong("", variables, groups), BEHIND_FACTS)
     assert run.code == 0, run.said
     assert run.reached
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "says"),
+    [
+        ("a.pem", "a.key", None),
+        (
+            "a.pem",
+            "b.key",
+            "database_key: “{folder}/b.key” does not belong to “{folder}/a.pem”, which database_certificate names; "
+            "name two that do.",
+        ),
+        (
+            "a.key",
+            "a.key",
+            "database_certificate: “{folder}/a.key” is no certificate that openssl reads; name one in PEM.",
+        ),
+        (
+            "a.pem",
+            "locked.key",
+            "database_key: “{folder}/locked.key” is no private key that openssl reads; name one in PEM, without a "
+            "passphrase.",
+        ),
+    ],
+    ids=["a pair", "another's key", "no certificate", "a passphrase"],
+)
+def test_a_certificate_of_the_database_that_does_not_fit_is_refused(
+    tmp_path: Path, certificate: str, key: str, says: str | None
+) -> None:
+    for name in ("a", "b"):
+        openssl(tmp_path, f"req -x509 -newkey ed25519 -nodes -subj /CN=db1 -keyout {name}.key -out {name}.pem")
+    openssl(tmp_path, "pkey -in a.key -aes256 -passout pass:word -out locked.key")
+    names = {"database_certificate": str(tmp_path / certificate), "database_key": str(tmp_path / key)}
+    run = play(tmp_path / "run", Wrong("", names, {"databases": ["db1"]}), BEHIND_FACTS)
+    assert (run.code, run.reached) == ((2, False) if says else (0, True)), run.said
+    assert says is None or says.format(folder=tmp_path) in re.findall(r'"msg": "(.*?)"[,}]', run.said)
+    assert "PRIVATE KEY" not in run.said
+
+
+def openssl(folder: Path, words: str) -> None:
+    """Make keys and certificates."""
+    subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
 
 
 def test_refusing_comes_first_in_the_playbook_that_users_run() -> None:

@@ -49,6 +49,20 @@ def test_the_next_release(cluster: Cluster, editor: Editor) -> None:
     print(f"\nupgrade.yml took {took:.1f} s, with {editor.changes} changes until now", end="")
 
 
+def test_an_upgrade_that_was_broken_off(cluster: Cluster, editor: Editor) -> None:
+    """An upgrade that was broken off once the next release was in use, and nothing ran, is gone through with"""
+    name = cluster.publishers[0]
+    releases = cluster.run(name, "basename -a /opt/appliance/*/").split()
+    (former, *_) = (release for release in releases if not release.startswith((_NEXT, "current")))
+    cluster.run(name, f"systemctl stop appliance.target && echo {former} >/opt/appliance/upgrading-from")
+    took = cluster.play("upgrade.yml", "-e", "upgrade_backup=false")
+    assert not cluster.host(name).file("/opt/appliance/upgrading-from").exists
+    assert cluster.host(name).service("appliance.target").is_running
+    editor.change(name)
+    await_everywhere(cluster.served(), editor.page, says(editor.last))
+    print(f"\nupgrade.yml took {took:.1f} s", end="")
+
+
 def test_a_release_that_does_not_work(cluster: Cluster, editor: Editor) -> None:
     """A release that does not work is refused, and the one before it runs on"""
     before = _releases(cluster)
