@@ -20,7 +20,9 @@ def test_what_a_test_leaves_is_named_and_what_an_earlier_server_starts_meanwhile
             server.stdin.flush()
             started = int(server.stdout.readline())
         os.kill(started, signal.SIGTERM)
-    with pytest.raises(AssertionError, match="sleep 62"), none_left():
-        left = subprocess.Popen(["sleep", "62"])
-    left.kill()
-    left.wait()
+    with pytest.raises(AssertionError, match="left behind"), none_left():
+        words = ["sh", "-c", "echo; read end", "left behind"]
+        left = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Popen returns before the kernel shows the words of the new process: only what runs has them for certain.
+        assert left.stdout and left.stdout.readline()
+    left.communicate(b"\n")

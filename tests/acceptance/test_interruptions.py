@@ -17,8 +17,8 @@ from tests.acceptance.conftest import Shell
 from tests.leftovers import none_left
 from tests.workshop import tree
 
-#: Long enough to be caught in the middle: some milliseconds a page.
-SLOW = "{% for i in range(30000) %}{% set x = i %}{% endfor %}{{ entry.title }}."
+#: Long enough to be caught in the middle, also by a test that gets its turn late: many milliseconds a page.
+SLOW = "{% for i in range(100000) %}{% set x = i %}{% endfor %}{{ entry.title }}."
 POSTS = 150
 
 

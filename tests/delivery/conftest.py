@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -130,8 +131,8 @@ def front_ends(publisher: Publisher) -> Iterator[Callable[..., list[FrontEnd]]]:
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Private folders, sockets, lists: whatever a courier makes is gone after it."""
-    folder = Path(os.path.realpath("/tmp")) / f"t{os.getpid()}"
-    folder.mkdir()
+    # Its name is short, since paths of sockets are; and another's is left by tests that were killed.
+    folder = Path(tempfile.mkdtemp(prefix="t", dir=os.path.realpath("/tmp")))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     yield
     left = list(folder.iterdir())

@@ -21,7 +21,8 @@ from appliance.queue.processes import Presence
 from appliance.queue.store import Claim, Request
 from appliance.queue.worker import Desk, Kind, Worker
 
-LEASE = 0.3
+#: Renewed after a third of it: what is left is as long as the heartbeat may be kept from its turn.
+LEASE = 1.0
 
 
 class Still:
@@ -53,7 +54,7 @@ def test_a_job_longer_than_its_lease_is_not_run_twice(database: Config) -> None:
     freed = []
 
     def perform(claims: Sequence[Claim], desk: Desk) -> None:
-        end = clock.monotonic() + 1.0
+        end = clock.monotonic() + 3 * LEASE
         while clock.monotonic() < end:
             freed.append(store.rescue(5))
             clock.sleep(0.02)
@@ -68,6 +69,7 @@ def test_a_job_longer_than_its_lease_is_not_run_twice(database: Config) -> None:
 
 def test_a_worker_stopped_past_its_lease_publishes_nothing(database: Config) -> None:
     ask("page")
+    brief = 0.3  # it is to run out
     reading, writing = os.pipe()
     db.disconnect()
     child = os.fork()
@@ -84,8 +86,8 @@ def test_a_worker_stopped_past_its_lease_publishes_nothing(database: Config) -> 
 
                 desk.complete(claims, effect)
 
-            stopped = worker(perform, lease=LEASE)
-            with Heartbeat(stopped.keep, every=LEASE / 6):
+            stopped = worker(perform, lease=brief)
+            with Heartbeat(stopped.keep, every=brief):
                 stopped.run(1, once=True)
         finally:
             os._exit(0)
@@ -176,8 +178,13 @@ def test_the_pause_is_kept_and_ends_when_asked_to_stop(database: Config) -> None
     assert worker(finish, pause=0.1).run(3) == 3
     assert 0.3 <= clock.monotonic() - began < 1.5
     ask("d")
-    patient = worker(finish, pause=60)
-    threading.Timer(0.1, patient.stop).start()
+
+    def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        finish(claims, desk)
+        # Not sooner: a worker asked to stop before it has claimed anything ends without any pause.
+        threading.Timer(0.1, patient.stop).start()
+
+    patient = worker(perform, pause=60)
     assert patient.run() == 1
 
 
