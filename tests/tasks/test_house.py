@@ -15,8 +15,8 @@ def end(number, frame):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, end)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 finally:
     time.sleep(0.6)  # longer than subprocess.run waits after an interruption
