@@ -330,8 +330,6 @@ def _preferred(manifest: Manifest) -> dict[str, ArchiveMap]:
     for kind in FIELDS:
         maps = [m for m in manifest.archive if m.type == kind]
         if maps:
-            # One that is never built gives no address.
-            chosen[kind] = next(
-                (m for m in maps if m.preferred), next((m for m in maps if m.build != "never"), maps[0])
-            )
+            # The first, but that one that is never built gives no address.
+            chosen[kind] = min(maps, key=lambda m: (not m.preferred, m.build == "never"))
     return chosen
