@@ -1,3 +1,5 @@
-from appliance.tasks import namespace
+from devtools.command_table import all_tasks
 
 __all__ = ["namespace"]
+
+namespace = all_tasks()

@@ -1,8 +1,7 @@
-"""The only reader of this host's time.
+"""The only module that reads this host's clock.
 
-Moments are seconds since 1970-01-01 UTC (float or int), never naive datetimes; durations come from a clock
-that does not jump. Leases and versions do not come from here but from the database (`db.now`), so that hosts
-whose clocks differ still agree.
+Times are seconds since 1970-01-01 UTC (float or int), never naive datetimes. Durations come from a monotonic clock.
+Leases and versions use the database's clock (`db.now`) instead, so that hosts whose clocks differ agree.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from datetime import UTC, datetime, tzinfo
 
 
 def now() -> float:
-    """This host's idea of the present, seconds since the epoch."""
+    """The current time of this host, in seconds since the epoch."""
     return time.time()
 
 
 def monotonic() -> float:
-    """A reading for durations, in seconds; only differences mean anything."""
+    """The monotonic clock, in seconds. Only differences are meaningful."""
     return time.monotonic()
 
 
 def sleep(seconds: float) -> None:
-    """Let `seconds` pass. For back-off only: where an event can be awaited, await it."""
+    """Sleep for `seconds`. For back-off only: wait for an event where there is one."""
     time.sleep(seconds)
 
 
@@ -31,11 +30,11 @@ _SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def span(text: str) -> float:
-    """Seconds of a length of time such as `30s`, `10m`, `1.5h` or `7d`.
+def parse_duration(text: str) -> float:
+    """Parse a duration such as `30s`, `10m`, `1.5h` or `7d` into seconds.
 
     Raises:
-        ValueError: it is none; says what would be.
+        ValueError: the text is no duration.
     """
     found = _SPAN.fullmatch(text.strip())
     if not found:
@@ -43,12 +42,12 @@ def span(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def local(moment: float, zone: tzinfo = UTC) -> datetime:
+def to_datetime(moment: float, zone: tzinfo = UTC) -> datetime:
     """`moment` as an aware datetime in `zone`."""
     return datetime.fromtimestamp(moment, zone)
 
 
-def moment(value: datetime, zone: tzinfo = UTC) -> int:
+def to_timestamp(value: datetime, zone: tzinfo = UTC) -> int:
     """Whole seconds since the epoch of `value`; a naive one is read as a wall clock in `zone`."""
     if value.tzinfo is None:
         value = value.replace(tzinfo=zone)

@@ -1,33 +1,42 @@
-"""Every error a person may see, as one tree.
-
-Each carries its exit code and is, as text, one sentence: what is wrong, where, and what to do.
+"""All errors that are shown to people, as one tree. The number is the exit code of the command.
 
     ApplianceError                1
-    ├── ConfigError               3   the settings; holds every fault found, not only the first
-    ├── ContentError              1   a content file or a change to content
-    ├── ThemeError                3   theme.toml or a template that cannot be used
-    ├── PlanError                 1   artifacts that cannot be told apart or would leave the docroot
-    ├── BuildError                1   one artifact could not be built
-    │   ├── TemplateFailure       1   its template raised: trying again cannot help
-    │   ├── UploadElsewhere       1   another publishing host has the upload it is: that one publishes it
-    │   └── PictureFailure        1   the picture it is a copy of cannot be decoded: neither can it here
-    ├── LostLease                 1   somebody else owns the job now
-    ├── QueueError                1   a kind, a job or a periodic task makes no sense
-    ├── MailError                 1   mail could not be sent, perhaps it can be later
-    │   └── MailRefused           1   it was refused for good, or cannot be sent as it is
-    ├── PurgeError                1   a cache did not drop what it was told to, perhaps it will later
-    │   └── PurgeRefused          1   it will not, as it is set up
+    ├── ConfigError               3   the settings cannot be used; lists every problem found
+    ├── DatabaseUnavailable       3   the database went away or refuses writes; the transaction was not saved
+    ├── IntakeUnavailable         3   the intake does not answer; what was sent may or may not have been carried out
+    ├── ContentError              1   a content file cannot be read, or a change to content is invalid
+    │   ├── UnpublishedSource     1   an imported file is a draft or excluded at its source
+    │   └── EditConflict          1   somebody else changed the content after it was read; nothing was saved
+    ├── CursorError               3   a cursor does not belong to the list it was used for
+    ├── FilterError               3   the arguments of a command do not describe a set of jobs
+    ├── TimeLimitExceeded         1   an operation used more processor time than it is allowed
+    ├── ThemeError                3   theme.toml or a template cannot be used
+    ├── BuildError                1   an artifact could not be built
+    │   ├── TemplateFailure       1   a template raised an exception; not retried
+    │   ├── UploadElsewhere       1   another publishing host holds the uploaded file and will publish it
+    │   └── ImageFailure          1   the original of a thumbnail cannot be decoded; not retried
+    ├── JobLeaseLost              1   another worker owns the job now
+    ├── QueueError                1   a job kind, a payload or a periodic task is invalid
+    ├── MailError                 1   mail could not be sent; retried
+    │   └── MailRefused           1   the server refused the mail for good; not retried
+    ├── SpamCheckError            1   a spam check did not answer; retried
+    │   └── SpamCheckRefused      1   a spam check needs a person to change something; not retried
+    ├── PurgeError                1   a cache did not drop an address; retried
+    │   └── PurgeRefused          1   the cache is not set up for purge requests; not retried
     ├── DocrootError              3   the docroot or its staging folder cannot be used
-    │   └── DocrootAway           3   a shared docroot is not there now, or not ours: tried again until it is
-    ├── DeliveryError             2   a target could not be brought up to the journal
-    │   ├── TargetBusy            2   somebody else is writing to it: not a failure, try again
-    │   ├── TargetPaused          2   it was paused: nothing is sent until it is resumed
-    │   ├── LeaseLost             2   another courier may write to it now: this one stopped
-    │   ├── SomeFailed            2   some files did not arrive, all others did
-    │   └── RemovalRefused        2   more would be removed there at once than the settings allow
-    ├── ClusterError              3   a cluster cannot be asked from here; nothing was begun there
-    │   └── ConnectionLost        2   the connection broke while a host may have been at work
-    └── DemoError                 1   the demonstration cannot go on, or did not show what it should
+    │   └── DocrootAway           3   a shared docroot is not mounted or belongs to another installation; retried
+    ├── DeliveryError             2   a target could not be brought up to date with the journal
+    │   ├── TargetBusy            2   another process is writing to the target; retried
+    │   ├── TargetPaused          2   the target is paused; nothing is sent until it is resumed
+    │   ├── TargetLeaseLost       2   another courier has taken the target over
+    │   ├── PartialTransfer       2   some files did not arrive
+    │   └── RemovalRefused        2   a push would remove more files than the settings allow
+    ├── ClusterError              3   no command could be started on a host of the cluster
+    │   └── ConnectionLost        2   the connection broke; the command may have run
+    └── DemoError                 1   the demo could not continue, or did not show what it should
+
+The queue stores the class name of a job's error and later compares it with `UploadElsewhere` and `DocrootAway`, so
+these two names must not change.
 """
 
 from __future__ import annotations
@@ -37,13 +46,13 @@ from pathlib import Path
 
 
 class ApplianceError(Exception):
-    """Base of every error that is shown as a sentence instead of a stack trace."""
+    """Base class of all errors that are shown to people as a sentence instead of a stack trace."""
 
     exit_code = 1
 
 
 class ConfigError(ApplianceError):
-    """The settings cannot be used. `faults` holds one sentence for each thing to mend."""
+    """The settings cannot be used. `faults` holds one sentence for each problem."""
 
     exit_code = 3
 
@@ -54,66 +63,135 @@ class ConfigError(ApplianceError):
         super().__init__("\n".join(where + fault for fault in self.faults))
 
 
-class ContentError(ApplianceError):
-    """A content file cannot be read, or a change to content makes no sense."""
+class DatabaseUnavailable(ApplianceError):  # noqa: N818 - a state, not a mistake
+    """The database went away during a command, or it refuses writes. The open transaction was not saved."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the database cannot be used: {reason}; fix that and try again, earlier changes are still saved"
+        )
 
 
-class ThemeError(ApplianceError):
-    """A theme cannot be used: its manifest is wrong or a template is missing."""
+class IntakeUnavailable(ApplianceError):  # noqa: N818 - a state, not a mistake
+    """The intake cannot be reached, or broke off. A request that was sent may have been carried out."""
+
+    exit_code = 3
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"the intake does not answer at {path} ({reason}); start it with “appliance work”, or wait until it is back"
+        )
+
+
+class WebError(ApplianceError):
+    """The web process cannot listen as the settings say."""
 
     exit_code = 3
 
 
-class PlanError(ApplianceError):
-    """The artifacts of a site contradict each other or would leave the docroot."""
+class ContentError(ApplianceError):
+    """A content file cannot be read, or a change to content is invalid."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = list(faults)
-        super().__init__("\n".join(self.faults))
+
+class UnpublishedSource(ContentError):  # noqa: N818 - a state, not a mistake
+    """An imported file is not public at its source. It is skipped, and an entry imported from it earlier is removed."""
+
+
+class EditConflict(ContentError):  # noqa: N818 - the term of the field
+    """An edit expects a version of content that is no longer current, because somebody changed it after it was read.
+
+    `by` is the name of the person or process that changed the content, and `at` is the time of the change in seconds
+    since the epoch. Each is None if it is not known.
+    """
+
+    def __init__(self, what: str, by: str | None = None, at: int | None = None, when: str = "") -> None:
+        self.by = by
+        self.at = at
+        who = f" by {by}" if by else ""
+        super().__init__(
+            f"{what} was changed{who}{f' at {when}' if when else ''} after you read it, so nothing was saved;"
+            " read it again and repeat your change"
+        )
+
+
+class CursorError(ApplianceError):
+    """A cursor does not belong to the list it was used for."""
+
+    exit_code = 3
+
+    def __init__(self, order: str) -> None:
+        super().__init__(f"this is no cursor of a list in the order “{order}”; begin at the first page")
+
+
+class FilterError(ApplianceError):
+    """The arguments and options of a command do not describe a set of jobs."""
+
+    exit_code = 3
+
+
+class TimeLimitExceeded(ApplianceError):  # noqa: N818 - an event
+    """An operation used more processor time than it is allowed."""
+
+
+class ThemeError(ApplianceError):
+    """A theme cannot be used: its manifest is invalid or a template is missing."""
+
+    exit_code = 3
 
 
 class BuildError(ApplianceError):
-    """One artifact could not be built. `path` is where it would be, below the docroot."""
+    """An artifact could not be built. `path` is its path below the docroot."""
 
     def __init__(self, message: str, path: str = "") -> None:
         self.path = path
         super().__init__(message)
 
 
-class TemplateFailure(BuildError):  # noqa: N818 - the word people use for it
-    """A template raised. The same template and content would raise again, so nothing is retried."""
+class TemplateFailure(BuildError):  # noqa: N818 - an event
+    """A template raised an exception. It would fail again with the same content, so the job is not retried."""
 
 
-class UploadElsewhere(BuildError):  # noqa: N818 - where it is
-    """The bytes of an upload are on another publishing host. The job waits until that one takes it."""
+class UploadElsewhere(BuildError):  # noqa: N818 - a state, not a mistake
+    """The uploaded file is stored on another publishing host. The job waits until that host claims it."""
 
 
-class PictureFailure(BuildError):  # noqa: N818 - as above
-    """A picture cannot be decoded within its limits. The same bytes would fail again, so nothing is retried."""
+class ImageFailure(BuildError):  # noqa: N818 - an event
+    """An image cannot be decoded within its limits. The same bytes would fail again, so the job is not retried."""
 
 
-class LostLease(ApplianceError):  # noqa: N818 - the event, as the design names it
-    """The attempt is no longer the job's current one: whatever it made must not be published."""
+class JobLeaseLost(ApplianceError):  # noqa: N818 - an event
+    """An attempt no longer owns its job, so the result of the attempt must not be published."""
 
 
 class QueueError(ApplianceError):
-    """A kind of work, a job's payload or a periodic task makes no sense."""
+    """A job kind, a job's payload or a periodic task is invalid."""
 
 
 class MailError(ApplianceError):
-    """Mail could not be sent. Trying again may help."""
+    """Mail could not be sent. A retry may succeed."""
 
 
-class MailRefused(MailError):  # noqa: N818 - what the server did
-    """Mail was refused for good, or cannot be sent as it is: trying again cannot help."""
+class MailRefused(MailError):  # noqa: N818 - an event
+    """The server refused the mail for good, or the message cannot be sent as it is. A retry cannot succeed."""
+
+
+class SpamCheckError(ApplianceError):
+    """A spam check did not answer. A retry may succeed."""
+
+
+class SpamCheckRefused(SpamCheckError):  # noqa: N818 - an event
+    """A spam check refuses to judge until a person has changed something, such as the key. The job is not retried."""
 
 
 class PurgeError(ApplianceError):
-    """A cache did not drop what it was told to. Trying again may help."""
+    """A cache did not drop an address. A retry may succeed."""
 
 
-class PurgeRefused(PurgeError):  # noqa: N818 - what the cache did
-    """A cache does not take such requests from here: trying again cannot help until it is set up for them."""
+class PurgeRefused(PurgeError):  # noqa: N818 - an event
+    """A cache is not set up to accept purge requests from this host. The job is not retried."""
 
 
 class DocrootError(ApplianceError):
@@ -122,47 +200,47 @@ class DocrootError(ApplianceError):
     exit_code = 3
 
 
-class DocrootAway(DocrootError):  # noqa: N818 - the state it is in
-    """A shared docroot is not mounted, is stale, read-only or somebody else's. Work waits until that is mended."""
+class DocrootAway(DocrootError):  # noqa: N818 - a state, not a mistake
+    """A shared docroot is unmounted, stale, read-only or belongs to another installation. Jobs wait for it."""
 
 
 class DeliveryError(ApplianceError):
-    """A target could not be brought up to the journal."""
+    """A target could not be brought up to date with the journal."""
 
     exit_code = 2
 
 
-class TargetBusy(DeliveryError):  # noqa: N818 - a state of the target, not a failure
-    """The front end lets in one writer at a time, and another one is at work."""
+class TargetBusy(DeliveryError):  # noqa: N818 - a state, not a mistake
+    """The front end accepts one writer at a time, and another one is active."""
 
 
-class SomeFailed(DeliveryError):  # noqa: N818 - what happened
-    """Some files did not arrive; all others did."""
+class PartialTransfer(DeliveryError):  # noqa: N818 - an event
+    """Some files did not arrive at the target. All other files did."""
 
 
-class TargetPaused(DeliveryError):  # noqa: N818 - a state of the target, not a failure
-    """Nothing is sent to the target until it is resumed."""
+class TargetPaused(DeliveryError):  # noqa: N818 - a state, not a mistake
+    """The target is paused. Nothing is sent until it is resumed."""
 
 
-class RemovalRefused(DeliveryError):  # noqa: N818 - what happened
-    """More would be removed from a target at once than the settings allow."""
+class RemovalRefused(DeliveryError):  # noqa: N818 - an event
+    """A push would remove more files from a target at once than the settings allow."""
 
 
-class LeaseLost(DeliveryError):  # noqa: N818 - the event, as the design names it
-    """A courier's right to write to a target has run out: it stops and confirms nothing."""
+class TargetLeaseLost(DeliveryError):  # noqa: N818 - an event
+    """A courier's lease on a target has expired. The courier stops and confirms nothing."""
 
 
 class ClusterError(ApplianceError):
-    """A cluster cannot be asked to do something from here; nothing was begun there."""
+    """No command could be started on a host of the cluster."""
 
     exit_code = 3
 
 
-class ConnectionLost(ClusterError):  # noqa: N818 - what happened
-    """The connection to a host broke while it may have been at work."""
+class ConnectionLost(ClusterError):  # noqa: N818 - an event
+    """The connection to a host broke after the command may have started."""
 
     exit_code = 2
 
 
 class DemoError(ApplianceError):
-    """The demonstration cannot go on, or did not show what it should."""
+    """The demo could not continue, or did not show what it should."""

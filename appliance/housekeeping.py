@@ -1,8 +1,11 @@
-"""The periodic tasks of an installation: what is done when its time comes, without anybody asking.
+"""The periodic tasks of an installation.
 
-`scheduled` publishes and withdraws entries at their second; `rescue` frees the jobs of workers that vanished and
-catches up on purges; `prune` removes rows nobody needs any more; `pull` asks for a source of a site; `verify` and
-`verify-bytes` compare the docroot of each host with what was published, `verify-targets` every target.
+- `scheduled` publishes and withdraws entries at their time.
+- `rescue` frees the jobs of workers that vanished, plans sites that nobody planned, and catches up on cache purges.
+- `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
+- `prune` deletes rows that nobody needs any more, and what identifies readers once it is no longer kept.
+- `pull` enqueues the job that pulls a source.
+- `verify` and `verify-bytes` compare the docroot of each host with what was published, `verify-targets` every target.
 """
 
 from __future__ import annotations
@@ -11,51 +14,54 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from appliance import db, publishing, pulling
+from appliance import caches, db, plan_job, publishing, pull_job
 from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
 from appliance.content import changes
-from appliance.delivery import pruning as journal_pruning
-from appliance.delivery import purge, repairing
-from appliance.delivery.targets import everywhere
+from appliance.delivery import journal, repair
+from appliance.delivery.targets import courier_targets
+from appliance.editorial import senders
 from appliance.importing import sources
 from appliance.queue import pruning, store
-from appliance.queue.schedule import Schedule, Task
-from appliance.queue.times import Every, rule
+from appliance.queue.periodic import PeriodicTask, Schedule
+from appliance.queue.recurrence import Every, rule_for
 
 _DAY = 86_400.0
 
 
-def scheduler(config: Config, stopping: Callable[[], bool] = lambda: False) -> Schedule:
-    """The periodic tasks of this installation as this process serves them; `stopping` ends those that take long."""
-    return Schedule(tasks(config, stopping), f"{config.host_name}:{os.getpid()}")
+def make_schedule(config: Config, stopping: Callable[[], bool] = lambda: False) -> Schedule:
+    """The schedule of this installation's periodic tasks. Long tasks end early when `stopping` returns true."""
+    return Schedule(periodic_tasks(config, stopping), f"{config.host_name}:{os.getpid()}")
 
 
-def tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[Task]:
-    """The periodic tasks in the order in which they are served when several are due."""
+def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[PeriodicTask]:
+    """The periodic tasks, in the order in which they run when several are due."""
     names, host, times = [site.name for site in config.sites], config.host_name, config.schedule
     checks = partial(_verify, config, False, stopping), partial(_verify, config, True, stopping)
-    targets = partial(repairing.verify_all, config, stopping)
+    targets = partial(repair.verify_all, config, stopping)
     return [
-        Task("scheduled", partial(_scheduled, config), moment=partial(publishing.next_due, names)),
-        Task("rescue", partial(_rescue, config), Every(60)),
+        PeriodicTask("scheduled", partial(_scheduled, config), next_time=partial(publishing.next_due, names)),
+        PeriodicTask("rescue", partial(_rescue, config), Every(60)),
+        *([] if config.database_url else [PeriodicTask("statistics", _update_statistics, Every(600))]),
         *_at(config, times.prune, "prune", partial(_prune, config)),
         *(
-            Task(f"pull {one.site}/{one.name}", partial(pulling.ask, config, one), Every(one.settings.seconds))
-            for one in sources.find(config)
+            PeriodicTask(
+                f"pull {one.site}/{one.name}", partial(pull_job.enqueue_pull, config, one), Every(one.settings.seconds)
+            )
+            for one in sources.find_sources(config)
             if one.settings.seconds
         ),
         # Each host has a docroot of its own to look after.
         *_at(config, times.verify, f"verify {host}", checks[0]),
         *_at(config, times.verify_bytes, f"verify-bytes {host}", checks[1]),
-        *(_at(config, times.verify_targets, "verify-targets", targets) if everywhere(config) else []),
+        *(_at(config, times.verify_targets, "verify-targets", targets) if courier_targets(config) else []),
     ]
 
 
-def _at(config: Config, interval: Interval, name: str, run: Callable[[], str]) -> list[Task]:
-    found = rule(interval, config.schedule.at, config.schedule.timezone)
-    return [Task(name, run, found)] if found else []
+def _at(config: Config, interval: Interval, name: str, run: Callable[[], str]) -> list[PeriodicTask]:
+    found = rule_for(interval, config.schedule.at, config.schedule.timezone)
+    return [PeriodicTask(name, run, found)] if found else []
 
 
 def _scheduled(config: Config) -> str:
@@ -64,17 +70,26 @@ def _scheduled(config: Config) -> str:
 
 
 def _rescue(config: Config) -> str:
-    freed = store.rescue(config.queue.retries)
+    freed = store.rescue(config.queue.retries, lease=config.queue.lease)
     with db.write():
-        purge.ask(config)  # a cache or target that came to or left the settings is no event
-    return f"{freed} jobs freed" if freed else ""
+        caches.enqueue_purges(config)  # a cache or target that came to or left the settings is no event
+    asked = plan_job.enqueue_forgotten(config, [site.name for site in config.sites])
+    said = [f"{freed} jobs freed"] if freed else []
+    said += [f"asked to plan {asked} sites"] if asked else []
+    return ", ".join(said)
+
+
+def _update_statistics() -> str:
+    db.analyze()
+    return ""
 
 
 def _prune(config: Config) -> str:
     counts = {
         "jobs": pruning.prune(config.schedule.keep_jobs * _DAY),
-        "publications": journal_pruning.prune(config),
+        "publications": journal.prune(caches.confirmed_by_all(config)),
         "changes": changes.prune(config.schedule.keep_changes * _DAY),
+        **senders.erase_due(config),
     }
     return ", ".join(f"{number} {what} removed" for what, number in counts.items() if number)
 

@@ -1,156 +1,155 @@
-"""The verbs that join the rooms: open an installation, publish its changes.
+"""Publishes the changes of an installation: plans its sites and builds at once what a theme wants built at once.
 
-`running` has the processes that then do the work.
+The other jobs are left on the queue for the processes in `running`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 
-from peewee import PeeweeException
-
-from appliance import db
-from appliance.building import immediate
-from appliance.building.answers import Answers
+from appliance import db, plan_job
+from appliance.building import publish_job
 from appliance.building.docroot import Docroot
-from appliance.building.facts import Facts
-from appliance.building.loading import Place
+from appliance.building.key_digests import KeyDigests
+from appliance.building.loaders import SiteContext
+from appliance.building.template_site import TemplateSite
 from appliance.config import Config
-from appliance.content import schedule, sites
+from appliance.content import schedule
 from appliance.content.models import Site
 from appliance.errors import ApplianceError, ConfigError, ContentError, DocrootAway, ThemeError
-from appliance.mailing import notices
-from appliance.planning import answers
+from appliance.notifications import comment_notifications
+from appliance.plan_job import PLAN, enqueue_plan
+from appliance.planning import dependency_keys
 from appliance.planning import planner as planning
-from appliance.planning.plan import Plan, Terms, Wish
+from appliance.planning.plan import Plan, PlanContext, PublishOptions
 from appliance.planning.theme import Theme
-from appliance.queue.kinds import Errand, Outcome, kind
-from appliance.queue.requests import Cause, Request, enqueue
+from appliance.queue.handlers import JobContext, Outcome, handler
 from appliance.queue.retry import RetryPolicy
 
-#: The kind of job that plans a site; its key is the site's name.
-PLAN = "plan"
-#: It comes before everything that is already planned.
-_PLANNED_FIRST = 20
-#: Seconds that changes gather in which come while a site is being planned.
-_GATHER = 0.05
+__all__ = [
+    "PLAN",
+    "enqueue_plan",
+    "load_themes",
+    "next_due",
+    "plan_context",
+    "publish",
+    "publish_due",
+]
 
 
-@contextmanager
-def installation(config: Config) -> Iterator[dict[str, Site]]:
-    """Open the installation: its database, brought up to date, and its sites by name; closed at the end.
-
-    Raises:
-        ConfigError: the database cannot be opened, or is none.
-    """
-    try:
-        opened = db.connect(config)
-    except (PeeweeException, OSError) as error:
-        # An address may hold a password.
-        name = "the server" if "://" in config.database else config.database
-        told = f"database: {name} cannot be used ({error}); name another, or mend what keeps it from working"
-        raise ConfigError([told], config.path) from error
-    try:
-        yield sites.sync(config)
-    finally:
-        opened.close()
-
-
-def themes(config: Config, chosen: Sequence[str] = ()) -> dict[str, Theme]:
-    """The themes of the named sites (all when none is named), by site.
+def load_themes(config: Config, site_names: Sequence[str] = ()) -> dict[str, Theme]:
+    """The themes of the named sites, or of all sites when none is named, by site name.
 
     Raises:
-        ThemeError: one cannot be used, or a site sets what its theme does not know.
+        ThemeError: a theme cannot be used, or a site sets something that its theme does not know.
         ConfigError: there is no such site.
     """
-    settings = [config.site(name) for name in chosen] or list(config.sites)
+    settings = [config.site(name) for name in site_names] or list(config.sites)
     loaded = {s.name: Theme.load(s.theme, config.path.parent) for s in settings}
     for site in settings:
         loaded[site.name].settings(site.settings)
     return loaded
 
 
-def publish(config: Config, chosen: Sequence[str] = (), wish: Wish | None = None) -> list[Plan]:
-    """Plan the named sites (all when none is named), enqueue their jobs, and build at once what is to be.
+def publish(config: Config, site_names: Sequence[str] = (), options: PublishOptions | None = None) -> list[Plan]:
+    """Plan the named sites, or all sites when none is named; enqueue their jobs and build what has `build = "now"`.
 
     Args:
         config: the installation, opened.
-        chosen: names of sites.
-        wish: what is wanted beyond what changed. With `explain` nothing is done: the plans say what would be.
+        site_names: names of sites.
+        options: what to publish besides pending changes. With `explain`, nothing is changed and the plans give reasons.
 
     Raises:
-        ThemeError, ConfigError, DocrootError, ContentError: nothing has been planned.
+        ThemeError, ConfigError, DocrootError: nothing is planned.
+        ContentError: a site would lose too many files; the other sites are planned.
     """
-    wish = wish or Wish()
-    loaded = themes(config, chosen)
+    options = options or PublishOptions()
+    themes = load_themes(config, site_names)
     docroot = _docroot(config)
-    plans: list[Plan] = []
-    for name, theme in loaded.items():
-        site = Site.get(Site.name == name)
-        with suppress(_Undone), db.write():  # what is due, its jobs and the mail about it are there together or not
-            schedule.turn(site)
-            plans.append(planning.publish(site, theme, wish, terms(config, site, theme)))
-            notices.ask(config, site)
-            if wish.explain:
-                raise _Undone
-    if docroot and not wish.explain:
-        immediate.build(config, docroot, [path for plan in plans for path in plan.at_once])
-    return plans
+    plans: dict[str, Plan] = {}
+    refused: list[ApplianceError] = []
+    # The site with the nearest folder gets a path, so a site above it is planned after it.
+    remaining = sorted(themes, key=lambda name: -len(config.site(name).folder))
+    while remaining:
+        name = remaining.pop(0)
+        try:
+            plans[name] = _plan(config, name, themes[name], options)
+        except ContentError as error:  # it would delete too much; the other sites are still planned
+            refused.append(error)
+            continue
+        for other in _sites_to_replan(config, plans[name], options):
+            if other not in remaining:
+                themes |= load_themes(config, [other])
+                remaining.append(other)
+    if docroot and not options.explain:
+        publish_job.build_now(config, docroot, [path for plan in plans.values() for path in plan.build_now])
+    if refused:
+        raise refused[0]
+    return [plans[name] for name in themes]
+
+
+def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> Plan:
+    site = Site.get(Site.name == name)
+    plan = Plan(name)
+    # Scheduled entries, their jobs and their mail commit together.
+    with db.write(rollback=options.explain):
+        schedule.apply_due(site)
+        plan = planning.plan_site(site, theme, options, plan_context(config, site, theme))
+        comment_notifications.enqueue_notifications(config, site)
+        if not options.explain:
+            plan_job.remove_if_planned(site)
+    return plan
+
+
+def _sites_to_replan(config: Config, plan: Plan, options: PublishOptions) -> list[str]:
+    """The sites that lost paths to the planned one. Their next plan syncs the whole site."""
+    if options.explain or not plan.sites_to_replan:
+        return []
+    with db.write():
+        planning.request_full_sync(plan.sites_to_replan)
+    rows = Site.select().where(Site.id.in_(plan.sites_to_replan))
+    return sorted({site.name for site in rows} & {site.name for site in config.sites})
 
 
 def _docroot(config: Config) -> Docroot | None:
-    """The docroot; None while a shared one is away: what is to be built at once then waits like the rest."""
+    """The docroot, or None while a shared one is away; what should be built at once then waits on the queue."""
     try:
         return Docroot.prepare(config)
     except DocrootAway:
         return None
 
 
-class _Undone(Exception):  # noqa: N818 - not an error
-    """Ends the transaction of a plan that is only looked at."""
+def plan_context(config: Config, site: Site, theme: Theme) -> PlanContext:
+    """The context in which a site is planned, from the settings."""
+    cached: list[KeyDigests] = []
+
+    def digest_keys(keys: Iterable[str]) -> Mapping[str, str]:
+        if not cached:
+            site_context = SiteContext.of(site, theme)
+            cached.append(KeyDigests(site_context, TemplateSite(site_context, db.now)))
+        return cached[0].digests(keys)
+
+    return PlanContext(config.queue.ageing, digest_keys, config.deletions)
 
 
-def terms(config: Config, site: Site, theme: Theme) -> Terms:
-    """On what terms the settings have a site planned."""
-    made: list[Answers] = []
-
-    def evaluate(keys: Iterable[str]) -> Mapping[str, str]:
-        if not made:
-            place = Place.of(site, theme)
-            made.append(Answers(place, Facts(place, db.now)))
-        return made[0].digests(keys)
-
-    return Terms(config.queue.ageing, evaluate, config.deletions)
-
-
-def ask(config: Config, site: Site, cause: Cause) -> None:
-    """Have a worker plan what has changed on a site, at once; call it in the transaction that changes the content.
-
-    However many ask while a planning waits, they are one job: this is how to publish what comes in floods.
-    """
-    request = Request(site.name, priority=_PLANNED_FIRST, scope=site.name)
-    enqueue(PLAN, [request], ageing=config.queue.ageing, causes=[cause], pause=_GATHER)
-
-
-@kind(PLAN, retry=RetryPolicy(hopeless=(ConfigError, ThemeError, ContentError), patient=(DocrootAway,)), apart=False)
-def _plan_asked(_payload: object, errand: Errand) -> Outcome:
-    """Plan the site that the job's key names."""
-    plans = publish(errand.config, [errand.key])
-    return "changed" if any(plan.answers.total() for plan in plans) else "unchanged"
+@handler(PLAN, retry=RetryPolicy(fatal=(ConfigError, ThemeError, ContentError), snooze_on=(DocrootAway,)), slow=False)
+def _perform_plan_job(_payload: object, context: JobContext) -> Outcome:
+    """Plan the site named by the key of the job."""
+    plans = publish(context.config, [context.key])
+    return "changed" if any(plan.enqueue_results.total() for plan in plans) else "unchanged"
 
 
 def next_due(names: Sequence[str]) -> float | None:
-    """When something on the named sites is to be published or withdrawn, or a time that templates show passes on.
+    """When something on the named sites is next due: an entry to publish or withdraw, or a step of displayed time.
 
-    On the database's clock; in the past when that is due already, None when nothing is.
+    On the database's clock, and in the past if it is due already; None when nothing is.
     """
-    moments = [schedule.next_turn(names), answers.next_step(names)]
+    moments = [schedule.next_due(names), dependency_keys.next_time_step(names)]
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def publish_due(config: Config) -> int:
-    """Publish and withdraw the entries that are due, and enqueue their jobs; returns how many jobs.
+    """Publish and withdraw the entries that are due, and enqueue their jobs; return the number of jobs.
 
     Raises:
         ApplianceError: a site cannot be published; the others are.
@@ -161,7 +160,7 @@ def publish_due(config: Config) -> int:
         if due is None or due > now:
             continue
         try:
-            jobs += sum(sum(plan.answers.values()) for plan in publish(config, [site.name]))
+            jobs += sum(sum(plan.enqueue_results.values()) for plan in publish(config, [site.name]))
         except ApplianceError as error:
             faults.append(error)
     if faults:

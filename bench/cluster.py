@@ -24,8 +24,8 @@ from pathlib import Path
 
 import yaml
 
-from appliance.tasks import testhosts
-from appliance.tasks.house import ROOT
+from devtools import test_hosts
+from devtools.checks import ROOT
 
 _NAME = "bench"
 _FOLDER = ROOT / ".ansible" / "bench"
@@ -34,9 +34,9 @@ _INVENTORY = _FOLDER / "inventory"
 _PATIENCE = 1800.0
 _ENVIRONMENT = {
     **os.environ,
-    **testhosts.ENVIRONMENT,
-    "APPLIANCE_HOSTS_TAG": testhosts.TAG,
-    "APPLIANCE_HOSTS_SOCKETS": str(testhosts.sockets(_NAME)),
+    **test_hosts.ENVIRONMENT,
+    "APPLIANCE_HOSTS_TAG": test_hosts.TAG,
+    "APPLIANCE_HOSTS_SOCKETS": str(test_hosts.socket_folder(_NAME)),
     "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
     "MOLECULE_SCENARIO_NAME": _NAME,
     "MOLECULE_SCENARIO_DIRECTORY": str(_FOLDER),
@@ -84,16 +84,16 @@ def _hosts(fronts: int) -> Iterator[Sequence[str]]:
     inventory = {"all": {"children": {"molecule": {"children": groups}}, "vars": {"appliance_sites": sites}}}
     _INVENTORY.mkdir(parents=True, exist_ok=True)
     (_INVENTORY / "hosts.yml").write_text(yaml.safe_dump(inventory), "utf-8")
-    testhosts.sockets(_NAME).mkdir(mode=0o700, exist_ok=True)
+    test_hosts.socket_folder(_NAME).mkdir(mode=0o700, exist_ok=True)
     try:
         _play("molecule/shared/create.yml")
         runtime = yaml.safe_load((_INVENTORY / "runtime.yml").read_text("utf-8"))["molecule"]["hosts"]
         yield [about["ansible_host"] for name, about in runtime.items() if name.startswith("www")]
     finally:
-        testhosts.hang_up(_NAME)
+        test_hosts.close_connections(_NAME)
         _play("molecule/shared/destroy.yml")
         shutil.rmtree(_FOLDER)
-        for sentence in testhosts.left([_NAME]):
+        for sentence in test_hosts.leftovers([_NAME]):
             print(sentence, file=sys.stderr)
 
 
@@ -142,8 +142,8 @@ def main() -> None:
     fronts = parser.parse_args().fronts
     if os.geteuid() != 0:
         raise SystemExit("hosts with a systemd of their own need root; run this as root")
-    testhosts.build_image("bookworm")
-    _ENVIRONMENT["APPLIANCE_HOSTS_IMAGE"] = testhosts.image("bookworm")
+    test_hosts.build_image("bookworm")
+    _ENVIRONMENT["APPLIANCE_HOSTS_IMAGE"] = test_hosts.image("bookworm")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print("| front ends | site.yml on bare hosts | of it the controller's processors | first page on all | "
           "site.yml again | of it the controller's processors |\n|---|---|---|---|---|---|", flush=True)  # fmt: skip

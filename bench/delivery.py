@@ -23,11 +23,12 @@ from pathlib import Path
 
 from appliance import db
 from appliance.config import DeliverySettings
-from appliance.delivery import journal, ssh
+from appliance.delivery import journal
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Put
 from appliance.delivery.targets import Target
-from appliance.demo.frontend import FrontEnd, pin
+from appliance.delivery.transports import ssh_hops
+from appliance.demo.frontend import FrontEnd, write_known_hosts
 
 SIZE = 8 * 1024
 MANY = 100
@@ -47,7 +48,7 @@ class Bench:
         for front in self.fronts:
             front.start(http=False)
             stack.callback(front.stop)
-        pin(folder / "known", self.fronts)
+        write_known_hosts(folder / "known", self.fronts)
         settings = DeliverySettings(ssh_key=folder / "key", known_hosts=folder / "known")
         self.targets = [Target(front.settings(), self.docroot, settings) for front in self.fronts]
         self._version = int(time.time())
@@ -84,7 +85,7 @@ class Bench:
         began = time.monotonic()
         with db.write():
             journal.append(rows, "bench")
-        couriers.nudge()
+        couriers.wake()
         self.await_everywhere(paths)
         return time.monotonic() - began
 
@@ -94,7 +95,7 @@ class Bench:
         began = time.monotonic()
         for target in self.targets:
             settings = self.folder / f"{target.name}.ssh"
-            settings.write_text(ssh.configuration(target, self.folder / "none"), "utf-8")
+            settings.write_text(ssh_hops.target_configuration(target, self.folder / "none"), "utf-8")
             for path in paths:
                 command = ["rsync", "-t", "--relative", "-e", shlex.join(["ssh", "-F", str(settings)])]
                 subprocess.run(

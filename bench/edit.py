@@ -21,8 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance import clock, db, publishing, running
-from appliance.content import comments, editing
+from appliance.content import comments, entry_edits
 from appliance.content.models import Entry
+from appliance.installation import open_installation
 from appliance.queue import store
 from bench import rebuild
 
@@ -32,14 +33,14 @@ _PATIENCE = 60.0
 def work(home: Path, workers: int) -> None:
     """Workers that wait for work, until told to stop."""
     made = rebuild.settings(home)
-    with publishing.installation(made):
+    with open_installation(made):
         running.work(made, workers=workers)
 
 
 def first(home: Path, workers: int) -> None:
     """Publish everything."""
     made = rebuild.settings(home)
-    with publishing.installation(made):
+    with open_installation(made):
         plan = publishing.publish(made)[0]
         drained = running.drain(made, workers=workers)
         if drained.failed or plan.faults:
@@ -49,7 +50,7 @@ def first(home: Path, workers: int) -> None:
 def settle() -> None:
     """Wait until nothing is on the queue."""
     began = clock.monotonic()
-    while store.unfinished():
+    while store.count_unfinished():
         if clock.monotonic() - began > _PATIENCE:
             sys.exit("the queue does not empty")
         clock.sleep(0.001)
@@ -59,12 +60,12 @@ def measure(home: Path, edits: int) -> dict[str, float]:
     """Edit and comment; returns the median seconds by what was done."""
     made = rebuild.settings(home)
     medians = {}
-    with publishing.installation(made):
+    with open_installation(made):
         newest = Entry.select().order_by(Entry.published_at.desc(), Entry.id.desc()).first()
 
         def edit(number: int) -> None:
             text = f"Sentence {number}. {newest.text}"
-            editing.edit(newest, title=f"Edited {number}", text=text, modified_at=newest.published_at + number)
+            entry_edits.edit(newest, title=f"Edited {number}", text=text, modified_at=newest.published_at + number)
 
         def comment(number: int) -> None:
             comments.add(newest, "Reader", f"Comment {number}")

@@ -29,7 +29,7 @@ def settings(home: Path, database: str | None) -> config.Config:
     place = Path(tempfile.mkdtemp(prefix="one-", dir=home))
     site = {"name": "bench", "title": "Bench", "url": "https://bench.example/"}
     chosen = {"database": database} if database else {}
-    return config.check({"docroot": str(place / "www"), "sites": [site], **chosen}, place / "appliance.toml")
+    return config.validate({"docroot": str(place / "www"), "sites": [site], **chosen}, place / "appliance.toml")
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def main() -> None:
     home.chmod(0o755)  # the server of PostgreSQL runs as another account
     print(
         f"{os.cpu_count()} cores, {platform.platform(terse=True)}, Python {platform.python_version()},"
-        f" {clock.local(clock.now()):%Y-%m-%d}"
+        f" {clock.to_datetime(clock.now()):%Y-%m-%d}"
     )
     kept, rows = True, list[tuple[str, str, str]]()
     with ExitStack() as stack:

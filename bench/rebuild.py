@@ -18,8 +18,9 @@ from pathlib import Path
 
 from appliance import clock, config, db, publishing, running
 from appliance.content import entries
-from appliance.content.terms import Terms
-from appliance.planning.plan import Wish
+from appliance.content.terms import SiteTerms
+from appliance.installation import open_installation
+from appliance.planning.plan import PublishOptions
 from bench import content as generated
 
 MIB = 1 << 20
@@ -28,41 +29,41 @@ MIB = 1 << 20
 def settings(home: Path) -> config.Config:
     """An installation of one site in `home`."""
     site = {"name": "bench", "title": "Bench", "url": "https://bench.example/"}
-    return config.check({"docroot": str(home / "www"), "sites": [site]}, home / "appliance.toml")
+    return config.validate({"docroot": str(home / "www"), "sites": [site]}, home / "appliance.toml")
 
 
 def fill(home: Path, posts: int) -> None:
     """Put generated posts into the database."""
-    with publishing.installation(settings(home)) as sites, db.write():
-        terms = Terms(sites["bench"], "bench")
+    with open_installation(settings(home)) as sites, db.write():
+        terms = SiteTerms(sites["bench"], "bench")
         for post in generated.posts(posts):
             data = entries.EntryData(
                 title=post.title,
                 slug=post.slug,
-                published_at=clock.moment(post.published),
+                published_at=clock.to_timestamp(post.published),
                 text=post.body,
                 authors=[post.author],
                 categories=[[name] for name in post.categories],
                 tags=post.tags,
             )
-            entries.save(sites["bench"], data, terms=terms, checked=True)
+            entries.save(sites["bench"], data, terms=terms, names_checked=True)
 
 
 def run(home: Path, workers: int) -> None:
     """Publish everything twice and print the figures."""
     made = settings(home)
-    with publishing.installation(made):
+    with open_installation(made):
         for name, everything in (("first", False), ("again", True)):
             began = clock.monotonic()
-            plan = publishing.publish(made, wish=Wish(everything=everything))[0]
+            plan = publishing.publish(made, options=PublishOptions(everything=everything))[0]
             planned = clock.monotonic()
             drained = running.drain(made, workers=workers)
             seconds = clock.monotonic() - planned
             if drained.failed or plan.faults:
                 sys.exit(f"failed: {(drained.failed or plan.faults)[0]}")
-            peak = max(size for process, size in drained.peaks.items() if process.startswith("worker"))
+            peak = max(size for process, size in drained.peak_memory.items() if process.startswith("worker"))
             print(
-                f"{name}: {drained.done:,} files in {seconds:.2f} s, {drained.done / seconds:,.0f} files/s;"
+                f"{name}: {drained.jobs_done:,} files in {seconds:.2f} s, {drained.jobs_done / seconds:,.0f} files/s;"
                 f" planned in {planned - began:.2f} s; a worker's peak {peak / MIB:.0f} MiB",
                 flush=True,
             )

@@ -20,20 +20,20 @@ from typing import Any, Self
 
 from appliance import db
 from appliance.config import Config, load
-from appliance.delivery import courier
-from appliance.delivery.cursors import TargetState
-from appliance.delivery.targets import everywhere
-from appliance.demo.frontend import FrontEnd, pin
-from appliance.demo.mirror import compare
+from appliance.delivery import target_state
+from appliance.delivery.target_state import TargetState
+from appliance.delivery.targets import courier_targets
+from appliance.demo.comparison import compare_folders
+from appliance.demo.frontend import FrontEnd, write_known_hosts
 from appliance.queue import processes
-from tests.workshop import Workshop, archive, index, workshop
+from tests.local_site import LocalSite, archive, index, local_site
 
 ROOT = Path(__file__).resolve().parents[1]
 THEME = archive("entry", "{slug}/index.html") + index("index.html")
 
 
 class Host:
-    """One publishing host: a folder with its settings, a docroot, a door for its peers, and a daemon."""
+    """One publishing host: a folder with its settings, a docroot, an sshd for its peers, and a daemon."""
 
     def __init__(self, folder: Path, name: str, key: Path) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Host:
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self, *words: str) -> None:
-        """Start its daemon, or another command; returns at once."""
+        """Start its daemon, or another command, and return at once."""
         env = {key: value for key, value in os.environ.items() if key != "APPLIANCE_CONFIG"}
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(
@@ -57,7 +57,7 @@ class Host:
             )  # fmt: skip
 
     def stop(self) -> None:
-        """Have the daemon end as it should."""
+        """Stop the daemon in the regular way."""
         if self._daemon:
             with suppress(ProcessLookupError):
                 self._daemon.terminate()
@@ -65,7 +65,7 @@ class Host:
             self._daemon = None
 
     def kill(self) -> None:
-        """End the daemon and all its processes as a power cut does."""
+        """Kill the daemon and all its processes, as a power cut does."""
         if self._daemon:
             with suppress(ProcessLookupError):
                 os.killpg(self._daemon.pid, signal.SIGKILL)
@@ -73,12 +73,12 @@ class Host:
             self._daemon = None
 
     def pids(self, role: str) -> list[int]:
-        """The process ids of its workers, couriers or whatever else beats."""
-        return [row.pid for row in processes.list() if row.role == role and row.host == self.name]
+        """Return the process ids of its live processes with this role."""
+        return [row.pid for row in processes.list_processes() if row.role == role and row.host == self.name]
 
 
 class Cluster:
-    """A context manager; the daemons are started by whoever wants them."""
+    """A context manager; the test starts the daemons."""
 
     def __init__(
         self, folder: Path, database: str, *, hosts: int = 2, fronts: int = 2, http: bool = False, theme: str = THEME,
@@ -118,9 +118,9 @@ class Cluster:
                 front.start(http=self._http)
             for door in doors:
                 door.start(http=False)
-            pin(self.folder / "known", [*self.fronts, *doors])
-            self.shop: Workshop = stack.enter_context(
-                workshop(self.folder / "editor", self._theme, database=self.database)
+            write_known_hosts(self.folder / "known", [*self.fronts, *doors])
+            self.shop: LocalSite = stack.enter_context(
+                local_site(self.folder / "editor", self._theme, database=self.database)
             )
             for host in self.hosts:
                 (host.folder / "appliance.toml").write_text(self._settings(host), "utf-8")
@@ -133,20 +133,20 @@ class Cluster:
         self._stack.close()
 
     def states(self, host: int = 0) -> list[TargetState]:
-        """Where every target of a host stands."""
-        return courier.status(everywhere(self.config(host)))
+        """Return the state of every target of a host."""
+        return target_state.read_all(courier_targets(self.config(host)))
 
     def docroots(self) -> list[Path]:
-        """Those of the publishing hosts, then those of the front ends."""
+        """The docroots of the publishing hosts, then those of the front ends."""
         return [*(host.docroot for host in self.hosts), *(front.docroot for front in self.fronts)]
 
     def differences(self) -> list[str]:
-        """One sentence for each file in which a docroot differs from the first."""
+        """Return a sentence for each file in which a docroot differs from the first."""
         first, *others = self.docroots()
-        return compare(first, others).differences
+        return compare_folders(first, others).differences
 
     def await_same(self, seconds: float = 30.0, holding: Sequence[str] = ()) -> float:
-        """Wait until all docroots are the same and have the paths `holding`; returns how many seconds it took."""
+        """Wait until all docroots are equal and have the paths `holding`; return the seconds that it took."""
 
         def same() -> bool:
             try:
@@ -157,7 +157,7 @@ class Cluster:
         return self.await_that(same, seconds)
 
     def await_that(self, true: Callable[[], object], seconds: float = 30.0) -> float:
-        """Wait for what other processes do; returns how many seconds it took."""
+        """Wait for other processes; return the seconds that it took."""
         began = time.monotonic()
         while not true():
             if time.monotonic() > began + seconds:
@@ -169,7 +169,7 @@ class Cluster:
         return time.monotonic() - began
 
     def config(self, host: int = 0) -> Config:
-        """The settings of a host."""
+        """Return the settings of a host."""
         return load(self.hosts[host].folder / "appliance.toml")
 
     def _settings(self, own: Host) -> str:

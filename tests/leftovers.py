@@ -1,4 +1,4 @@
-"""What a test has started and left running."""
+"""Processes that a test started and left running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links of published pages, followed in the docroot they are in."""
+"""Follows the links of published pages in their docroot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 
 class Page(HTMLParser):
-    """What a page names: links of every kind, and the elements links may lead to."""
+    """The links of a page, and the ids that links can lead to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class Page(HTMLParser):
 
 
 def pages_in(docroot: Path) -> dict[str, Page]:
-    """Every page of a docroot by its path there."""
+    """Return every page of a docroot by its path."""
     return {
         path.relative_to(docroot).as_posix(): Page(path.read_text("utf-8")) for path in sorted(docroot.rglob("*.html"))
     }
 
 
 def leads_somewhere(docroot: Path, pages: dict[str, Page], path: str, fragment: str) -> bool:
-    """Whether a path of the site is a file of the docroot, with that fragment if it is a page."""
+    """Return whether a path is a file of the docroot, and has the fragment if it is a page."""
     name = path.lstrip("/")
     name = name + "index.html" if name.endswith("/") or not name else name
     if fragment and name in pages:
@@ -41,7 +41,7 @@ def leads_somewhere(docroot: Path, pages: dict[str, Page], path: str, fragment: 
 
 
 def broken_links(docroot: Path, root: str) -> tuple[set[tuple[str, str]], int]:
-    """(page, link) of the links to the site at `root` that lead nowhere, and how many were followed."""
+    """Return (page, link) of each broken link within the site at `root`, and the number of links followed."""
     pages = pages_in(docroot)
     host = urlsplit(root).netloc
     broken, followed = set(), 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance import config
-from appliance.config import Config, faults
+from appliance.config import Config, error_messages
 from appliance.errors import ConfigError
 
 GOOD = """
@@ -92,7 +92,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "docroot: “www” is relative; write the absolute path, beginning with /",
         "sites.blog.title: must be text in quotes, not 5",
         "sites.blog.url: “www.example.org” is not a site address; write it like https://www.example.org/",
-        "sites.blog.colour: unknown key; remove it, or use one of comment_endpoint, description, "
+        "sites.blog.colour: unknown key; remove it, or use one of comment_endpoint, comments, description, "
         "empty_archives, folder, language, name, settings, sources, theme, timezone, title, url, week_starts",
         "sites.blog.timezone: “Europe/Atlantis” is not a time zone; use a name such as Europe/Berlin or UTC",
         'sites.blog.week_starts: must be monday or sunday, not "tuesday"',
@@ -108,7 +108,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "delivery.ssh_key: “id_ed25519” is relative; write the absolute path, beginning with /",
         'delivery.timeout: must be a whole number, without quotes, not "1"',
         "worker: unknown key; remove it, or use one of assets, caches, checkouts, database, deletions, delivery, "
-        "docroot, host, mail, publishing_hosts, queue, schedule, shared, sites, staging, targets",
+        "docroot, host, mail, publishing_hosts, queue, schedule, shared, sites, staging, targets, web",
         "sites: the name “blog” is used twice; give each its own",
         "sites: the folder “” (the docroot itself) is used twice; give each its own",
     ]
@@ -216,7 +216,7 @@ def test_a_folder_on_this_host_is_a_target(tmp_path: Path) -> None:
         ("front1:/", "name a folder made for the site"),
         ("front1:/etc/nginx", "name a folder made for the site"),
         ("/srv/www", "a target is another place"),
-        ("/srv/www/copy", "choose a place apart"),
+        ("/srv/www/copy", "choose a separate folder"),
         ("front1:/srv/other", "use the same path on every host"),
     ],
 )
@@ -231,6 +231,23 @@ def test_two_targets_are_two_places(tmp_path: Path) -> None:
     (fault,) = refused(tmp_path, GOOD + twin)
     assert fault.startswith("targets: the address “publish@front1.example.org:/srv/www” is used twice")
     assert len(read(tmp_path, GOOD + twin + "port = 2222\n").targets) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "mend"),
+    [
+        ("Host *", "put those into ~/.ssh/config"),
+        ("match=all", "put those into ~/.ssh/config"),
+        ("RemoteCommand=true", "remove it"),
+        ("SessionType none", "remove it"),
+        ("-J gate", "write it like ProxyJump=gate"),
+        ("ProxyJump", "write it like ProxyJump=gate"),
+        ("ProxyJump=a\\nHost *", "write it like ProxyJump=gate"),
+    ],
+)
+def test_an_option_of_ssh_is_one_and_of_the_target_alone(tmp_path: Path, option: str, mend: str) -> None:
+    (fault,) = refused(tmp_path, GOOD.replace("[[targets]]", f'[[targets]]\nssh_options = ["{option}"]', 1))
+    assert fault.startswith("targets.") and mend in fault
 
 
 @pytest.mark.parametrize("line", ['database = "/srv/www/a.db"', 'assets = "/srv/www/a"', 'staging = "/srv/www/.tmp"'])
@@ -275,7 +292,7 @@ def test_the_named_file_comes_first_then_the_folder_then_the_host(tmp_path: Path
     here.unlink()
     assert config.find(here.parent, {}, host) == host
     host.unlink()
-    with pytest.raises(ConfigError, match=re.escape("invoke site.init DIR")):
+    with pytest.raises(ConfigError, match=re.escape("invoke site.init FOLDER")):
         config.find(here.parent, {}, host)
     named.unlink()
     with pytest.raises(ConfigError, match=r"APPLIANCE_CONFIG names .*named\.toml, which is not a file"):
@@ -291,7 +308,7 @@ def test_a_site_is_found_by_its_name(tmp_path: Path) -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     for section in ((), ("sites",), ("targets",), ("queue",), ("delivery",)):
-        keys = faults.known_keys(Config, section)
+        keys = error_messages.known_keys(Config, section)
         assert keys
         assert "path" not in keys
 
@@ -303,8 +320,10 @@ def test_sqlite_with_several_publishing_hosts_is_refused(tmp_path: Path) -> None
         "sites": [{"name": "blog", "title": "A", "url": "https://blog.example/"}],
     }
     with pytest.raises(ConfigError, match="several publishing hosts cannot share an SQLite file"):
-        config.check(raw, tmp_path / "appliance.toml")
-    made = config.check({**raw, "database": "postgresql://appliance@db.example/appliance"}, tmp_path / "appliance.toml")
+        config.validate(raw, tmp_path / "appliance.toml")
+    made = config.validate(
+        {**raw, "database": "postgresql://appliance@db.example/appliance"}, tmp_path / "appliance.toml"
+    )
     assert made.database_url == "postgresql://appliance@db.example/appliance"
 
 
@@ -312,4 +331,4 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     site = {"name": "blog", "title": "A", "url": "https://blog.example/"}
     raw = {"docroot": str(tmp_path / "www"), "database": "mysql://db/x", "sites": [site]}
     with pytest.raises(ConfigError, match="postgresql://user@host/name"):
-        config.check(raw, tmp_path / "appliance.toml")
+        config.validate(raw, tmp_path / "appliance.toml")

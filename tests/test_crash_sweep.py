@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from appliance import db
-from appliance.building import publish as publishing_kind
+from appliance.building import publish_job as publishing_kind
 from appliance.building.docroot import Docroot
 from appliance.config import Config, QueueSettings
 from appliance.queue import store
 from appliance.queue.worker import Worker
-from tests.workshop import Workshop, archive, workshop
+from tests.local_site import LocalSite, archive, local_site
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +74,7 @@ def work(config: Config, last: int) -> None:
     """What the killed process does: everything a worker does for what is on the queue."""
     killer = Killer(last)
     db.open_database(config)
-    kind = publishing_kind.kind(config, Docroot(config.docroot, config.staging_folder))
+    kind = publishing_kind.publish_kind(config, Docroot(config.docroot, config.staging_folder))
     worker = Worker(f"here:{os.getpid()}", [kind], QueueSettings(), Still())
     killer.watch()
     worker.run(once=True)
@@ -98,8 +98,8 @@ def killed(config: Config, last: int) -> int | None:
 
 
 @pytest.fixture
-def shop(database: Config, tmp_path: Path) -> Iterator[Workshop]:
-    with workshop(tmp_path, archive("entry", "{slug}/index.html"), database=database.database) as made:
+def shop(database: Config, tmp_path: Path) -> Iterator[LocalSite]:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), database=database.database) as made:
         yield made
 
 
@@ -112,7 +112,7 @@ def stamp(file: Path) -> tuple[bytes, int] | None:
     return (file.read_bytes(), int(file.stat().st_mtime)) if file.exists() else None
 
 
-def right(shop: Workshop, expected: str | None) -> None:
+def right(shop: LocalSite, expected: str | None) -> None:
     """The page is as it should be, the journal says so, and nothing else lies about."""
     file = shop.docroot / PAGE
     op, version, digest = latest(PAGE)
@@ -124,14 +124,14 @@ def right(shop: Workshop, expected: str | None) -> None:
         assert int(file.stat().st_mtime) == version
     versions = [version for path, _, version in shop.journal() if path == PAGE]
     assert versions == sorted(set(versions)), "versions only rise"
-    assert (store.unfinished(), store.failures()) == (0, [])
+    assert (store.count_unfinished(), store.recent_failures()) == (0, [])
 
 
-def sweep(shop: Workshop, change: Callable[[int], str | None]) -> int:
+def sweep(shop: LocalSite, change: Callable[[int], str | None]) -> int:
     """Make a change, have a worker killed at each of its steps in turn, recover; returns the steps there were."""
     for step in count(1):
         expected = change(step)
-        assert shop.publish()[0].wanted == (expected is not None)
+        assert shop.publish()[0].artifact_count == (expected is not None)
         before, known = stamp(shop.docroot / PAGE), len(shop.journal())
         dead = killed(shop.config, step)
         left = stamp(shop.docroot / PAGE)
@@ -152,7 +152,7 @@ def sweep(shop: Workshop, change: Callable[[int], str | None]) -> int:
     raise AssertionError("it never got through")
 
 
-def test_an_edited_page(shop: Workshop) -> None:
+def test_an_edited_page(shop: LocalSite) -> None:
     entry = shop.save("One", text="nothing yet", slug="one")
     shop.run()
 
@@ -163,7 +163,7 @@ def test_an_edited_page(shop: Workshop) -> None:
     assert sweep(shop, edit) > 20
 
 
-def test_a_page_that_goes(shop: Workshop) -> None:
+def test_a_page_that_goes(shop: LocalSite) -> None:
     entry = shop.save("One", slug="one")
 
     def withdraw(step: int) -> None:

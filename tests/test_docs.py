@@ -9,7 +9,8 @@ import pytest
 from markupsafe import Markup
 
 from appliance import config
-from appliance.tasks import namespace, reference
+from devtools import reference
+from devtools.command_table import all_tasks
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
@@ -21,23 +22,23 @@ LOCAL = re.compile(rf"{re.escape(str(ROOT))}/|--(?:extra-)?index-url|--find-link
 @pytest.mark.parametrize("name", ["cluster.md", "settings.md", "tasks.md", "theme.md"])
 def test_the_reference_is_that_of_the_code(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text("utf-8")
-    assert written == reference.pages(namespace)[name], "out of date; run: ./inv docs"
+    assert written == reference.pages(all_tasks())[name], "out of date; run: ./inv docs"
 
 
 def test_the_example_of_settings_can_be_used() -> None:
-    settings = config.check(tomllib.loads(reference.EXAMPLE), Path("/etc/appliance/appliance.toml"))
+    settings = config.validate(tomllib.loads(reference.EXAMPLE), Path("/etc/appliance/appliance.toml"))
     assert [target.name for target in settings.targets] == ["front1", "front2"]
 
 
 def test_every_key_is_in_the_reference() -> None:
     page = reference.settings_page()
     for section in ((), ("sites",), ("sites", "sources"), ("targets",), ("queue",), ("delivery",)):
-        for key in config.faults.known_keys(config.Config, section):
-            assert f"`{key}`" in page or f"`[{key}]`" in page or f"{key}]]`" in page
+        for key in config.error_messages.known_keys(config.Config, section):
+            assert f"`{key}`" in page or re.search(rf"[.\[]{key}\]+`", page)
 
 
 def test_every_task_and_argument_says_what_it_is() -> None:
-    for name, task in reference.tasks(namespace):
+    for name, task in reference.tasks(all_tasks()):
         assert task.__doc__, f"{name} has no docstring"
         for argument in reference.arguments_of(task):
             assert argument.help, f"{name}: {argument.name} has no help"
@@ -84,3 +85,17 @@ def test_nothing_speaks_of_one_machine() -> None:
         text = file.read_bytes().decode("utf-8", "replace")
         found += [f"{name}: {match[0]}" for match in LOCAL.finditer(text)]
     assert not found
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    heading, *sections = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert heading.startswith("# Changelog\n")
+    assert sections[0].startswith("[Unreleased]\n")
+    kinds = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    for section in sections:
+        title, *parts = re.split(r"^### ", section, flags=re.MULTILINE)
+        assert re.match(r"\[(Unreleased\]|\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d)\n", title)
+        for part in parts:
+            kind, *lines = part.splitlines()
+            assert kind in kinds
+            assert [line for line in lines if line and not (re.match(r"- [A-Z`.]", line) and len(line) <= 120)] == []

@@ -14,6 +14,7 @@ from playhouse.migrations import Runner
 
 from appliance import db
 from appliance.config import Config
+from appliance.content import comment_models
 from appliance.content import models as content
 from appliance.delivery import models as delivery
 from appliance.planning import models as planning
@@ -23,7 +24,7 @@ from tests.conftest import MakeConfig
 
 MODELS = [
     found
-    for module in (content, planning, queue, delivery)
+    for module in (content, comment_models, planning, queue, delivery)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__
 ]
@@ -34,7 +35,7 @@ SELECT m.name, m.type, CASE WHEN m.type = 'index' THEN m.sql END, c.name, c.type
 FROM sqlite_master m
 LEFT JOIN pragma_table_info(m.name) c ON m.type = 'table'
 LEFT JOIN pragma_foreign_key_list(m.name) f ON f."from" = c.name
-WHERE m.name NOT LIKE '%migration%' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, 4
+WHERE m.type IN ('table', 'index') AND m.name NOT LIKE '%migration%' AND m.name NOT LIKE 'sqlite_%' ORDER BY 1, 4
 """
 _POSTGRESQL = """
 SELECT table_name AS a, column_name AS b, data_type AS c, is_nullable AS d FROM information_schema.columns
@@ -76,9 +77,15 @@ def new(request: pytest.FixtureRequest, make_config: MakeConfig) -> NewConfig:
         if request.param == "sqlite":
             return make_config(database=f"{len(made)}.db")
         server: postgresql.Server = request.getfixturevalue("postgres")
-        return make_config(database=server.fresh())
+        return make_config(database=server.fresh(tables=False))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def from_nothing(migrate: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrations are what is tested here."""
+    monkeypatch.setattr(db, "migrate", migrate)
 
 
 def newer_release(folder: Path, *changes: str) -> Path:

@@ -15,10 +15,10 @@ import pytest
 
 from appliance import clock, db, running
 from appliance.config import Config, QueueSettings
+from appliance.db.listener import CommitListener
 from appliance.queue import processes, store
-from appliance.queue.wakeup import DatabaseWake
+from tests.local_site import LocalSite, archive, index, local_site, tree
 from tests.postgresql import Server
-from tests.workshop import Workshop, archive, index, tree, workshop
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +26,12 @@ THEME = archive("entry", "{slug}/index.html") + index("index.html")
 
 
 @pytest.fixture
-def shop(database: Config, tmp_path: Path) -> Iterator[Workshop]:
-    with workshop(tmp_path, THEME, database=database.database) as made:
+def shop(database: Config, tmp_path: Path) -> Iterator[LocalSite]:
+    with local_site(tmp_path, THEME, database=database.database) as made:
         yield made
 
 
-def filled(shop: Workshop, entries: int) -> None:
+def filled(shop: LocalSite, entries: int) -> None:
     for number in range(entries):
         shop.save(f"Entry {number}")
     shop.publish()
@@ -41,10 +41,10 @@ def limited(config: Config, **queue: Any) -> Config:
     return config.model_copy(update={"queue": QueueSettings(**{"workers": 2, **queue})})
 
 
-def complete(shop: Workshop) -> None:
+def complete(shop: LocalSite) -> None:
     """Every file is there, was published once for each time it changed, and no job or process is left."""
     assert sorted(shop.tree()) == shop.paths()
-    assert (store.unfinished(), store.failures(), processes.list()) == (0, [], [])
+    assert (store.count_unfinished(), store.recent_failures(), processes.list_processes()) == (0, [], [])
 
 
 def await_that(true: Callable[[], Any], seconds: float = 20) -> Any:
@@ -56,7 +56,7 @@ def await_that(true: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 @contextmanager
-def daemon(config: Config) -> Iterator[int]:
+def daemon(config: Config, **options: Any) -> Iterator[int]:
     """A daemon in a process of its own; yields its process id. It must end well, and soon, when told to."""
     db.disconnect()
     pid = os.fork()
@@ -64,7 +64,7 @@ def daemon(config: Config) -> Iterator[int]:
         code = 1
         try:
             db.open_database(config)
-            running.work(config)
+            running.work(config, **options)
             code = 0
         finally:
             os._exit(code)
@@ -85,30 +85,30 @@ def files(folder: Path) -> set[str]:
 
 
 def named(role: str) -> list[str]:
-    return [row.name for row in processes.list() if row.role == role]
+    return [row.name for row in processes.list_processes() if row.role == role]
 
 
-def test_a_drain_leaves_nothing(shop: Workshop) -> None:
+def test_a_drain_leaves_nothing(shop: LocalSite) -> None:
     filled(shop, 120)
     drained = running.drain(limited(shop.config))
-    assert (drained.exit_code, drained.done) == (0, 121)
+    assert (drained.exit_code, drained.jobs_done) == (0, 121)
     complete(shop)
     assert len(shop.journal()) == 121
 
 
-def test_working_off_waits_for_no_retry(shop: Workshop) -> None:
+def test_working_off_waits_for_no_retry(shop: LocalSite) -> None:
     filled(shop, 20)
     db.execute("UPDATE job SET run_at = run_at + 600 WHERE key = 'entry-3/index.html'")
-    done = running.work_off(limited(shop.config))
+    done = running.run_due_jobs(limited(shop.config))
     assert done.exit_code == 0
-    assert store.unfinished() == 1
+    assert store.count_unfinished() == 1
     assert "entry-3/index.html" not in shop.tree()
     assert len(shop.journal()) == 20
 
 
-def test_limits_hold_across_workers_that_are_replaced(shop: Workshop) -> None:
+def test_limits_hold_across_workers_that_are_replaced(shop: LocalSite) -> None:
     filled(shop, 60)
-    running.work_off(limited(shop.config, jobs_per_worker=4), limit=31)
+    running.run_due_jobs(limited(shop.config, jobs_per_worker=4), limit=31)
     assert len(shop.journal()) == 31
     running.drain(limited(shop.config, jobs_per_worker=9, limit=7))
     assert len(shop.journal()) == 38
@@ -116,7 +116,7 @@ def test_limits_hold_across_workers_that_are_replaced(shop: Workshop) -> None:
     complete(shop)
 
 
-def test_workers_are_replaced_without_back_off(shop: Workshop) -> None:
+def test_workers_are_replaced_without_back_off(shop: LocalSite) -> None:
     filled(shop, 40)
     began = clock.monotonic()
     assert running.drain(limited(shop.config, workers=1, jobs_per_worker=5)).exit_code == 0
@@ -134,35 +134,35 @@ def others_than(former: list[str]) -> list[str]:
     return list(await_that(found))
 
 
-def test_a_daemon_works_at_once_pauses_resumes_and_recycles(shop: Workshop) -> None:
+def test_a_daemon_works_at_once_pauses_resumes_and_recycles(shop: LocalSite) -> None:
     with daemon(limited(shop.config)) as pid:
         workers = others_than([])
         assert named("supervisor") == [f"here:{pid}"]
         shop.save("First")
         shop.publish()
-        await_that(lambda: "first/index.html" in shop.tree() and store.unfinished() == 0)
-        processes.ask(f"here:{pid}", "pause")
-        await_that(lambda: {r.doing for r in processes.list() if r.role == "worker"} == {"paused"})
+        await_that(lambda: "first/index.html" in shop.tree() and store.count_unfinished() == 0)
+        processes.request(f"here:{pid}", "pause")
+        await_that(lambda: {r.doing for r in processes.list_processes() if r.role == "worker"} == {"paused"})
         shop.save("Second")
         shop.publish()
-        asked = store.unfinished()
+        asked = store.count_unfinished()
         clock.sleep(0.3)
-        assert store.unfinished() == asked > 1
-        processes.ask(f"here:{pid}", "resume")
-        await_that(lambda: store.unfinished() == 0)
-        processes.ask(f"here:{pid}", "recycle")
+        assert store.count_unfinished() == asked > 1
+        processes.request(f"here:{pid}", "resume")
+        await_that(lambda: store.count_unfinished() == 0)
+        processes.request(f"here:{pid}", "recycle")
         workers = others_than(workers)
         os.kill(pid, signal.SIGHUP)
         first, second = others_than(workers)
-        processes.ask(first, "recycle")
+        processes.request(first, "recycle")
         assert second in others_than([first])
         shop.save("Third")
         shop.publish()
-        await_that(lambda: "third/index.html" in shop.tree() and store.unfinished() == 0)
+        await_that(lambda: "third/index.html" in shop.tree() and store.count_unfinished() == 0)
     complete(shop)
 
 
-def test_a_daemon_told_to_stop_counts_no_attempt(shop: Workshop) -> None:
+def test_a_daemon_told_to_stop_counts_no_attempt(shop: LocalSite) -> None:
     # A second's work, so that it can be told in the middle of it; a pause would do that with batches of one job only.
     entry = shop.folder / "theme" / "entry.html"
     entry.write_text("{% for i in range(50000) %}{% set x = i %}{% endfor %}{{ entry.title }}", "utf-8")
@@ -170,33 +170,33 @@ def test_a_daemon_told_to_stop_counts_no_attempt(shop: Workshop) -> None:
     with daemon(limited(shop.config)):
         await_that(lambda: len(files(shop.docroot)) > 20)
     assert 20 < len(shop.tree()) < 301
-    assert store.counts()["running"] == 0
+    assert store.count_by_state()["running"] == 0
     assert db.execute("SELECT MAX(failures) FROM job").fetchone() == (0,)
-    assert processes.list() == []
+    assert processes.list_processes() == []
     running.drain(limited(shop.config))
     complete(shop)
     assert len(shop.journal()) == 301
 
 
-def test_a_killed_worker_takes_no_row_along_and_its_jobs_are_done(shop: Workshop) -> None:
+def test_a_killed_worker_takes_no_row_along_and_its_jobs_are_done(shop: LocalSite) -> None:
     filled(shop, 200)
     with daemon(limited(shop.config, pause=0.005)):
-        (holder, *_) = await_that(lambda: len(files(shop.docroot)) > 5 and store.holders())
+        (holder, *_) = await_that(lambda: len(files(shop.docroot)) > 5 and store.holder_names())
         os.kill(int(holder.partition(":")[2]), signal.SIGKILL)
-        await_that(lambda: holder not in [row.name for row in processes.list()])
-        await_that(lambda: store.unfinished() == 0)
+        await_that(lambda: holder not in [row.name for row in processes.list_processes()])
+        await_that(lambda: store.count_unfinished() == 0)
     complete(shop)
 
 
 def test_a_child_does_not_touch_its_parents_connections(database: Config) -> None:
-    wake = DatabaseWake()
+    wake = CommitListener()
     before = db.database.connection()
     child = os.fork()
     if not child:
         db.open_database(database)
         with db.write():
             db.notify()
-        DatabaseWake().close()
+        CommitListener().close()
         db.database.close()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -217,7 +217,7 @@ def restart(server: Server) -> None:
 
 def test_a_database_that_drops_every_connection_is_outlived(postgres: Server, tmp_path: Path) -> None:
     target = {"name": "copy", "address": str(tmp_path / "copy"), "other_path": True}
-    with workshop(tmp_path, THEME, database=postgres.fresh(), targets=[target]) as shop:
+    with local_site(tmp_path, THEME, database=postgres.fresh(), targets=[target]) as shop:
         (tmp_path / "copy").mkdir()
         filled(shop, 400)
         over = threading.Event()
@@ -241,7 +241,7 @@ def test_a_database_that_drops_every_connection_is_outlived(postgres: Server, tm
 
 
 def test_a_drain_outlives_a_restart_of_the_server(tmp_path: Path) -> None:
-    with Server() as server, workshop(tmp_path, THEME, database=server.fresh()) as shop:
+    with Server() as server, local_site(tmp_path, THEME, database=server.fresh()) as shop:
         filled(shop, 400)
 
         def stop_and_go() -> None:

@@ -1,6 +1,6 @@
-"""Late-bound addresses: what an entry's HTML points at is named by id and given its address when a page is built.
+"""Late-bound addresses: the HTML of an entry names its link targets by id, and a build puts in their current addresses.
 
-So an entry that moves takes the links of others with it, and a picture is shown in as many widths as the theme makes.
+When an entry moves, the links of other entries follow it. A picture is shown in all the widths that the theme makes.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from html import escape
 from urllib.parse import quote
 
 from appliance import db
-from appliance.building.reads import BoundHtml, bound_html
+from appliance.building.dependency_tracking import BoundHtml, bound_html
 from appliance.planning.archives import thumbnail_path, thumbnail_widths
-from appliance.planning.paths import link
+from appliance.planning.paths import url_path
 from appliance.planning.theme import Theme
 
-_BOUND = re.compile(r"appliance:(entry|asset|category)/(\d+)")
-_IMAGE = re.compile(r'<img\b[^>]*?\bsrc="appliance:asset/(\d+)"[^>]*>')
+_BOUND = re.compile(r"appliance:(entry|asset|category)/(\d{1,18})")
+_IMAGE = re.compile(r'<img\b[^<>]*?\bsrc="appliance:asset/(\d{1,18})"[^<>]*>')
 
-#: A target that is not published.
+#: The address of a target that is not published.
 NOWHERE = "#"
 
 
 def url_of(path: str, folder: str, root: str) -> str:
-    """The root-relative address of a path below the docroot, for a site in `folder` whose pages begin with `root`."""
+    """The root-relative URL of a path below the docroot, for a site in `folder` with URLs that begin with `root`."""
     below = path[len(folder) + 1 :] if folder else path
-    return root + quote(link(below), safe="/~!$&'()*+,;=:@")
+    return root + quote(url_path(below), safe="/~!$&'()*+,;=:@")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A published picture: its address, its size in pixels, and the widths and addresses of its smaller copies."""
+    """A published picture: URL, size in pixels, and the width and URL of each thumbnail."""
 
     url: str
     width: int | None
@@ -42,19 +42,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses of everything a batch of HTML points at."""
+    """The URLs of everything that a batch of HTML points at."""
 
     urls: Mapping[tuple[str, int], str]
     pictures: Mapping[int, Picture]
     sizes: str
 
     def bind(self, html: str) -> str:
-        """`html` with every late-bound address in its place, pictures with their smaller copies."""
+        """`html` with every late-bound address replaced by a URL, and with thumbnails added to pictures."""
         html = _IMAGE.sub(self._image, html)
         return _BOUND.sub(lambda m: escape(self.urls.get((m[1], int(m[2])), NOWHERE)), html)
 
     def markup(self, html: str) -> BoundHtml:
-        """The same as HTML that knows what it points at."""
+        """The same, as HTML that also knows its link targets, for dependency tracking."""
         targets = frozenset((match[1], int(match[2])) for match in _BOUND.finditer(html))
         return bound_html(self.bind(html), targets)
 
@@ -75,28 +75,28 @@ class Addresses:
 
 
 def addresses_in(htmls: Iterable[str], theme: Theme, url: Callable[[str], str]) -> Addresses:
-    """Look up everything `htmls` point at, in a query for each kind of thing.
+    """Look up everything that `htmls` point at, with one query for each kind of target.
 
     Args:
         htmls: HTML with late-bound addresses.
-        theme: says which smaller copies of pictures there are.
-        url: makes an address of a path below the docroot.
+        theme: decides which thumbnails there are.
+        url: makes a URL of a path below the docroot.
     """
-    wanted: dict[str, set[int]] = {"entry": set(), "asset": set(), "category": set()}
+    targets: dict[str, set[int]] = {"entry": set(), "asset": set(), "category": set()}
     for html in htmls:
         for match in _BOUND.finditer(html):
-            wanted[match[1]].add(int(match[2]))
+            targets[match[1]].add(int(match[2]))
     urls: dict[tuple[str, int], str] = {}
     for kind, types in (("entry", "'entry', 'page'"), ("category", "'category'"), ("asset", "'asset'")):
-        ids = list(wanted[kind])
+        ids = list(targets[kind])
         if ids:
             rows = db.execute(
                 f"SELECT subject, path FROM artifact WHERE type IN ({types}) AND is_permalink AND wanted"
-                f" AND subject IN ({db.marks(len(ids))})",
+                f" AND subject IN ({db.placeholders(len(ids))})",
                 ids,
             )
             urls |= {(kind, subject): url(path) for subject, path in rows.fetchall()}
-    return Addresses(urls, _pictures(list(wanted["asset"]), theme, url, urls), theme.manifest.thumbnails.sizes)
+    return Addresses(urls, _pictures(list(targets["asset"]), theme, url, urls), theme.manifest.thumbnails.sizes)
 
 
 def _pictures(
@@ -107,7 +107,7 @@ def _pictures(
     rows = db.execute(
         f"""SELECT x.id, a.path, x.media_type, x.width, x.height FROM asset x
             JOIN artifact a ON a.type = 'asset' AND a.subject = x.id AND a.wanted
-            WHERE x.id IN ({db.marks(len(ids))})""",
+            WHERE x.id IN ({db.placeholders(len(ids))})""",
         ids,
     ).fetchall()
     return {

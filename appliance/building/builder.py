@@ -1,7 +1,7 @@
-"""A batch of artifacts to their content: loads what they show in a few queries, then renders one after another.
+"""Builds the content of a batch of artifacts: loads what they show in a few queries, then renders one after another.
 
-Everything a batch reads is of one moment: call `load` inside a snapshot. What is kept between batches (templates, lists
-many pages show) is dropped as soon as the content or the theme is another.
+Everything that a batch reads is from one moment: call `load` inside a snapshot. Compiled templates and site-wide lists
+are kept between batches, until the content or the theme changes.
 """
 
 from __future__ import annotations
@@ -13,70 +13,71 @@ from typing import Any, NamedTuple
 from jinja2 import Environment
 
 from appliance import db
-from appliance.building import files, loading
-from appliance.building.answers import Answers
-from appliance.building.artifacts import Made
+from appliance.building import file_artifacts, loaders
+from appliance.building.dependency_tracking import EntityRead, TrackedReads, tracked_post, tracking
 from appliance.building.docroot import File
-from appliance.building.environment import environment, failure
-from appliance.building.listings import listings
-from appliance.building.loading import Place
-from appliance.building.noted import NotedFacts
-from appliance.building.reads import Reading, Reads, noted_post, noting
-from appliance.building.redirects import redirect_targets
-from appliance.building.resizing import Resizer
-from appliance.building.sitemaps import sitemap
+from appliance.building.environment import create_environment, template_failure
+from appliance.building.key_digests import KeyDigests
+from appliance.building.loaders import ArtifactRow, SiteContext
+from appliance.building.template_site import TrackedSite
+from appliance.building.template_variables import load_listings, redirect_targets, sitemap_variables
+from appliance.building.thumbnails import Resizer
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.errors import BuildError
-from appliance.planning.pages import Asked, Shown, digest
-from appliance.planning.sitemaps import outputs
+from appliance.planning.listings import ListingPage, ListingQuery, listing_digest
+from appliance.planning.sitemaps import sitemap_outputs
 from appliance.planning.theme import Theme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Product:
-    """What an artifact came to: its content and what was read for it."""
+class BuildResult:
+    """The content of an artifact, and what was read to build it."""
 
     content: bytes | File
-    #: Number of the planning whose content was read.
-    number: int
-    #: The keys read that others read too, and those among them whose answers differ from what planning knows.
-    recipe: tuple[str, ...] = ()
-    stray: tuple[str, ...] = ()
-    readings: Sequence[Reading] = ()
-    #: Digest of the page of a listing, when it was read.
-    shown: str | None = None
-    #: Digest of all that was read.
-    reads: str = ""
-    #: What the keys of the recipe answered.
-    answers: Callable[[Iterable[str]], dict[str, str]] = lambda _keys: {}
+    #: Number of the plan that the content was read after.
+    plan_number: int
+    #: The dependency keys that were read, and those among them whose digest is not the one that planning stored.
+    shared_keys: tuple[str, ...] = ()
+    outdated_keys: tuple[str, ...] = ()
+    dependencies: Sequence[EntityRead] = ()
+    #: Digest of the listing page, if it was read.
+    listing_digest: str | None = None
+    #: Digest of everything that was read.
+    reads_digest: str = ""
+    #: Computes the digests of keys, as this build saw them.
+    digest_keys: Callable[[Iterable[str]], dict[str, str]] = lambda _keys: {}
 
 
-#: Makes one artifact's content; raises BuildError.
-Make = Callable[[], Product]
+#: Builds the content of one artifact; raises BuildError.
+BuildFunction = Callable[[], BuildResult]
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """What building pages of one site takes."""
+class SiteRenderer:
+    """What is needed to render the pages of one site, for one state of its content and theme."""
 
-    place: Place
-    facts: NotedFacts
+    context: SiteContext
+    site: TrackedSite
     templates: Environment
-    state: _State
-    answers: Answers
-    #: What planning knows of the answers to keys.
-    known: dict[str, str]
-    #: How many entries listings have.
-    totals: dict[Asked, int]
+    state: _RendererState
+    key_digests: KeyDigests
+    #: Digests of keys as planning stored them.
+    planned_digests: dict[str, str]
+    #: Number of entries by listing.
+    listing_totals: dict[ListingQuery, int]
 
-    def stray(self, recipe: Iterable[str]) -> tuple[str, ...]:
-        """The keys that answer something else here than planning knows: content has changed since."""
-        return tuple(key for key in recipe if key in self.known and self.known[key] != self.answers.digest(key))
+    def outdated_keys(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """The keys whose digest differs from the stored one, since the content has changed after the plan."""
+        return tuple(
+            key
+            for key in keys
+            if key in self.planned_digests and self.planned_digests[key] != self.key_digests.digest(key)
+        )
 
 
-class _State(NamedTuple):
-    """What a bench is good for: changes recorded, plannings, of them those that changed lists, and the theme."""
+class _RendererState(NamedTuple):
+    """The state that a renderer is valid for: last change, last plan, last plan that changed lists, and theme."""
 
     change: int
     number: int
@@ -89,95 +90,111 @@ class Builder:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._benches: dict[int, _Bench] = {}
+        self._renderers: dict[int, SiteRenderer] = {}
         self._resizer = Resizer()
-        #: What was read for artifacts whose template failed, by path, until somebody takes it; its content is empty.
-        self.unfinished: dict[str, Product] = {}
-        #: When the batch was loaded, on the database's clock.
+        #: What was read by artifacts whose template failed, by path, until a caller takes it. The content is empty.
+        self.failed_results: dict[str, BuildResult] = {}
+        #: The time of the batch, on the database's clock.
         self._now = 0.0
 
     def close(self) -> None:
-        """End the process that makes pictures smaller."""
+        """End the process that makes thumbnails."""
         self._resizer.close()
 
-    def load(self, artifacts: Iterable[Made]) -> dict[str, Make]:
-        """Load what `artifacts` show; returns, by path, what makes each one's content."""
-        makes: dict[str, Make] = {}
-        by_site: dict[int, list[Made]] = {}
+    def load(self, artifacts: Iterable[ArtifactRow]) -> dict[str, BuildFunction]:
+        """Load what `artifacts` show; return the function that builds each one, by path."""
+        builds: dict[str, BuildFunction] = {}
+        by_site: dict[int, list[ArtifactRow]] = {}
         for artifact in artifacts:
             by_site.setdefault(artifact.site, []).append(artifact)
         self._now = db.now() if by_site else 0.0
         for site, members in by_site.items():
-            makes |= self._load_site(self._bench(site), members)
-        return makes
+            builds |= self._load_site(self._renderer(site), members)
+        return builds
 
-    def _load_site(self, bench: _Bench, artifacts: list[Made]) -> dict[str, Make]:
-        makes: dict[str, Make] = {}
+    def _load_site(self, renderer: SiteRenderer, artifacts: list[ArtifactRow]) -> dict[str, BuildFunction]:
+        builds: dict[str, BuildFunction] = {}
         pages = [a for a in artifacts if a.type in ("entry", "page")]
-        found = loading.posts(
-            bench.place, [a.subject for a in pages if a.subject is not None], whole=True, view=noted_post()
+        posts = loaders.load_posts(
+            renderer.context, [a.subject for a in pages if a.subject is not None], whole=True, view=tracked_post()
         )
         for a in pages:
-            makes[a.path] = self._page(bench, a, {"entry": found.get(a.subject or 0)})
+            builds[a.path] = self._page_build(renderer, a, {"entry": posts.get(a.subject or 0)})
         redirects = [a for a in artifacts if a.type == "redirect"]
         for a, target in zip(redirects, redirect_targets(redirects), strict=True):
-            url = bench.place.url(target) if target else bench.place.root
-            makes[a.path] = self._page(bench, a, {"target_url": url, "target_absolute_url": bench.place.absolute(url)})
-        listed = [a for a in artifacts if a.type not in _NO_LISTINGS]
-        maps = {a.path: sitemap(bench.place, a) for a in listed if a.type == "sitemap" or _is_sitemap(bench, a)}
-        shown = listings(bench.place, [a for a in listed if a.path not in maps], bench.totals)
-        for a in listed:
-            if a.path in maps:
-                makes[a.path] = self._page(bench, a, maps[a.path])
+            url = renderer.context.url(target) if target else renderer.context.root
+            builds[a.path] = self._page_build(
+                renderer, a, {"target_url": url, "target_absolute_url": renderer.context.absolute(url)}
+            )
+        listing_artifacts = [a for a in artifacts if a.type not in _NO_LISTINGS]
+        sitemaps = {
+            a.path: sitemap_variables(renderer.context, a)
+            for a in listing_artifacts
+            if a.type == "sitemap" or _is_sitemap(renderer, a)
+        }
+        loaded_listings = load_listings(
+            renderer.context, [a for a in listing_artifacts if a.path not in sitemaps], renderer.listing_totals
+        )
+        for a in listing_artifacts:
+            if a.path in sitemaps:
+                builds[a.path] = self._page_build(renderer, a, sitemaps[a.path])
             else:
-                listing, entries = shown[a.path]
-                makes[a.path] = self._page(bench, a, {"listing": listing}, entries)
-        return makes | self._files(bench, [a for a in artifacts if a.type in ("static", "asset", "thumbnail")])
+                listing, entries = loaded_listings[a.path]
+                builds[a.path] = self._page_build(renderer, a, {"listing": listing}, entries)
+        return builds | self._file_builds(
+            renderer, [a for a in artifacts if a.type in ("static", "asset", "thumbnail")]
+        )
 
-    def _page(self, bench: _Bench, artifact: Made, values: dict[str, Any], entries: Shown | None = None) -> Make:
-        url = bench.place.url(artifact.path)
-        shared = {"site": bench.facts, "page_url": url, "page_absolute_url": bench.place.absolute(url)}
+    def _page_build(
+        self, renderer: SiteRenderer, artifact: ArtifactRow, values: dict[str, Any], page: ListingPage | None = None
+    ) -> BuildFunction:
+        url = renderer.context.url(artifact.path)
+        shared = {"site": renderer.site, "page_url": url, "page_absolute_url": renderer.context.absolute(url)}
 
-        def make() -> Product:
+        def build() -> BuildResult:
             if values.get("entry", values) is None:
                 raise BuildError(f"{artifact.path}: its entry is no longer published; publish again", artifact.path)
             try:
-                with noting(Reads()) as reads:
-                    content = bench.templates.get_template(artifact.template).render(shared, **values).encode()
+                with tracking(TrackedReads()) as reads:
+                    content = renderer.templates.get_template(artifact.template).render(shared, **values).encode()
             except Exception as error:  # a template may raise anything
-                self.unfinished[artifact.path] = _product(b"", bench, artifact, reads, entries)
-                raise failure(error, bench.place, artifact.path) from error
-            return _product(content, bench, artifact, reads, entries)
+                self.failed_results[artifact.path] = _result(b"", renderer, artifact, reads, page)
+                raise template_failure(error, renderer.context, artifact.path) from error
+            return _result(content, renderer, artifact, reads, page)
 
-        return make
+        return build
 
-    def _files(self, bench: _Bench, artifacts: list[Made]) -> dict[str, Make]:
+    def _file_builds(self, renderer: SiteRenderer, artifacts: list[ArtifactRow]) -> dict[str, BuildFunction]:
         ids = sorted({a.subject for a in artifacts if a.subject is not None})
-        uploads = _uploads(ids) if ids else {}
-        return {a.path: self._file(bench, a, uploads) for a in artifacts}
+        uploads = _load_uploads(ids) if ids else {}
+        return {a.path: self._file_build(renderer, a, uploads) for a in artifacts}
 
-    def _file(self, bench: _Bench, artifact: Made, uploads: dict[int, tuple[str, int]]) -> Make:
-        def make() -> Product:
-            path, theme = artifact.path, bench.place.theme
+    def _file_build(
+        self, renderer: SiteRenderer, artifact: ArtifactRow, uploads: dict[int, tuple[str, int]]
+    ) -> BuildFunction:
+        def build() -> BuildResult:
+            path, theme = artifact.path, renderer.context.theme
             if artifact.type == "static":
-                return made(files.static_file(theme, artifact.template, path))
+                return file_result(file_artifacts.static_file(theme, artifact.template, path))
             asset = artifact.subject
             if asset not in uploads:
                 raise BuildError(f"{path}: its upload is no longer there; publish again", path)
             digest, size = uploads[asset]
             if artifact.type == "asset":
-                return made(files.upload(self._config, asset, digest, size, path))
+                return file_result(file_artifacts.upload(self._config, asset, digest, size, path))
             width, quality = int(artifact.template), theme.manifest.thumbnails.quality
-            return made(files.thumbnail(self._config, asset, digest, width, quality, self._resizer, path))
+            return file_result(
+                file_artifacts.thumbnail(self._config, asset, digest, width, quality, self._resizer, path)
+            )
 
-        def made(file: File) -> Product:
-            return Product(file, bench.state.number)
+        def file_result(file: File) -> BuildResult:
+            return BuildResult(file, renderer.state.number)
 
-        return make
+        return build
 
-    def _bench(self, site_id: int) -> _Bench:
-        """The site's bench for the content and theme of this moment, the last one if they are the same."""
-        state = _State(
+    def _renderer(self, site_id: int) -> SiteRenderer:
+        """The renderer of a site for its current content and theme. The last one is used again if nothing changed."""
+        state = _RendererState(
             *db.execute(
                 """SELECT COALESCE((SELECT MAX(id) FROM change WHERE site_id = ?), 0), COALESCE(MAX(number), 0),
                           COALESCE(MAX(structure), 0), COALESCE(MAX(theme_digest), '')
@@ -185,40 +202,60 @@ class Builder:
                 [site_id, site_id],
             ).fetchone()
         )
-        bench = self._benches.get(site_id)
-        if bench is None or bench.state != state:
-            bench = self._benches[site_id] = self._new_bench(site_id, state, bench)
-        return bench
+        renderer = self._renderers.get(site_id)
+        if renderer is None or renderer.state != state:
+            renderer = self._renderers[site_id] = self._new_renderer(site_id, state, renderer)
+        return renderer
 
-    def _new_bench(self, site_id: int, state: _State, former: _Bench | None) -> _Bench:
+    def _new_renderer(self, site_id: int, state: _RendererState, former: SiteRenderer | None) -> SiteRenderer:
         site = Site.get_by_id(site_id)
-        # Templates stay compiled while theme and site are the same, whatever happens to content; and lists that only
-        # planning changes stay known while it did not.
-        if former and former.state.theme == state.theme and former.place.site.__data__ == site.__data__:
-            place, templates = former.place, former.templates
+        # Templates stay compiled until the theme or the site settings change. Lists that only a plan can change are
+        # kept until a plan changes them.
+        if former and former.state.theme == state.theme and former.context.site.__data__ == site.__data__:
+            context, templates = former.context, former.templates
         else:
-            place = Place.of(site, Theme.load(site.theme, self._config.path.parent))
-            templates, former = environment(place), None
-        same = former if former and former.state.structure == state.structure else None
-        facts = NotedFacts(place, lambda: self._now, same.facts if same else None)
-        known = dict(db.execute("SELECT key, digest FROM answer WHERE site_id = ?", [site_id]).fetchall())
-        return _Bench(place, facts, templates, state, Answers(place, facts), known, same.totals if same else {})
+            context = SiteContext.of(site, Theme.load(site.theme, self._config.path.parent))
+            templates, former = create_environment(context), None
+        same_structure = former if former and former.state.structure == state.structure else None
+        tracked_site = TrackedSite(context, lambda: self._now, same_structure.site if same_structure else None)
+        planned_digests = dict(db.execute("SELECT key, digest FROM answer WHERE site_id = ?", [site_id]).fetchall())
+        return SiteRenderer(
+            context,
+            tracked_site,
+            templates,
+            state,
+            KeyDigests(context, tracked_site),
+            planned_digests,
+            same_structure.listing_totals if same_structure else {},
+        )
 
 
-def _product(content: bytes, bench: _Bench, artifact: Made, reads: Reads, entries: Shown | None) -> Product:
-    recipe, own = reads.recipe(), artifact.own_entry
-    shown = digest(entries) if entries and reads.listing else None
-    read = (recipe, bench.stray(recipe), reads.readings(own), shown, reads.digest(own, shown))
-    return Product(content, bench.state.number, *read, bench.answers.digests)
+def _result(
+    content: bytes, renderer: SiteRenderer, artifact: ArtifactRow, reads: TrackedReads, page: ListingPage | None
+) -> BuildResult:
+    shared_keys, own_entry = reads.shared_keys(), artifact.own_entry
+    shown = listing_digest(page) if page and reads.listing else None
+    return BuildResult(
+        content,
+        renderer.state.number,
+        shared_keys=shared_keys,
+        outdated_keys=renderer.outdated_keys(shared_keys),
+        dependencies=reads.dependencies(own_entry),
+        listing_digest=shown,
+        reads_digest=reads.digest(own_entry, shown),
+        digest_keys=renderer.key_digests.digests,
+    )
 
 
 _NO_LISTINGS = frozenset({"entry", "page", "redirect", "static", "asset", "thumbnail"})
 
 
-def _is_sitemap(bench: _Bench, artifact: Made) -> bool:
-    return artifact.type == "index" and any(o.template == artifact.template for o in outputs(bench.place.theme))
+def _is_sitemap(renderer: SiteRenderer, artifact: ArtifactRow) -> bool:
+    return artifact.type == "index" and any(
+        o.template == artifact.template for o in sitemap_outputs(renderer.context.theme)
+    )
 
 
-def _uploads(ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-    rows = db.execute(f"SELECT id, digest, size FROM asset WHERE id IN ({db.marks(len(ids))})", list(ids))
-    return {asset: (digest, size) for asset, digest, size in rows.fetchall()}
+def _load_uploads(ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    rows = db.execute(f"SELECT id, digest, size FROM asset WHERE id IN ({db.placeholders(len(ids))})", list(ids))
+    return {asset: (listing_digest, size) for asset, listing_digest, size in rows.fetchall()}

@@ -1,8 +1,7 @@
-"""Files in the docroot: made aside, put in place by rename, never edited.
+"""Writes and deletes files in the docroot.
 
-Guarantees that a reader never meets a torn or temporary file: a file is written whole in the staging folder,
-outside the docroot, and renamed. A killed worker leaves at most a staged file, which the next start sweeps
-away.
+Guarantees that no reader meets a torn or temporary file: a file is written whole in the staging folder, outside the
+docroot, and then renamed into place. A killed worker leaves at most a staged file, which the next start sweeps away.
 """
 
 from __future__ import annotations
@@ -10,24 +9,25 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import clock
 from appliance.config import Config
-from appliance.delivery import marker
-from appliance.delivery.marker import Guard
+from appliance.delivery import shared_docroot
+from appliance.delivery.shared_docroot import DocrootGuard
 from appliance.errors import DocrootAway, DocrootError
 
-_TRIES = 5
-#: Versions that runs killed one after another may have left.
-_NEAR = 60
+_RENAME_TRIES = 5
+#: Versions up to this much higher may come from runs that were killed one after another.
+_MAX_LEFTOVER_VERSIONS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to be published as it is, instead of bytes."""
+    """A file that is published unchanged, in place of bytes in memory."""
 
     path: Path
     digest: str
@@ -35,27 +35,27 @@ class File:
 
 
 class Docroot:
-    """The docroot of this host and the staging folder beside it."""
+    """The docroot of this host, and the staging folder beside it."""
 
-    def __init__(self, folder: Path, staging: Path, guard: Guard | None = None) -> None:
+    def __init__(self, folder: Path, staging: Path, guard: DocrootGuard | None = None) -> None:
         self.folder = folder
         self.staging = staging
         self._guard = guard
 
     @classmethod
     def of(cls, config: Config) -> Docroot:
-        """The docroot of the settings, as it is."""
-        return cls(config.docroot, config.staging_folder, marker.guard(config))
+        """The docroot that the settings name, unchecked."""
+        return cls(config.docroot, config.staging_folder, shared_docroot.create_guard(config))
 
     @classmethod
     def prepare(cls, config: Config) -> Docroot:
-        """Make the folders and check that they can be used.
+        """Create the folders and check that they can be used.
 
         Raises:
-            DocrootAway: it is a shared one that is not there, or not ours; nothing was made in its place.
-            DocrootError: one is a file, cannot be written, or they are on different file systems.
+            DocrootAway: the docroot is a shared one that is away, or not ours; nothing was created.
+            DocrootError: one is a file or cannot be written, or they are on different file systems.
         """
-        if away := marker.fault(config):
+        if away := shared_docroot.find_fault(config):
             raise DocrootAway(away)
         made = cls.of(config)
         for key, folder in (("docroot", made.folder), ("staging", made.staging)):
@@ -77,7 +77,7 @@ class Docroot:
         return made
 
     def check(self) -> None:
-        """Look whether a shared docroot is there and ours, at most once a second.
+        """Check that a shared docroot is there and belongs to this installation, at most once a second.
 
         Raises:
             DocrootAway: it is not.
@@ -85,50 +85,50 @@ class Docroot:
         if self._guard:
             self._guard.check()
 
-    def still(self) -> None:
-        """Look whether it is yet the one that was checked; to be called before what was written is committed.
+    def confirm(self) -> None:
+        """Check that the docroot is still the one that was checked; call it before committing what was written.
 
         Raises:
             DocrootAway: it is not.
         """
         if self._guard:
-            self._guard.still()
+            self._guard.confirm()
 
-    def reason(self, error: Exception) -> Exception:
-        """Why something failed: that a shared docroot is away, if it is; else `error` itself."""
-        return self._guard.reason(error) if self._guard else error
+    def explain(self, error: Exception) -> Exception:
+        """The reason for a failure: that a shared docroot is away, if it is, else `error` itself."""
+        return self._guard.explain(error) if self._guard else error
 
     def sweep(self, older_than: float = 3600.0) -> None:
-        """Remove what killed workers left in the staging folder: files that have waited so many seconds."""
+        """Remove files that killed workers left in the staging folder more than `older_than` seconds ago."""
         for left in self.staging.iterdir():
-            # A staged file bears its version as mtime; the inode's change time says when it was really made.
+            # The mtime of a staged file is its version; the inode's change time says when it was really written.
             with contextlib.suppress(FileNotFoundError):
                 if left.name[0] != "." and left.stat().st_ctime < clock.now() - older_than:
                     left.unlink()
 
     def holds(self, path: str, size: int | None, version: int) -> bool:
-        """Whether the file at `path` is there as it was published, by size and mtime."""
+        """Whether the file at `path` is as it was published, by size and mtime."""
         try:
             stat = (self.folder / path).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        # Ours have whole seconds: what anybody else writes within the same second differs all the same.
+        # Published files have whole seconds, so that a file that anybody else writes in the same second still differs.
         return stat.st_size == size and stat.st_mtime_ns == version * 1_000_000_000
 
-    def above(self, path: str, version: int) -> int:
-        """`version`, or a higher one when the file at `path` bears it already.
+    def version_above(self, path: str, version: int) -> int:
+        """`version`, or a higher one if the file at `path` has that version or one just above.
 
-        A run that was killed between rename and commit left it there, and a courier may have sent it since.
+        A run that was killed between rename and commit left that file, and a courier may have sent it since.
         """
         try:
             there = int((self.folder / path).stat().st_mtime)
         except (FileNotFoundError, NotADirectoryError):
             return version
-        # Far above is no run of ours but somebody's touch.
-        return there + 1 if version <= there < version + _NEAR else version
+        # A version far above comes from no run of ours but from somebody's touch.
+        return there + 1 if version <= there < version + _MAX_LEFTOVER_VERSIONS else version
 
     def stage(self, content: bytes | File, version: int) -> Path:
-        """Write a file aside, world-readable, with `version` as its mtime; returns where it waits."""
+        """Write a world-readable file to the staging folder, with `version` as its mtime; return its path."""
         staged = self.staging / uuid.uuid4().hex
         try:
             if isinstance(content, File):
@@ -146,33 +146,33 @@ class Docroot:
         """Rename a staged file into place.
 
         Raises:
-            DocrootError: a folder on the way is a symbolic link: what is published stays in the docroot.
+            DocrootError: a folder on the way is a symbolic link, so the file would lie outside the docroot.
         """
         final = self.folder / path
-        if link := self._link_to(final):
+        if link := self._symbolic_link_to(final):
             raise DocrootError(
                 f"{link} is a symbolic link, and what is published there would lie outside the docroot;"
                 " remove it, or mount the other place there"
             )
-        for _ in range(_TRIES):
+        for _ in range(_RENAME_TRIES):
             try:
                 staged.replace(final)
             except FileNotFoundError:
-                # Its folder is not there, or another worker has just removed it as emptied.
-                self._make_way(final)
+                # Its folder does not exist, or another worker has just removed it because it was empty.
+                self._make_folders(final)
             else:
                 return
         staged.replace(final)
 
     def delete(self, path: str) -> None:
-        """Remove a file and the folders that are empty without it; it may be gone already."""
+        """Delete a file, which may be gone already, and the folders that this leaves empty."""
         final = self.folder / path
-        if self._link_to(final):
-            return  # what lies behind a symbolic link is not ours
+        if self._symbolic_link_to(final):
+            return  # what lies behind a symbolic link was not published here
         try:
             final.unlink(missing_ok=True)
         except (NotADirectoryError, IsADirectoryError):
-            # A file has taken the place of its folder, or a folder its own: then it is gone.
+            # A file is where its folder was, or a folder where the file was: the file itself is gone.
             return
         for parent in final.parents:
             if parent == self.folder:
@@ -182,17 +182,21 @@ class Docroot:
             except OSError:  # not empty, or gone already
                 return
 
-    def _make_way(self, final: Path) -> None:
-        """Make the folders from the docroot to `final`, as readable for all as the file, whatever the umask."""
+    def _make_folders(self, final: Path) -> None:
+        """Create the folders from the docroot down to `final`, world-readable whatever the umask is.
+
+        They are group-writable if the docroot is.
+        """
+        shared = self.folder.stat().st_mode & (stat.S_ISGID | stat.S_IWGRP)
         for parent in reversed(final.parents):
             if self.folder in (parent, *parent.parents):
-                # There already, or gone again with the folder above it.
+                # The folder exists, or is gone again together with the folder above it.
                 with contextlib.suppress(FileExistsError, FileNotFoundError):
                     parent.mkdir()
-                    parent.chmod(0o755)
+                    parent.chmod(0o755 | shared)
 
-    def _link_to(self, final: Path) -> Path | None:
-        """The folder on the way from the docroot to `final` that is a symbolic link, if one is."""
+    def _symbolic_link_to(self, final: Path) -> Path | None:
+        """The first folder between `final` and the docroot that is a symbolic link, or None."""
         for parent in final.parents:
             if parent == self.folder:
                 return None

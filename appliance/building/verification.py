@@ -1,33 +1,35 @@
-"""The docroot against the artifacts: what is missing, changed or damaged is built again.
+"""Compares the docroot with the artifacts, and enqueues files that are missing, changed or damaged.
 
-By size and mtime in a few microseconds a file; with bytes by digest, which finds what a failing disk or a careless
-hand has left with the right size and time.
+By size and mtime, the comparison takes a few microseconds a file. By digest, it also finds files with the right size
+and time but the wrong bytes, as a failing disk or a careless hand may leave them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from appliance import db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
-from appliance.content.assets import digest_of
+from appliance.content.assets import file_digest
 from appliance.planning.plan import PUBLISH
-from appliance.queue.requests import Request, enqueue
+from appliance.queue.enqueue import JobRequest, enqueue
 
+#: Artifacts that are compared at a time.
 _CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """What a verification came to."""
+class DocrootVerification:
+    """The result of a verification."""
 
     checked: int
-    #: Files that differ and are enqueued.
+    #: Files that differ and were enqueued.
     differing: int
 
 
@@ -42,13 +44,15 @@ class _Row(NamedTuple):
     version: int
 
 
-def verify(config: Config, *, contents: bool = False, stopping: Callable[[], bool] = lambda: False) -> Verified:
-    """Compare every published file of this host with what was published, and enqueue those that differ.
+def verify(
+    config: Config, *, contents: bool = False, stopping: Callable[[], bool] = lambda: False
+) -> DocrootVerification:
+    """Compare every published file of this host with its artifact, and enqueue those that differ.
 
     Args:
         config: the installation, opened.
         contents: compare the bytes, not only size and mtime.
-        stopping: asked now and then; what was not checked then is left.
+        stopping: called now and then; when it returns True, the rest is not checked.
 
     Raises:
         DocrootError: the docroot is not there.
@@ -59,26 +63,26 @@ def verify(config: Config, *, contents: bool = False, stopping: Callable[[], boo
         if stopping():
             break
         docroot.check()
-        wrong = [row for row in rows if not _is_right(docroot, row, contents)]
-        requests = [Request(row.path, row.priority, row.scope, every=row.every) for row in wrong]
+        differing_rows = [row for row in rows if not _is_intact(docroot, row, contents)]
+        requests = [JobRequest(row.path, row.priority, row.scope, every=row.every) for row in differing_rows]
         if requests:
             enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason="differs from what was published")
         checked += len(rows)
-        differing += len(wrong)
-    return Verified(checked, differing)
+        differing += len(differing_rows)
+    return DocrootVerification(checked, differing)
 
 
-def _is_right(docroot: Docroot, row: _Row, contents: bool) -> bool:
+def _is_intact(docroot: Docroot, row: _Row, contents: bool) -> bool:
     if not docroot.holds(row.path, row.size, row.version):
         return False
     if not contents:
         return True
     file = docroot.folder / row.path
     with suppress(FileNotFoundError, NotADirectoryError):
-        if digest_of(file) == row.digest:
+        if file_digest(file) == row.digest:
             return True
-        # Else it would be taken for right by its size and time, and stay. A newer one put here meanwhile is only
-        # written once more.
+        # Else the job would find the right size and time, and leave the file. If a newer file was put here meanwhile,
+        # it is only written once more.
         os.utime(file, (0, 0))
     return False
 
@@ -96,3 +100,25 @@ def _chunks() -> Iterator[list[_Row]]:
             return
         yield [_Row(*row) for row in rows]
         last = rows[-1][0]
+
+
+_CHUNK = 500
+
+
+def enqueue_missing(config: Config, paths: Sequence[str]) -> set[str]:
+    """Enqueue the artifacts at `paths`, which no running host holds; return the paths that no artifact has.
+
+    A host that builds such an artifact and does not hold its file publishes it as a new version.
+    """
+    unknown, left = set(paths), iter(paths)
+    while some := list(islice(left, _CHUNK)):
+        rows = db.execute(
+            f"""SELECT a.path, a.priority, a.every, s.name FROM artifact a JOIN site s ON s.id = a.site_id
+                WHERE a.path IN ({db.placeholders(len(some))})""",
+            some,
+        ).fetchall()
+        requests = [JobRequest(path, priority, site, every=every) for path, priority, every, site in rows]
+        if requests:
+            enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason="no running host has it")
+        unknown -= {request.key for request in requests}
+    return unknown

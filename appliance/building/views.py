@@ -1,6 +1,6 @@
-"""What templates see: plain read-only values, loaded a batch at a time; no attribute of theirs queries.
+"""The values that templates see: read-only, loaded a batch at a time, without queries on attribute access.
 
-Addresses called `url` are root-relative (`/blog/2026/11/hello/`), `absolute_url` begins with the site's own.
+A `url` is root-relative (`/blog/2026/11/hello/`); an `absolute_url` begins with the scheme and host of the site.
 """
 
 from __future__ import annotations
@@ -17,44 +17,57 @@ _NOTHING = Markup()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An author. `url` is the address of the author's page here, None when the theme has none."""
+    """An author."""
 
     id: int
     name: str
-    #: The name as it stands in addresses.
+    #: The name in URLs.
     slug: str
-    #: The author's page here; none when the theme has none.
+    #: The page of the author; None when the theme has no such pages.
     url: str | None
-    #: The author's own web site; may be empty.
+    #: The author's own website; may be empty.
     website: str
-    #: What the author says of themselves; may be empty.
+    #: A text about the author; may be empty.
     about: Markup
-    #: How many published entries, in `site.authors()`; 0 elsewhere.
+    #: Number of published entries, in `site.authors()`; 0 elsewhere.
     count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A category or a tag. `count` is the number of its published entries where a listing of terms asks for it."""
+    """A category or a tag."""
 
     id: int
     name: str
-    #: The name as it stands in addresses.
+    #: The name in URLs.
     slug: str
-    #: A category's slugs from the topmost down, `news/local`; a tag's slug.
+    #: The slugs of a category from the topmost down, `news/local`; the slug of a tag.
     path: str
-    #: Its page; none when the theme has none, or it has no entries.
+    #: Its page; None when the theme has no such pages, or when it has no entries.
     url: str | None
     description: Markup = _NOTHING
-    #: How many published entries, in `site.categories()` and `site.tags()`; 0 elsewhere.
+    #: Number of published entries, in `site.categories()` and `site.tags()`; 0 elsewhere.
     count: int = 0
-    #: How many categories are above it; 0 for a tag.
+    #: Number of categories above it; 0 for a tag.
     depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """An approved comment with its replies, oldest first."""
+class CommentRules:
+    """How the web process takes comments of the site."""
+
+    #: Which comments wait for approval: `none`, `all`, or `first`: those without an e-mail address, and the first
+    #: comment by each address.
+    moderation: str
+    #: Whether readers may ask to be told of replies by mail.
+    notices: bool
+    #: Minutes in which readers may delete a comment of theirs; 0 for not at all.
+    delete_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    """An approved comment with its replies."""
 
     id: int
     author: str
@@ -62,13 +75,13 @@ class Remark:
     website: str
     html: Markup
     created: datetime
-    #: What answers it, oldest first.
-    replies: tuple[Remark, ...] = ()
+    #: Replies to it, oldest first.
+    replies: tuple[CommentView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Another entry or page, by title and address."""
+    """Another entry or page, by title and URL."""
 
     id: int
     title: str
@@ -77,46 +90,46 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A published entry or page. Moments are aware datetimes in the site's time zone."""
+    """A published entry or page. Times are aware datetimes in the time zone of the site."""
 
     id: int
     #: `entry` or `page`.
     kind: str
     title: str
-    #: Its name in addresses.
+    #: The name in URLs.
     slug: str
     url: str
     absolute_url: str
     published: datetime
     modified: datetime
     authors: tuple[Person, ...]
-    #: Its primary category.
+    #: The primary category.
     category: Term | None
     categories: tuple[Term, ...]
     tags: tuple[Term, ...]
     #: The whole text.
     html: Markup
-    #: The beginning of the text, or what its author wrote for that place.
+    #: The beginning of the text, or what the author wrote in its place.
     excerpt: Markup
     #: One or two sentences without markup, for descriptions and cards.
     summary: str
     #: Whether readers may comment.
     allow_comments: bool
-    #: How many approved comments.
+    #: Number of approved comments.
     comment_count: int
-    #: Approved comments that answer no other, oldest first; filled on its own page only.
-    comments: tuple[Remark, ...] = ()
-    #: The entry published before it; filled on its own page only.
+    #: Approved top-level comments, oldest first; only on the page of the entry itself.
+    comments: tuple[CommentView, ...] = ()
+    #: The entry published before it; only on the page of the entry itself.
     previous: Link | None = None
-    #: The entry published after it; filled on its own page only.
+    #: The entry published after it; only on the page of the entry itself.
     next: Link | None = None
-    #: What its front matter says beyond all this, by key.
+    #: Further keys of the front matter, with their values.
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A day, week, month or year of an archive. `count` is its number of entries, `url` its page if there is one."""
+    """A day, week, month or year of an archive. `count` is its number of entries, `url` its page if it has one."""
 
     #: `daily`, `weekly`, `monthly` or `yearly`.
     type: str
@@ -128,28 +141,28 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of entries, newest first: of the site, a term, an author, a period, or a term's or author's period."""
+    """One page of a listing of entries, newest first."""
 
-    #: What it is a listing of: `index` or the archive type.
+    #: `index`, or the archive type.
     type: str
     #: The entries on this page, newest first.
     entries: tuple[Post, ...]
-    #: How many entries all its pages show together.
+    #: Number of entries on all pages of the listing.
     total: int
     url: str
-    #: Which page this is, from 1.
+    #: Number of this page, from 1.
     page: int = 1
-    #: How many there are.
+    #: Number of pages.
     pages: int = 1
     #: The page with newer entries.
     previous_url: str | None = None
     #: The page with older entries.
     next_url: str | None = None
-    #: What it is of, in listings of a category.
+    #: The category, in listings of one.
     category: Term | None = None
-    #: What it is of, in listings of a tag.
+    #: The tag, in listings of one.
     tag: Term | None = None
-    #: What it is of, in listings of an author.
+    #: The author, in listings of one.
     author: Person | None = None
-    #: What it is of, in listings of a period.
+    #: The period, in listings of one.
     period: Period | None = None

@@ -1,26 +1,22 @@
-"""The settings: one TOML file, read whole, checked whole, before anything is touched.
+"""Settings: one TOML file, validated as a whole before anything else happens.
 
-Guarantees that a wrong file is refused with every fault at once, each naming file, key and mend. Nothing else
-in the appliance reads settings or the environment. The reference page is made from the descriptions here.
+An invalid file is rejected with all its errors at once, each with the key and a correction. No other room reads
+settings or environment variables. The reference page is generated from the descriptions here.
 """
 
-from appliance.config.file import SYSTEM_FILE, check, find, load
-from appliance.config.sections import (
-    FILE_NAME,
-    Config,
-    DeletionSettings,
-    DeliverySettings,
-    QueueSettings,
-    SiteSettings,
-    TargetSettings,
-)
+from appliance.config.file import SYSTEM_FILE, find, load, validate
+from appliance.config.sections import FILE_NAME, Config, DeletionSettings, QueueSettings, SiteSettings
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
 from appliance.config.sources import SourceSettings
+from appliance.config.targets import DeliverySettings, TargetSettings
+from appliance.config.web import CommentSettings, WebSettings
+from appliance.config.web_file import load_web, web_of
 
 __all__ = [
     "FILE_NAME",
     "SYSTEM_FILE",
     "CacheSettings",
+    "CommentSettings",
     "Config",
     "DeletionSettings",
     "DeliverySettings",
@@ -30,7 +26,10 @@ __all__ = [
     "SiteSettings",
     "SourceSettings",
     "TargetSettings",
-    "check",
+    "WebSettings",
     "find",
     "load",
+    "load_web",
+    "validate",
+    "web_of",
 ]

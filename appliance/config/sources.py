@@ -1,4 +1,4 @@
-"""The section about where a site's content comes from: folders and git repositories that are edited elsewhere."""
+"""The settings of sources: folders and git repositories from which a site imports content."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from appliance import clock
-from appliance.config.section import Section
+from appliance.config.base import Section
 from appliance.config.values import AbsolutePath, Folder, Name
 
-#: Seconds between two pulls of a source at the least.
+#: The least number of seconds between two pulls of a source.
 _SHORTEST = 10
 
-#: No user, host or path may begin with -, or git and ssh would take it for an option.
+#: No user, host or path may begin with -, since git and ssh would read it as an option.
 _OVER_SSH = re.compile(r"ssh://(?:\w[\w.+-]*@)?\w[\w.-]*(?::\d+)?/\S+|(?:\w[\w.+-]*@)?\w[\w.-]*:(?![-/]*/)(?!-)\S+")
 _OVER_HTTPS = re.compile(r"https://[\w][\w.-]*(?::\d+)?/\S+")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$))[\w][\w./+#@-]*(?<![./])")
@@ -26,7 +26,7 @@ def _repository(value: str) -> str:
     is_local = re.fullmatch(r"(?:file://)?/[^\0\n]*", value) and ".." not in value.split("/")
     if not (is_local or _OVER_SSH.fullmatch(value) or _OVER_HTTPS.fullmatch(value)):
         raise ValueError(
-            f"“{value}” is no git repository; write git@host:path.git, ssh://host/path, https://host/path"
+            f"“{value}” is not a git repository; write git@host:path.git, ssh://host/path, https://host/path"
             " or /path/on/this/host"
         )
     return value
@@ -34,46 +34,48 @@ def _repository(value: str) -> str:
 
 def _branch(value: str) -> str:
     if value and not _BRANCH.fullmatch(value):
-        raise ValueError(f"“{value}” is no branch; write its name, such as main")
+        raise ValueError(f"“{value}” is not a branch; write its name, such as main")
     return value
 
 
 def _span(value: str) -> str:
-    if value and clock.span(value) < _SHORTEST:
+    if value and clock.parse_duration(value) < _SHORTEST:
         raise ValueError(f"“{value}” is too often; write {_SHORTEST}s or more")
     return value
 
 
 class SourceSettings(Section):
-    """One place a site is fed from. What comes from it is edited there; see `docs/how-to/edit-in-git.md`."""
+    """A source of a site. Content from it is edited only there; see `docs/how-to/edit-in-git.md`."""
 
     name: Name = Field(
-        description="What the source is called in commands and reports. It never changes: entries know it."
+        description="The name of the source in commands and reports. It must not change, since entries refer to it."
     )
-    folder: AbsolutePath | None = Field(None, description="A folder on this host; or name a repository by `git`.")
+    folder: AbsolutePath | None = Field(None, description="A folder on this host. Give either this or `git`.")
     git: Annotated[str, AfterValidator(_repository)] | None = Field(
         None,
         description="A git repository: `git@host:path.git`, `ssh://host/path`, `https://host/path` or `/path`.",
     )
     branch: Annotated[str, AfterValidator(_branch)] = Field(
-        "", description="The branch; the repository's own first choice when empty."
+        "", description="The branch; by default the one that the repository's HEAD names."
     )
-    subfolder: Folder = Field("", description="The folder in the repository that holds the content; empty for all.")
+    subfolder: Folder = Field(
+        "", description="The folder of the repository that holds the content; empty for the whole repository."
+    )
     key: AbsolutePath | None = Field(
-        None, description="The private key that may read the repository over ssh; ssh's own choice when absent."
+        None, description="The private key for reading the repository over ssh; by default ssh chooses."
     )
     known_hosts: AbsolutePath | None = Field(
-        None, description="The file with the repository host's pinned key; `~/.ssh/known_hosts` when absent."
+        None, description="The file with the pinned key of the repository's host; by default `~/.ssh/known_hosts`."
     )
     every: Annotated[str, AfterValidator(_span)] = Field(
-        "", description="How often it is pulled, such as `10m`; only when asked if empty."
+        "", description="How often the source is pulled, such as `10m`; empty for only on request."
     )
-    timeout: float = Field(300.0, gt=0, le=86_400, description="Seconds after which a fetch is given up.")
+    timeout: float = Field(300.0, gt=0, le=86_400, description="Seconds after which a fetch is aborted.")
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if (self.folder is None) == (self.git is None):
-            raise ValueError("needs either folder or git; write one of them")
+            raise ValueError("needs either folder or git; give one of them")
         if self.folder is not None and (self.branch or self.subfolder or self.key or self.known_hosts):
             raise ValueError("branch, subfolder, key and known_hosts are for git; remove them, or name a repository")
         if (self.key or self.known_hosts) and not self.is_over_ssh:
@@ -87,12 +89,12 @@ class SourceSettings(Section):
 
     @property
     def seconds(self) -> int | None:
-        """Seconds between two pulls; None when it is pulled only when asked."""
-        return int(clock.span(self.every)) if self.every else None
+        """Seconds between two pulls; None if it is pulled only on request."""
+        return int(clock.parse_duration(self.every)) if self.every else None
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """The folder, or the repository with branch and subfolder, for people."""
         if self.git is None:
             return str(self.folder)
         return self.git + (f" {self.branch}" if self.branch else "") + (f" {self.subfolder}/" if self.subfolder else "")

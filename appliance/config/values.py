@@ -1,4 +1,4 @@
-"""Kinds of values that settings have, each refused with a sentence that says what to write instead."""
+"""Types of settings. An invalid value is rejected with a sentence that says what to write instead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _DATABASE_URL = re.compile(r"postgres(?:ql)?://")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _URL = re.compile(r"https?://[^/\s?#]+(/[^\s?#]*)?")
 _LISTENER = re.compile(r"\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]|localhost")
-#: Neither user nor host may begin with -, or ssh would take the address for an option.
+_SSH_OPTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)\S.*")
+#: Neither user nor host may begin with -, since ssh would read the address as an option.
 ADDRESS = re.compile(r"(?P<host>(?:\w[\w.+-]*@)?(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|\w[\w.-]*))(?::(?P<path>.*))?")
 
-#: Folders that hold other things than one site, and trees of which no part can be a docroot.
+#: Folders that cannot be a docroot, and trees in which no folder can be one.
 # fmt: off
 _SYSTEM_FOLDERS = frozenset((
     "/", "/dev", "/dev/shm", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp",  # noqa: S108
@@ -29,11 +30,11 @@ _SYSTEM_TREES = (
 # fmt: on
 
 
-def absolute(path: Path) -> Path:
-    """`path`, if it is absolute and plain.
+def absolute_path(path: Path) -> Path:
+    """Return `path` if it is absolute and without `..`.
 
     Raises:
-        ValueError: saying what to write instead.
+        ValueError: with a sentence that says what to write instead.
     """
     if not path.is_absolute():
         raise ValueError(f"“{path}” is relative; write the absolute path, beginning with /")
@@ -75,7 +76,7 @@ def _database(value: str) -> str:
     if "://" in value and not _DATABASE_URL.match(value):
         raise ValueError(f"“{value}” is not a database; name a file, or write postgresql://user@host/name")
     if not value or not value.isprintable():
-        raise ValueError("the database is not named; name a file, or write postgresql://user@host/name")
+        raise ValueError("the database is missing; name a file, or write postgresql://user@host/name")
     return value
 
 
@@ -92,7 +93,9 @@ def _listener(value: str) -> str:
     host, _, port = value.rpartition(":")
     whole = port.isascii() and port.isdigit() and 0 < int(port) < 65536
     if value and not (_LISTENER.fullmatch(host) and whole):
-        raise ValueError(f"“{value}” is nowhere to listen; write an address of this host and a port: 127.0.0.1:9187")
+        raise ValueError(
+            f"“{value}” is not an address to listen on; write an address of this host and a port: 127.0.0.1:9187"
+        )
     return value
 
 
@@ -100,19 +103,33 @@ def _address(value: str) -> str:
     local = value.startswith("/")
     match = ADDRESS.fullmatch(value)
     if not local and not match:
-        raise ValueError(f"“{value}” is no target; write user@host:/srv/www, an alias of ssh's settings or /srv/www")
+        raise ValueError(
+            f"“{value}” is not a target; write user@host:/srv/www, an alias from ssh's configuration or /srv/www"
+        )
     path = value if local else match["path"] if match else None
     if path is None:
         return value
     if not path.startswith("/"):
         raise ValueError(f"“{value}” has a relative path; write the absolute one, like user@host:/srv/www")
-    _not_a_system_folder(absolute(Path(path)))
+    _not_a_system_folder(absolute_path(Path(path)))
     return value
 
 
-#: A path as it stands in the file.
+def _ssh_option(value: str) -> str:
+    found = _SSH_OPTION.fullmatch(value)
+    if not found or not value.isprintable():
+        raise ValueError(f"“{value}” is not an ssh option; write it like ProxyJump=gate")
+    keyword = found[1].lower()
+    if keyword in ("host", "match"):
+        raise ValueError(f"“{value}” begins the settings of other hosts; put those into ~/.ssh/config")
+    if keyword in ("remotecommand", "sessiontype", "stdinnull", "forkafterauthentication"):
+        raise ValueError(f"“{value}” would prevent rsync from running there; remove it")
+    return value
+
+
+#: A path as written in the file.
 AnyPath = Annotated[Path, Field(strict=False)]
-AbsolutePath = Annotated[AnyPath, AfterValidator(absolute)]
+AbsolutePath = Annotated[AnyPath, AfterValidator(absolute_path)]
 Docroot = Annotated[AbsolutePath, AfterValidator(_not_a_system_folder)]
 Name = Annotated[str, AfterValidator(_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -120,5 +137,6 @@ SiteUrl = Annotated[str, AfterValidator(_site_url)]
 Folder = Annotated[str, AfterValidator(_folder)]
 Database = Annotated[str, AfterValidator(_database)]
 Address = Annotated[str, AfterValidator(_address)]
-#: An address of this host and a port; empty for nowhere.
+SshOption = Annotated[str, AfterValidator(_ssh_option)]
+#: An address of this host and a port, or empty.
 Listener = Annotated[str, AfterValidator(_listener)]

@@ -1,6 +1,7 @@
-"""What of an entry a page may show, and what of it a change touched: a change concerns the pages that show some of it.
+"""The aspects of an entry: its title, date, text and so on, as bit flags.
 
-Recorded with each change and, while building, with each reading; both are kept in the database as whole numbers.
+A change records which aspects it changed, and a build records which aspects each page read. A change therefore rebuilds
+only the pages that read an aspect it changed. Both are stored as integers.
 """
 
 from __future__ import annotations
@@ -11,37 +12,39 @@ from typing import Final
 
 
 class Aspect(IntFlag):
-    """The aspects of an entry."""
+    """A set of aspects of an entry."""
 
     TITLE = 1
-    #: Its address, absolute or not, and its slug.
+    #: The relative or absolute URL, and the slug.
     ADDRESS = 2
-    #: When it was published.
+    #: The time of publication.
     DATE = 4
+    #: The time of the last modification.
     MODIFIED = 8
-    #: Its authors, categories and tags.
+    #: The authors, categories and tags.
     TERMS = 16
-    #: The whole text.
+    #: The full text.
     TEXT = 32
     EXCERPT = 64
     SUMMARY = 128
-    #: How many comments it has.
+    #: The number of comments.
     COUNT = 256
     COMMENTS = 512
-    #: The entries published before and after it.
+    #: The entries published just before and after it.
     NEIGHBOURS = 1024
-    #: Its kind, whether readers may comment, what its front matter says besides.
+    #: The kind, whether comments are open, and unknown front matter keys.
     OTHER = 2048
-    #: Which listings it is in, where in them, and where its own page lies. No page shows this of an entry; listings do.
+    #: The listings that contain the entry, its position in them, and the path of its own page. Only listings depend on
+    #: this aspect; no template can read it.
     PLACE = 4096
 
 
-#: An entry that came, went, or was replaced altogether.
+#: Every aspect: for an entry that was added, removed or replaced as a whole.
 EVERYTHING: Final = Aspect((1 << 13) - 1)
-#: What a comment touches.
-TALK: Final = Aspect.COUNT | Aspect.COMMENTS
+#: The aspects that a comment changes.
+COMMENT_ASPECTS: Final = Aspect.COUNT | Aspect.COMMENTS
 
-_OF_COLUMNS: Final[Mapping[str, Aspect]] = {
+_COLUMN_ASPECTS: Final[Mapping[str, Aspect]] = {
     "title": Aspect.TITLE,
     "slug": Aspect.ADDRESS | Aspect.PLACE,
     "address": Aspect.ADDRESS | Aspect.PLACE,
@@ -61,24 +64,31 @@ _OF_COLUMNS: Final[Mapping[str, Aspect]] = {
 }
 
 
-def of_columns(columns: Iterable[str]) -> Aspect:
-    """What is touched by a change of these columns of an entry; nothing by those that no page shows."""
-    touched = Aspect(0)
+def aspects_of_columns(columns: Iterable[str]) -> Aspect:
+    """The aspects that a change of these columns of an entry changes; empty for columns that no page shows."""
+    changed = Aspect(0)
     for column in columns:
-        touched |= _OF_COLUMNS.get(column, Aspect(0))
-    return touched
+        changed |= _COLUMN_ASPECTS.get(column, Aspect(0))
+    return changed
 
 
-_WORDS: Final[Mapping[Aspect, str]] = {
-    Aspect.TITLE: "the title", Aspect.ADDRESS: "the address", Aspect.DATE: "the date",
-    Aspect.MODIFIED: "when it changed",
-    Aspect.TERMS: "authors, categories or tags", Aspect.TEXT: "the text", Aspect.EXCERPT: "the excerpt",
-    Aspect.SUMMARY: "the summary", Aspect.COUNT: "the number of comments", Aspect.COMMENTS: "comments",
-    Aspect.NEIGHBOURS: "the neighbours", Aspect.OTHER: "other values",
-}  # fmt: skip
+_DESCRIPTIONS: Final[Mapping[Aspect, str]] = {
+    Aspect.TITLE: "the title",
+    Aspect.ADDRESS: "the address",
+    Aspect.DATE: "the date",
+    Aspect.MODIFIED: "the modification date",
+    Aspect.TERMS: "authors, categories or tags",
+    Aspect.TEXT: "the text",
+    Aspect.EXCERPT: "the excerpt",
+    Aspect.SUMMARY: "the summary",
+    Aspect.COUNT: "the number of comments",
+    Aspect.COMMENTS: "comments",
+    Aspect.NEIGHBOURS: "the neighbours",
+    Aspect.OTHER: "other values",
+}
 
 
-def in_words(aspects: int, joined: str = "or") -> str:
-    """Aspects as people call them: `the title, the date or comments`."""
-    named = [word for aspect, word in _WORDS.items() if aspect & aspects]
-    return f" {joined} ".join([", ".join(named[:-1]), named[-1]]) if len(named) > 1 else "".join(named)
+def describe(aspects: int, conjunction: str = "or") -> str:
+    """Aspects in words: `the title, the date or comments`."""
+    words = [word for aspect, word in _DESCRIPTIONS.items() if aspect & aspects]
+    return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

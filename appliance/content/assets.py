@@ -1,8 +1,7 @@
-"""Uploaded files: bytes kept once, by digest, and a row for each address they have on a site.
+"""Uploaded files: the bytes, stored once per digest, and a row for each address that they have on a site.
 
-Guarantees that a kept file is whole or absent (written beside its place, then renamed) and never changes
-afterwards, so that whatever names its digest can rely on its bytes; and that no picture is decoded here, only
-its header read.
+A stored file is complete or absent, because it is written to a temporary file and then renamed. It never changes
+afterwards, so a digest always names the same bytes. Pictures are not decoded here; only their headers are read.
 """
 
 from __future__ import annotations
@@ -24,15 +23,21 @@ from appliance.content.changes import record
 from appliance.content.models import Asset, Entry, Site
 from appliance.errors import ContentError
 
-#: What Pillow may try to read; anything else is a plain file.
-PICTURES = {
-    "image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP", "image/avif": "AVIF",
-    "image/bmp": "BMP", "image/tiff": "TIFF",
-}  # fmt: skip
+#: Media types that Pillow may open, with its names of the formats. Files of other types are not treated as pictures.
+PICTURE_FORMATS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/gif": "GIF",
+    "image/webp": "WEBP",
+    "image/avif": "AVIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+}
 
 _CHUNK = 1 << 20
-_TURNED = (5, 6, 7, 8)
+#: The EXIF tag for the orientation, and its values that swap width and height.
 _ORIENTATION = 0x0112
+_ROTATED = (5, 6, 7, 8)
 
 mimetypes.add_type("image/avif", ".avif")
 mimetypes.add_type("image/webp", ".webp")
@@ -40,8 +45,8 @@ mimetypes.add_type("font/woff2", ".woff2")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What is known of a kept file, in bytes and pixels; `note` says why a picture counts as a plain file."""
+class StoredFile:
+    """A stored file: size in bytes, width and height in pixels. `note` says why a picture counts as a plain file."""
 
     digest: str
     size: int
@@ -51,61 +56,61 @@ class Kept:
     note: str = ""
 
 
-def kept_file(config: Config, digest: str) -> Path:
-    """Where the bytes with this digest are kept."""
+def stored_path(config: Config, digest: str) -> Path:
+    """The path of the stored file with this digest."""
     return config.assets_folder / digest[:2] / digest
 
 
-def digest_of(file: Path) -> str:
-    """BLAKE2b-256 of a file's bytes, hexadecimal."""
+def file_digest(file: Path) -> str:
+    """The BLAKE2b-256 digest of a file, in hexadecimal."""
     with file.open("rb") as stream:
         return _copy(stream, None)[0]
 
 
-def keep(config: Config, file: Path, name: str = "") -> Kept:
-    """Keep the bytes of `file`; `name` (its own by default) tells its media type.
+def store_file(config: Config, file: Path, name: str = "") -> StoredFile:
+    """Store the bytes of `file`. The media type is guessed from `name`, by default the name of the file.
 
     Raises:
-        ContentError: it cannot be read or kept.
+        ContentError: the file cannot be read or stored.
     """
     try:
-        digest, size = _keep_bytes(config, file)
+        digest, size = _store_bytes(config, file)
     except OSError as error:
-        raise ContentError(f"{file}: cannot be kept: {error.strerror}; mend that and try again") from error
+        raise ContentError(f"{file}: cannot be stored: {error.strerror}; fix that and try again") from error
     media_type = mimetypes.guess_type(name or file.name, strict=False)[0] or "application/octet-stream"
-    width, height, note = picture_size(kept_file(config, digest), media_type)
-    return Kept(digest, size, media_type, width, height, note)
+    width, height, note = picture_size(stored_path(config, digest), media_type)
+    return StoredFile(digest, size, media_type, width, height, note)
 
 
-def keep_exactly(config: Config, file: Path, digest: str) -> bool:
-    """Keep the bytes of `file` if they have this digest; returns whether they have. What is not there has not.
+def store_matching_file(config: Config, file: Path, digest: str) -> bool:
+    """Store `file` if its bytes have this digest; returns whether it exists and they do.
 
     Raises:
-        ContentError: they cannot be kept.
+        ContentError: the file cannot be read or stored.
     """
     try:
-        return file.is_file() and _keep_bytes(config, file, digest)[0] == digest
-    except FileNotFoundError:  # deleted this moment
+        return file.is_file() and _store_bytes(config, file, digest)[0] == digest
+    except FileNotFoundError:  # deleted after the check
         return False
     except OSError as error:
-        raise ContentError(f"{file}: cannot be kept: {error.strerror}; mend that and try again") from error
+        raise ContentError(f"{file}: cannot be stored: {error.strerror}; fix that and try again") from error
 
 
 def picture_size(file: Path, media_type: str) -> tuple[int | None, int | None, str]:
-    """Width and height in pixels as shown, EXIF turns included, or a note why it is no usable picture."""
-    if media_type not in PICTURES:
+    """Width and height in pixels as displayed, after EXIF rotation, or a note why the picture cannot be used."""
+    if media_type not in PICTURE_FORMATS:
         return None, None, ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=[PICTURES[media_type]]) as image:
+            with Image.open(file, formats=[PICTURE_FORMATS[media_type]]) as image:
                 width, height = image.size
-                turned = image.getexif().get(_ORIENTATION) in _TURNED
+                is_rotated = image.getexif().get(_ORIENTATION) in _ROTATED
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None, None, "has too many pixels for a picture; it is kept as a plain file"
-    except Exception:  # whatever a damaged header provokes in a decoder
-        return None, None, f"is not a readable {PICTURES[media_type]} picture; it is kept as a plain file"
-    return (height, width, "") if turned else (width, height, "")
+    except Exception:  # a damaged header may raise anything
+        return None, None, f"is not a readable {PICTURE_FORMATS[media_type]} picture; it is kept as a plain file"
+    return (height, width, "") if is_rotated else (width, height, "")
 
 
 def add_file(
@@ -119,17 +124,19 @@ def add_file(
     source_path: str | None = None,
     actor: str = "",
 ) -> tuple[Asset, bool]:
-    """Put `file` on the site at `path`; returns the asset and whether anything changed.
+    """Store `file` and put it on the site at `path`; returns the asset and whether anything changed.
 
     Raises:
-        ContentError: the file cannot be kept, or the path is not one or is taken by another source's file.
+        ContentError: the file cannot be stored, the path is invalid, or it belongs to a file of another source.
     """
-    return save(site, keep(config, file, path), path, entry=entry, source=source, source_path=source_path, actor=actor)
+    return save(
+        site, store_file(config, file, path), path, entry=entry, source=source, source_path=source_path, actor=actor
+    )
 
 
 def save(
     site: Site,
-    kept: Kept,
+    stored: StoredFile,
     path: str,
     *,
     entry: Entry | int | None = None,
@@ -137,31 +144,33 @@ def save(
     source_path: str | None = None,
     actor: str = "",
 ) -> tuple[Asset, bool]:
-    """Give kept bytes an address. The asset of the same source path is moved, the one at `path` replaced.
+    """Put a stored file on the site at `path`; returns the asset and whether anything changed.
+
+    An asset of the same source path is moved to `path`. An asset that is at `path` already is replaced.
 
     Raises:
-        ContentError: as `add_file`.
+        ContentError: the path is invalid, or it belongs to a file of another source.
     """
     path = clean_path(path)
     values = {
         "path": path,
         "entry": entry.id if isinstance(entry, Entry) else entry,
-        "digest": kept.digest,
-        "size": kept.size,
-        "media_type": kept.media_type,
-        "width": kept.width,
-        "height": kept.height,
+        "digest": stored.digest,
+        "size": stored.size,
+        "media_type": stored.media_type,
+        "width": stored.width,
+        "height": stored.height,
         "source": source,
         "source_path": source_path,
     }
     with db.write():
-        asset = _existing(site, path, source, source_path)
+        asset = _find_existing(site, path, source, source_path)
         if asset is None:
             asset = Asset.create(site=site, **values)
             record(site, "asset added", "asset", asset.id, asset.entry_id, actor)
             return asset, True
-        now = {**asset.__data__}
-        differing = {column for column, value in values.items() if now[column] != value}
+        before = {**asset.__data__}
+        differing = {column for column, value in values.items() if before[column] != value}
         if not differing:
             return asset, False
         for column in differing:
@@ -169,80 +178,80 @@ def save(
         asset.save(only=sorted(differing))
         changed = bool(differing - {"source", "source_path"})
         if changed:
-            was = {"path": now["path"]} if "path" in differing else None
-            record(site, "asset edited", "asset", asset.id, asset.entry_id, actor, was=was)
-            if "entry" in differing and now["entry"] is not None:
-                record(site, "asset left an entry", "asset", asset.id, now["entry"], actor)
+            previous = {"path": before["path"]} if "path" in differing else None
+            record(site, "asset edited", "asset", asset.id, asset.entry_id, actor, previous=previous)
+            if "entry" in differing and before["entry"] is not None:
+                record(site, "asset left an entry", "asset", asset.id, before["entry"], actor)
     return asset, changed
 
 
 def move(asset: Asset, path: str, actor: str = "") -> bool:
-    """Give an asset another address; returns whether it is another.
+    """Move an asset to another address; returns whether the address changed.
 
     Raises:
-        ContentError: the path is none, or another file's.
+        ContentError: the asset was removed, the path is invalid, or it belongs to another file.
     """
     path = clean_path(path)
     with db.write():
-        was = Asset.get_or_none(Asset.id == asset.id)
-        if was is None:
-            raise ContentError(f"the file “{asset.path}” is gone; name another")
-        if was.path == path:
+        row = Asset.get_or_none(Asset.id == asset.id)
+        if row is None:
+            raise ContentError(f"the file “{asset.path}” was removed; choose another file")
+        if row.path == path:
             return False
-        if Asset.select().where(Asset.site == was.site_id, Asset.path == path).exists():
-            raise ContentError(f"the address “{path}” is that of another file; name another, or remove that one first")
-        Asset.update(path=path).where(Asset.id == was.id).execute()
-        record(was.site_id, "asset moved", "asset", was.id, was.entry_id, actor, was={"path": was.path})
+        if Asset.select().where(Asset.site == row.site_id, Asset.path == path).exists():
+            raise ContentError(f"another file has the address “{path}”; choose another, or remove that file first")
+        Asset.update(path=path).where(Asset.id == row.id).execute()
+        record(row.site_id, "asset moved", "asset", row.id, row.entry_id, actor, previous={"path": row.path})
     asset.path = path
     return True
 
 
 def delete(asset: Asset, actor: str = "") -> None:
-    """Take an asset off its site. Its bytes stay: other assets may have them too."""
+    """Remove an asset from its site. The stored bytes stay, since other assets may share them."""
     with db.write():
         if Asset.delete().where(Asset.id == asset.id).execute():
             record(asset.site_id, "asset removed", "asset", asset.id, asset.entry_id, actor)
 
 
 def clean_path(path: str) -> str:
-    """`path` as an address below the site.
+    """Normalize `path` to an address below the site.
 
     Raises:
-        ContentError: it is empty, absolute, leaves the site or holds what no address may.
+        ContentError: it is empty, absolute or outside the site, or contains a forbidden character.
     """
     parts = PurePosixPath(path).parts
-    bad = not parts or path.startswith("/") or ".." in parts or "\\" in path or any(ord(c) < 32 for c in path)
-    if bad or any(len(part.encode(errors="replace")) > 255 for part in parts):
+    is_bad = not parts or path.startswith("/") or ".." in parts or "\\" in path or any(ord(c) < 32 for c in path)
+    if is_bad or any(len(part.encode(errors="replace")) > 255 for part in parts):
         raise ContentError(f"“{path[:120]}” cannot be the address of a file; write it like pictures/cat.jpg")
     return "/".join(parts)
 
 
-def _existing(site: Site, path: str, source: str | None, source_path: str | None) -> Asset | None:
+def _find_existing(site: Site, path: str, source: str | None, source_path: str | None) -> Asset | None:
     at_path = Asset.get_or_none(Asset.site == site, Asset.path == path)
     if at_path is not None and at_path.source != source:
-        owner = at_path.source or "an upload"
-        raise ContentError(f"the address “{path}” is that of a file of {owner}; give one of them another path")
+        origin = f"the source “{at_path.source}”" if at_path.source else "an upload"
+        raise ContentError(f"the address “{path}” is taken by a file of {origin}; give one of them another path")
     if source_path is None:
         return at_path
-    named = Asset.get_or_none(Asset.site == site, Asset.source == source, Asset.source_path == source_path)
-    if named is not None and at_path is not None and named.id != at_path.id:
+    of_source = Asset.get_or_none(Asset.site == site, Asset.source == source, Asset.source_path == source_path)
+    if of_source is not None and at_path is not None and of_source.id != at_path.id:
         raise ContentError(f"“{source_path}” and “{at_path.source_path}” would both be at “{path}”; rename one of them")
-    return named or at_path
+    return of_source or at_path
 
 
-def _keep_bytes(config: Config, file: Path, wanted: str | None = None) -> tuple[str, int]:
-    """Keep a file's bytes, if they have the digest that is wanted; returns their digest and size."""
+def _store_bytes(config: Config, file: Path, expected: str | None = None) -> tuple[str, int]:
+    """Store the bytes of a file, unless they have another digest than `expected`; returns their digest and size."""
     folder = config.assets_folder
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # the folder also holds the files of drafts
     number, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
     try:
         with os.fdopen(number, "wb") as copy, file.open("rb") as stream:
             digest, size = _copy(stream, copy)
-        kept = kept_file(config, digest)
-        if not kept.exists() and wanted in (None, digest):
-            kept.parent.mkdir(exist_ok=True)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(kept)
+        stored = stored_path(config, digest)
+        if not stored.exists() and expected in (None, digest):
+            stored.parent.mkdir(exist_ok=True)
+            Path(temporary).chmod(0o640)
+            Path(temporary).replace(stored)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return digest, size

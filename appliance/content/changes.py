@@ -1,81 +1,108 @@
-"""The record of changes, from which planning learns what to publish again.
+"""The change log of content, which planning reads to find out what to publish again.
 
-Guarantees that content and the note that it changed are of one transaction: nothing is changed without being
-planned, nothing is planned that was rolled back.
+A change is recorded in the transaction that makes it, so every committed change is planned and a rolled back one never
+is. Functions registered with `subscribe` run inside that transaction too: this is how the job that plans a change is
+enqueued together with the change, although content knows nothing of the queue.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from appliance import clock, db
 from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.models import Change, Site
 
+#: Called with the id of the site, the event and the actor of each change.
+Subscriber = Callable[[int, str, str], None]
+_subscribers: list[Subscriber] = []
+
+
+def subscribe(subscriber: Subscriber) -> Subscriber:
+    """Call `subscriber` for every change from now on, inside the transaction that makes the change."""
+    _subscribers.append(subscriber)
+    return subscriber
+
+
+def _notify_subscribers(site_id: int, event: str, actor: str) -> None:
+    for subscriber in _subscribers:
+        subscriber(site_id, event, actor)
+
 
 def record(
     site: Site | int,
-    what: str,
+    event: str,
     subject: str,
     subject_id: int | None = None,
     entry_id: int | None = None,
     actor: str = "",
     aspects: Aspect = EVERYTHING,
-    was: Mapping[str, Any] | None = None,
+    previous: Mapping[str, Any] | None = None,
 ) -> None:
-    """Note one change; call it inside the write transaction that makes the change.
+    """Record one change. Call it inside the write transaction that makes the change.
 
-    `what` is what a person would say (`entry edited`); `subject` is one of 'entry', 'comment', 'asset',
-    'category', 'author', 'tag', 'site', 'theme'; `entry_id` the entry concerned, when there is one, and `aspects`
-    what of it is touched. `was` tells what nothing else tells afterwards: the `day` and `week` of an entry that was
-    elsewhere, the term `into` which one was merged.
+    Args:
+        site: the site, or its id.
+        event: what happened, in words: `entry edited`.
+        subject: 'entry', 'comment', 'asset', 'category', 'author', 'tag', 'site' or 'theme'.
+        subject_id: the id of the subject.
+        entry_id: the id of the entry that the change affects, if any.
+        actor: who made the change.
+        aspects: which aspects of the entry changed.
+        previous: earlier values that are lost with the change but needed to plan it: the `day` and `week` of an entry,
+            the `path` of a term or asset; for a merged term `into`, the id of the term that took its entries.
     """
+    site_id = site if isinstance(site, int) else site.id
     Change.insert(
-        site=site if isinstance(site, int) else site.id,
+        site=site_id,
         at=int(clock.now()),
         actor=actor,
-        what=what,
+        event=event,
         subject=subject,
         subject_id=subject_id,
         entry_id=entry_id,
         aspects=int(aspects),
-        was=json.dumps(was) if was else "",
-        told=subject != "comment",
+        previous=json.dumps(previous) if previous else "",
+        notified=subject != "comment",
     ).execute()
+    _notify_subscribers(site_id, event, actor)
 
 
-def record_entries(site_id: int, what: str, chosen: str, parameters: Sequence[Any], actor: str, aspects: Aspect) -> int:
-    """Note one change to each entry of many, as `record` does for one; returns how many.
+def record_entries(site_id: int, event: str, ids: str, parameters: Sequence[Any], actor: str, aspects: Aspect) -> int:
+    """Record the same change for many entries in one statement; returns the number of entries.
 
-    `chosen` is fixed SQL that selects their ids, with `?` for `parameters`.
+    `ids` is constant SQL that selects the ids of the entries, with `?` for `parameters`.
     """
-    return int(
+    count = int(
         db.execute(
             f"""INSERT INTO change
                     (site_id, at, actor, what, subject, subject_id, entry_id, aspects, was, planned, told)
-                SELECT ?, ?, ?, ?, 'entry', id, id, ?, '', FALSE, TRUE FROM entry WHERE id IN ({chosen}) ORDER BY id""",
-            [site_id, int(clock.now()), actor, what, int(aspects), *parameters],
+                SELECT ?, ?, ?, ?, 'entry', id, id, ?, '', FALSE, TRUE FROM entry WHERE id IN ({ids}) ORDER BY id""",
+            [site_id, int(clock.now()), actor, event, int(aspects), *parameters],
         ).rowcount
     )
+    if count:
+        _notify_subscribers(site_id, event, actor)
+    return count
 
 
-def prune(older_than: float, most: int = 2000) -> int:
-    """Remove changes that are planned and told and so many seconds old; returns how many.
+def prune(older_than: float, batch: int = 2000) -> int:
+    """Delete planned changes older than `older_than` seconds that nobody needs to be notified of; returns how many.
 
-    The newest always stays: its number tells builders whether what they keep is of the present.
-    At most `most` go in one transaction, so that nobody waits for long.
+    The newest change always stays, because builders compare its id with their caches to see whether those are current.
+    Each transaction deletes at most `batch` changes, so it blocks other writers only briefly.
     """
     before, removed = int(clock.now() - older_than), 0
     while True:
         with db.write():
-            gone = db.execute(
+            deleted = db.execute(
                 """DELETE FROM change WHERE id IN
                    (SELECT id FROM change WHERE planned AND told AND at < ? AND id < (SELECT MAX(id) FROM change)
                     ORDER BY id LIMIT ?) RETURNING id""",
-                [before, most],
+                [before, batch],
             ).fetchall()
-        removed += len(gone)
-        if len(gone) < most:
+        removed += len(deleted)
+        if len(deleted) < batch:
             return removed

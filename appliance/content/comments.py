@@ -1,61 +1,146 @@
-"""Comments: taken, judged, removed; each with the change that publishes its entry again."""
+"""Adding, editing, moderating and removing comments, each with the change that publishes the entry again."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from typing import TypedDict, Unpack
 
 from appliance import clock, db
-from appliance.content.aspects import TALK, Aspect
+from appliance.content import contact_details
+from appliance.content.aspects import COMMENT_ASPECTS, Aspect
 from appliance.content.changes import record
-from appliance.content.markup import comment_html
+from appliance.content.markup import render_comment
 from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry
 from appliance.errors import ContentError
 
-#: Characters a comment, and the name above it, may have.
-TEXT_LIMIT = 20_000
-NAME_LIMIT = 120
-
-_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']{1,500}", re.IGNORECASE)
-_SAID = {"approved": "comment approved", "pending": "comment held", "spam": "comment marked as spam"}
+_STATUS_EVENTS = {"approved": "comment approved", "pending": "comment held", "spam": "comment marked as spam"}
+#: The author of an imported comment that names none.
+ANONYMOUS = "Anonymous"
 
 
-def add(
-    entry: Entry,
-    author_name: str,
-    text: str,
-    email: str = "",
-    url: str = "",
-    parent: Comment | None = None,
-    status: CommentStatus = "approved",
-    at: int | None = None,
-    actor: str = "",
-) -> Comment:
-    """Add a comment to `entry`; `text` is plain text or small Markdown, `parent` the comment it answers.
+class CommentFields(TypedDict, total=False):
+    """The optional fields of a new comment."""
 
-    `at` is when it was said, seconds since the epoch; now, unless it comes from elsewhere.
+    email: str
+    url: str
+    #: The comment that this one replies to.
+    parent: Comment | None
+    #: 'approved' by default.
+    status: CommentStatus
+    #: When the comment was written, in seconds since the epoch; by default now.
+    created_at: int | None
+
+
+def add(entry: Entry, author_name: str, text: str, *, actor: str = "", **fields: Unpack[CommentFields]) -> Comment:
+    """Add a comment to `entry`. `text` is plain text or simple Markdown.
 
     Raises:
-        ContentError: it has no name or no text, is too long, its address is not of the web, or its parent is
-            a comment on another entry.
+        ContentError: the entry is not published or does not accept comments, the parent cannot be replied to, or a
+            field is invalid (see `content.contact_details`).
     """
-    name, text, url = " ".join(author_name.split()), text.strip(), url.strip()
-    if fault := _fault(name, text, url, status):
-        raise ContentError(fault)
-    if parent is not None and parent.entry_id != entry.id:
-        raise ContentError(f"comment {parent.id} is on another entry; answer a comment on “{entry.title}”")
+    values = {
+        "author_name": contact_details.clean_name(author_name),
+        "text": contact_details.clean_text(text),
+        "author_email": contact_details.clean_email(fields.get("email", "")),
+        "author_url": contact_details.clean_url(fields.get("url", "")),
+    }
     with db.write():
-        comment = Comment.create(
-            entry=entry,
-            parent=parent,
-            status=status,
-            author_name=name,
-            author_email=email.strip(),
-            author_url=url,
-            text=text,
-            html=comment_html(text),
-            created_at=int(clock.now()) if at is None else at,
-        )
-        record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, TALK)
+        _check_accepts_comments(entry)
+        _check_parent(entry, fields.get("parent"))
+        return _insert(entry, values, fields, actor)
+
+
+def add_imported(
+    entry: Entry, author_name: str, text: str, *, actor: str = "", **fields: Unpack[CommentFields]
+) -> tuple[Comment, list[str]]:
+    """Add a comment from another system, even if the entry accepts no comments now.
+
+    Returns the comment and a sentence for each contact detail that was left out because it is invalid.
+
+    Raises:
+        ContentError: the text is empty once it is cleaned, or too long, or the status is unknown.
+    """
+    problems: list[str] = []
+    values = {
+        "author_name": contact_details.clean_imported_name(author_name) or ANONYMOUS,
+        "text": contact_details.clean_text(contact_details.clean_imported_text(text)),
+        "author_email": _clean_or_empty(contact_details.clean_email, fields.get("email", ""), problems),
+        "author_url": _clean_or_empty(contact_details.clean_url, fields.get("url", ""), problems),
+    }
+    with db.write():
+        return _insert(entry, values, fields, actor), problems
+
+
+def add_checked(entry: Entry, values: dict[str, str], *, parent: int | None, status: str, actor: str) -> Comment:
+    """Add a comment whose fields were cleaned, whose text was rendered, and whose entry and parent were checked.
+
+    What readers do not see changes no page. A comment that waits is recorded all the same, so that people are told.
+    """
+    with db.write():
+        comment = Comment.create(entry=entry.id, parent=parent, status=status, created_at=int(clock.now()), **values)
+        if status == "approved":
+            record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
+        elif status == "pending":
+            record(entry.site_id, "comment held", "comment", comment.id, entry.id, actor, Aspect(0))
+    return comment
+
+
+def import_identity(author_name: str, text: str) -> tuple[str, str]:
+    """The cleaned author name and text, which identify a comment when it is imported again."""
+    return contact_details.clean_imported_name(author_name) or ANONYMOUS, contact_details.clean_imported_text(text)
+
+
+def _clean_or_empty(clean: Callable[[str], str], value: str, problems: list[str]) -> str:
+    try:
+        return clean(value)
+    except ContentError as error:
+        problems.append(str(error))
+        return ""
+
+
+def _check_status(status: str) -> None:
+    if status not in COMMENT_STATUSES:
+        raise ContentError(f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}")
+
+
+def _check_accepts_comments(entry: Entry) -> None:
+    """Check that readers could comment on the entry. The row is read again, as `entry` may be out of date."""
+    row = db.execute(
+        f"SELECT title, status, allow_comments FROM entry WHERE id = ? {db.for_update()}", [entry.id]
+    ).fetchone()
+    if row is None:
+        raise ContentError(f"the entry “{entry.title}” was removed; comment on another entry")
+    title, status, allow_comments = row
+    if status != "published":
+        raise ContentError(f"“{title}” is not published; publish it before commenting on it")
+    if not allow_comments:
+        raise ContentError(f"“{title}” accepts no comments; allow comments on it first")
+
+
+def _check_parent(entry: Entry, parent: Comment | None) -> None:
+    if parent is None:
+        return
+    row = Comment.select(Comment.entry, Comment.status).where(Comment.id == parent.id).first()
+    if row is None:
+        raise ContentError(f"comment {parent.id} was removed; reply to another comment on “{entry.title}”")
+    if row.entry_id != entry.id:
+        raise ContentError(f"comment {parent.id} is on another entry; reply to a comment on “{entry.title}”")
+    if row.status != "approved":
+        raise ContentError(f"comment {parent.id} is not approved; approve it before replying to it")
+
+
+def _insert(entry: Entry, values: dict[str, str], fields: CommentFields, actor: str) -> Comment:
+    status, created_at = fields.get("status", "approved"), fields.get("created_at")
+    _check_status(status)
+    comment = Comment.create(
+        entry=entry,
+        parent=fields.get("parent"),
+        status=status,
+        html=render_comment(values["text"]),
+        created_at=int(clock.now()) if created_at is None else created_at,
+        **values,
+    )
+    record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
     return comment
 
 
@@ -68,27 +153,27 @@ def edit(
     url: str | None = None,
     actor: str = "",
 ) -> bool:
-    """Change what a comment says or who says it; returns whether it is another now.
+    """Change the text or the author of a comment; returns whether anything changed.
 
     Raises:
-        ContentError: as `add`, or it is gone.
+        ContentError: the comment was removed, or a field is invalid (see `content.contact_details`).
     """
+    edits = (
+        ("author_name", author_name, contact_details.clean_name),
+        ("author_email", email, contact_details.clean_email),
+        ("author_url", url, contact_details.clean_url),
+        ("text", text, contact_details.clean_text),
+    )
+    values = {column: clean(value) for column, value, clean in edits if value is not None}
     with db.write():
         row = Comment.get_or_none(Comment.id == comment.id)
         if row is None:
-            raise ContentError(f"comment {comment.id} is gone; name another")
-        name = row.author_name if author_name is None else " ".join(author_name.split())
-        said = row.text if text is None else text.strip()
-        address = row.author_url if url is None else url.strip()
-        if fault := _fault(name, said, address, row.status):
-            raise ContentError(fault)
-        mail = row.author_email if email is None else email.strip()
-        values = {"author_name": name, "author_email": mail, "author_url": address, "text": said}
+            raise ContentError(f"comment {comment.id} was removed; choose another comment")
         differing = {column: value for column, value in values.items() if getattr(row, column) != value}
         if not differing:
             return False
         if "text" in differing:
-            differing["html"] = comment_html(said)
+            differing["html"] = render_comment(differing["text"])
         Comment.update(differing).where(Comment.id == row.id).execute()
         for column, value in differing.items():
             setattr(comment, column, value)
@@ -98,42 +183,25 @@ def edit(
 
 
 def set_status(comment: Comment, status: CommentStatus, actor: str = "") -> bool:
-    """Approve a comment, hold it or mark it as spam; returns whether that was new.
+    """Approve a comment, hold it or mark it as spam; returns whether the status changed.
 
     Raises:
-        ContentError: there is no such status.
+        ContentError: the status is unknown.
     """
-    if status not in COMMENT_STATUSES:
-        raise ContentError(f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}")
+    _check_status(status)
     with db.write():
         entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
         changed = Comment.update(status=status).where(Comment.id == comment.id, Comment.status != status).execute()
         if changed:
-            record(entry.site_id, _SAID[status], "comment", comment.id, entry.id, actor, TALK)
+            record(entry.site_id, _STATUS_EVENTS[status], "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
     comment.status = status
     return bool(changed)
 
 
 def delete(comment: Comment, actor: str = "") -> None:
-    """Remove a comment; answers to it move up to the comment it answered."""
+    """Remove a comment. Its replies become replies to its parent."""
     with db.write():
         entry = Entry.select(Entry.id, Entry.site).where(Entry.id == comment.entry_id).get()
         Comment.update(parent=comment.parent_id).where(Comment.parent == comment.id).execute()
         if Comment.delete().where(Comment.id == comment.id).execute():
-            record(entry.site_id, "comment removed", "comment", comment.id, entry.id, actor, TALK)
-
-
-def _fault(name: str, text: str, url: str, status: str) -> str | None:
-    if not name:
-        return "a comment needs a name; give one"
-    if len(name) > NAME_LIMIT:
-        return f"the name has {len(name)} characters; use at most {NAME_LIMIT}"
-    if not text:
-        return "the comment is empty; write something"
-    if len(text) > TEXT_LIMIT:
-        return f"the comment has {len(text)} characters; use at most {TEXT_LIMIT}"
-    if url and not _WEB_ADDRESS.fullmatch(url):
-        return f"“{url[:80]}” is not a web address; write it like https://www.example.org/ or leave it out"
-    if status not in COMMENT_STATUSES:
-        return f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}"
-    return None
+            record(entry.site_id, "comment removed", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)

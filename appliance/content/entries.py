@@ -1,10 +1,10 @@
-"""Entries and pages: saved whole, in one write transaction, with the changes that planning must see.
+"""Saving, reserving and removing entries and pages.
 
-Guarantees that saving what is already there writes nothing and records nothing; that `html`, `excerpt`,
-`summary`, `day` and `week` always belong to the text, the moment and the site's time zone beside them; and
-that two entries never claim one name: a slug is refused, never quietly altered. An entry that leaves a
-category, author or tag is also a change to this term, since afterwards nothing else tells which listing it
-left.
+An entry is saved as a whole, in one transaction with the changes that planning needs. Saving an entry that does not
+differ writes nothing and records nothing. `html`, `excerpt`, `summary`, `day` and `week` always match the text, the
+publication time and the site's time zone. Two entries never share a name: a slug that is taken is refused, never
+altered. When an entry leaves a category, author or tag, a change is recorded for that term too, because afterwards
+nothing else shows which listing the entry left.
 """
 
 from __future__ import annotations
@@ -17,25 +17,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
-from appliance.content import aspects, markup, order
-from appliance.content.aspects import EVERYTHING, Aspect
+from appliance.content import asset_references, listing_index, markup
+from appliance.content.aspects import EVERYTHING, Aspect, aspects_of_columns
 from appliance.content.changes import record
-from appliance.content.links import Links
-from appliance.content.markup import Rendered, Resolver
-from appliance.content.models import (
-    Alias,
-    Entry,
-    EntryKind,
-    EntryStatus,
-    Site,
-)
-from appliance.content.terms import Terms
+from appliance.content.entry_relations import EntryRelations
+from appliance.content.markup import RenderedEntry, Resolver
+from appliance.content.models import Alias, Entry, EntryKind, EntryStatus, Site
+from appliance.content.terms import SiteTerms
 from appliance.errors import ContentError
 
 
 @dataclass(frozen=True, slots=True)
 class EntryData:
-    """An entry or page as its author gives it. Moments are seconds since the epoch, UTC."""
+    """The author's data of an entry or page. Times are seconds since the epoch, UTC."""
 
     title: str
     slug: str
@@ -45,24 +39,25 @@ class EntryData:
     status: EntryStatus = "published"
     #: 'markdown' or 'html'.
     format: str = "markdown"
-    #: None: the moment of publication, later that of the last save that changed something.
+    #: None for a new entry: `published_at`; for a known one: the time of the last save that changed something.
     modified_at: int | None = None
     unpublish_at: int | None = None
-    #: Below the site, instead of what the theme's pattern gives.
+    #: An address below the site that replaces the theme's pattern.
     address: str | None = None
-    #: For pages.
+    #: Only pages have a folder.
     folder: str = ""
-    #: Empty: taken from the text.
+    #: Empty: the beginning of the text.
     excerpt: str = ""
-    #: 'markdown' or 'html': what `excerpt` is.
+    #: The format of `excerpt`: 'markdown' or 'html'.
     excerpt_format: str = "markdown"
-    #: Plain text; empty: taken from the excerpt.
+    #: Plain text. Empty: the beginning of the excerpt.
     summary: str = ""
     allow_comments: bool = True
-    #: Names, the first author first.
+    #: Names or slugs of the authors, in order.
     authors: Sequence[str] = ()
-    #: Names from the topmost category down, the primary category first.
+    #: Each category as a list of names or slugs from the top down; the primary category comes first.
     categories: Sequence[Sequence[str]] = ()
+    #: Names or slugs of the tags, in order.
     tags: Sequence[str] = ()
     #: Former addresses below the site.
     aliases: Sequence[str] = ()
@@ -72,15 +67,27 @@ class EntryData:
     source_digest: str | None = None
 
 
-#: Columns that are as given.
-_PLAIN = (
-    "kind", "status", "title", "slug", "address", "folder", "published_at", "unpublish_at", "format", "text",
-    "allow_comments", "source", "source_path", "source_digest",
-)  # fmt: skip
-#: The source digest of an entry that has only a name so far; see `reserve`.
+#: Columns that are copied from `EntryData` unchanged.
+_COPIED_COLUMNS = (
+    "kind",
+    "status",
+    "title",
+    "slug",
+    "address",
+    "folder",
+    "published_at",
+    "unpublish_at",
+    "format",
+    "text",
+    "allow_comments",
+    "source",
+    "source_path",
+    "source_digest",
+)
+#: The source digest of an entry that is only reserved; see `reserve`.
 _RESERVED = ""
-#: Columns that say where an entry came from; a difference in them is nobody's change.
-_ORIGIN = frozenset({"source", "source_path", "source_digest"})
+#: Columns that name the origin of an entry. A difference in them is not recorded as a change.
+_SOURCE_COLUMNS = frozenset({"source", "source_path", "source_digest"})
 
 
 def save(
@@ -88,54 +95,64 @@ def save(
     data: EntryData,
     *,
     entry: Entry | None = None,
-    rendered: Rendered | None = None,
+    rendered: RenderedEntry | None = None,
     resolver: Resolver | None = None,
-    terms: Terms | None = None,
-    checked: bool = False,
+    terms: SiteTerms | None = None,
+    names_checked: bool = False,
     actor: str = "",
 ) -> tuple[Entry, bool]:
-    """Add or edit an entry; returns it and whether a reader could see a difference.
+    """Add or update an entry; returns the entry and whether readers could see a difference.
 
-    `entry` is the one to edit; without it, the one of the same source and source path, or a new one. Whoever
-    saves many passes `rendered` (made outside the transaction), one `terms` for all, and `checked` once it
-    has made sure itself that no name is used twice.
+    Args:
+        site: the site of the entry.
+        data: the new state of the entry.
+        entry: the entry to update. Without it, the entry of the same source and source path is updated, or a new one
+            is added.
+        rendered: the rendered text, if the caller has rendered it outside the transaction.
+        resolver: resolves references while rendering, if `rendered` is not given.
+        terms: the terms of the site; share one instance when saving many entries.
+        names_checked: whether the caller has already made sure that no name is used twice.
+        actor: who makes the change.
 
     Raises:
-        ContentError: its address, its name on that day or in that folder, or an alias is another entry's.
+        ContentError: the address, the slug on that day or in that folder, or an alias belongs to another entry.
     """
     rendered = rendered or render(data, resolver)
-    terms = terms or Terms(site, actor)
+    terms = terms or SiteTerms(site, actor)
     with db.write():
-        entry = entry or _of_source(site, data)
-        if not checked:
-            _refuse_taken(site, data, entry)
-        before = Links.of(entry)
-        was = {"day": entry.day, "week": entry.week} if entry else None
-        after = Links.named(data.authors, data.categories, data.tags, data.aliases, terms)
+        entry = entry or _find_by_source(site, data)
+        if not names_checked:
+            _refuse_taken_names(site, data, entry)
+        before = EntryRelations.stored(entry)
+        previous = {"day": entry.day, "week": entry.week} if entry else None
+        after = EntryRelations.from_names(data.authors, data.categories, data.tags, data.aliases, terms)
         columns = _columns(site, data, rendered)
         if entry is None:
             entry = _insert(site, columns, data)
-            what, touched = "added", EVERYTHING
+            event, changed = "added", EVERYTHING
         else:
-            what, touched = _update(entry, columns, data, after.touched(before))
-        after.replace(entry, before, actor)
-        if what or before != after:
-            order.keep([entry.id])
-        if what:
-            record(site, f"{entry.kind} {what}", "entry", entry.id, entry.id, actor, touched, was)
+            event, changed = _update(entry, columns, data, after.changed_aspects(before))
+        after.save(entry, before, actor)
+        if event:
+            asset_references.update(entry, is_new=event == "added", actor=actor)
+        if event or before != after:
+            listing_index.update([entry.id])
+        if event:
+            record(site, f"{entry.kind} {event}", "entry", entry.id, entry.id, actor, changed, previous)
             if data.status == "scheduled" or data.unpublish_at is not None:
-                db.notify()  # it may be due before anything else is
-    return entry, bool(what)
+                db.notify()  # the schedule process sleeps until the next due entry, and this one may be due earlier
+    return entry, bool(event)
 
 
 def reserve(site: Site, items: Iterable[EntryData]) -> dict[str, int]:
-    """Add entries by name only, as invisible drafts to be saved soon; returns their ids by source path.
+    """Insert placeholders for entries that will be saved soon; returns their ids by source path.
 
-    For importers: entries that refer to each other need ids before any of them can be rendered.
+    Placeholders are empty drafts that record no change. Importers need them because entries that refer to each other
+    need ids before any of them can be rendered.
     """
     rows = []
     for data in items:
-        columns = _columns(site, data, Rendered("", "", "", False))
+        columns = _columns(site, data, RenderedEntry("", "", "", False))
         columns |= {
             "status": "draft",
             "text": "",
@@ -146,22 +163,27 @@ def reserve(site: Site, items: Iterable[EntryData]) -> dict[str, int]:
     with db.write():
         for row in rows:
             Entry.insert(row).execute()
-    names = [row["source_path"] for row in rows]
-    return _ids(site, rows[0]["source"], names) if rows else {}
+    paths = [row["source_path"] for row in rows]
+    return _ids_by_source_path(site, rows[0]["source"], paths) if rows else {}
 
 
 def delete(entry: Entry, actor: str = "") -> None:
-    """Remove an entry with its comments and aliases; its assets stay as files of the site."""
+    """Remove an entry with its comments and aliases.
+
+    The assets of a published entry stay as files of the site. Those of an unpublished entry are removed with it, unless
+    another text shows them.
+    """
     with db.write():
-        before = Links.of(entry)
+        before = EntryRelations.stored(entry)
+        asset_references.release_assets(entry, actor)
         if Entry.delete().where(Entry.id == entry.id).execute():
-            before.record_leaving(entry, set(), actor)
-            was = {"day": entry.day, "week": entry.week}
-            record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor, was=was)
+            before.record_lost_terms(entry, set(), actor)
+            previous = {"day": entry.day, "week": entry.week}
+            record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor, previous=previous)
 
 
-def render(data: EntryData, resolver: Resolver | None = None) -> Rendered:
-    """The HTML, excerpt and summary of `data`; needs no database."""
+def render(data: EntryData, resolver: Resolver | None = None) -> RenderedEntry:
+    """Render the HTML, excerpt and summary of `data`, without using the database."""
     return markup.render(
         data.text,
         format=data.format,
@@ -172,16 +194,19 @@ def render(data: EntryData, resolver: Resolver | None = None) -> Rendered:
     )
 
 
-def day_and_week(moment: int, zone: str, week_starts: str) -> tuple[str, str]:
-    """The local date of a moment and that of the first day of its week, both as `2026-11-22`."""
-    day = clock.local(moment, ZoneInfo(zone)).date()
+def day_and_week(timestamp: int, zone: str, week_starts: str) -> tuple[str, str]:
+    """The local date of a time and the date of the first day of its week, both as `2026-11-22`."""
+    day = clock.to_datetime(timestamp, ZoneInfo(zone)).date()
     since = (day.weekday() - (6 if week_starts == "sunday" else 0)) % 7
     first = date.min if day.toordinal() <= since else day - timedelta(days=since)
     return day.isoformat(), first.isoformat()
 
 
-def move_days(site: Site) -> int:
-    """Derive `day` and `week` of every entry again, after the zone or the week changed; returns how many."""
+def update_days(site: Site) -> int:
+    """Update `day` and `week` of every entry after the site's time zone or first weekday changed.
+
+    Returns the number of entries that moved.
+    """
     moved = 0
     with db.write():
         for entry in Entry.select(Entry.id, Entry.published_at, Entry.day, Entry.week).where(Entry.site == site):
@@ -191,10 +216,10 @@ def move_days(site: Site) -> int:
     return moved
 
 
-def _columns(site: Site, data: EntryData, rendered: Rendered) -> dict[str, Any]:
+def _columns(site: Site, data: EntryData, rendered: RenderedEntry) -> dict[str, Any]:
     day, week = day_and_week(data.published_at, site.timezone, site.week_starts)
     return {
-        **{name: getattr(data, name) for name in _PLAIN},
+        **{name: getattr(data, name) for name in _COPIED_COLUMNS},
         "day": day,
         "week": week,
         "html": rendered.html,
@@ -210,56 +235,56 @@ def _insert(site: Site, columns: dict[str, Any], data: EntryData) -> Entry:
     return Entry.create(site=site, modified_at=modified, **columns)
 
 
-def _update(entry: Entry, columns: dict[str, Any], data: EntryData, linked: Aspect) -> tuple[str, Aspect]:
-    """Write the columns that differ; says what happened, in a word, or nothing, and what is touched.
+def _update(entry: Entry, columns: dict[str, Any], data: EntryData, relations: Aspect) -> tuple[str, Aspect]:
+    """Write the columns that differ; returns the event, empty if nothing visible changed, and the changed aspects.
 
-    `linked` is what a change of its terms touches.
+    `relations` are the aspects that changed with the terms and aliases of the entry.
     """
-    reserved = entry.source_digest == _RESERVED
-    was, now = entry.__data__, dict(columns)
-    differing = {column for column, value in now.items() if was[column] != value}
-    visible = bool(differing - _ORIGIN) or bool(linked) or reserved
+    is_reserved = entry.source_digest == _RESERVED
+    stored, values = entry.__data__, dict(columns)
+    differing = {column for column, value in values.items() if stored[column] != value}
+    is_visible = bool(differing - _SOURCE_COLUMNS) or bool(relations) or is_reserved
     if data.modified_at is not None:
-        now["modified_at"] = data.modified_at
-    elif reserved:
-        now["modified_at"] = data.published_at
-    elif visible:
-        now["modified_at"] = int(clock.now())
-    differing |= {"modified_at"} & {column for column, value in now.items() if was[column] != value}
-    visible = visible or "modified_at" in differing
+        values["modified_at"] = data.modified_at
+    elif is_reserved:
+        values["modified_at"] = data.published_at
+    elif is_visible:
+        values["modified_at"] = int(clock.now())
+    if "modified_at" in values and values["modified_at"] != stored["modified_at"]:
+        differing.add("modified_at")
+        is_visible = True
     status = entry.status
     for column in differing:
-        setattr(entry, column, now[column])
+        setattr(entry, column, values[column])
     if differing:
         entry.save(only=sorted(differing))
-    if not visible:
+    if not is_visible:
         return "", Aspect(0)
-    if reserved:
+    if is_reserved:
         return "added", EVERYTHING
-    touched = aspects.of_columns(differing) | linked
+    changed = aspects_of_columns(differing) | relations
     if status != entry.status and "published" in (status, entry.status):
-        return "published" if entry.status == "published" else "unpublished", touched
-    return "edited", touched
+        return "published" if entry.status == "published" else "unpublished", changed
+    return "edited", changed
 
 
-def _of_source(site: Site, data: EntryData) -> Entry | None:
+def _find_by_source(site: Site, data: EntryData) -> Entry | None:
     if data.source_path is None:
         return None
     return Entry.get_or_none(Entry.site == site, Entry.source == data.source, Entry.source_path == data.source_path)
 
 
-def _ids(site: Site, source: str, source_paths: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for start in range(0, len(source_paths), 500):
-        names = source_paths[start : start + 500]
-        rows = Entry.select(Entry.id, Entry.source_path).where(
-            Entry.site == site, Entry.source == source, Entry.source_path.in_(names)
+def _ids_by_source_path(site: Site, source: str, source_paths: list[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for chunk in db.chunks(source_paths):
+        rows: Any = Entry.select(Entry.source_path, Entry.id).where(
+            Entry.site == site, Entry.source == source, Entry.source_path.in_(chunk)
         )
-        found.update((path, key) for key, path in _tuples(rows))
-    return found
+        ids.update(rows.tuples())
+    return ids
 
 
-def _refuse_taken(site: Site, data: EntryData, entry: Entry | None) -> None:
+def _refuse_taken_names(site: Site, data: EntryData, entry: Entry | None) -> None:
     others = Entry.select(Entry.id, Entry.title).where(Entry.site == site, Entry.id != (entry.id if entry else 0))
     if data.address is not None:
         taken, name = others.where(Entry.address == data.address), f"the address “{data.address}”"
@@ -279,10 +304,6 @@ def _refuse_taken(site: Site, data: EntryData, entry: Entry | None) -> None:
     ):
         if entry is None or alias.entry_id != entry.id:
             raise ContentError(
-                f"the former address “{alias.path}” of “{data.title}” leads to “{alias.entry.title}”; "
-                "take it from one of them"
+                f"the former address “{alias.path}” of “{data.title}” already leads to “{alias.entry.title}”; "
+                "remove it from one of them"
             )
-
-
-def _tuples(query: Any) -> list[tuple[Any, ...]]:
-    return list(query.tuples())

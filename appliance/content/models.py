@@ -1,8 +1,8 @@
-"""What a site consists of, as rows.
+"""The database tables of content.
 
-Moments are whole seconds since the epoch, UTC. `day` and `week` are derived from `published_at` in the site's
-time zone whenever an entry is saved (`content.entries`), so that archives can be made with SQL over sets.
-Addresses (`address`, `Alias.path`, `Asset.path`) are below the site's own address, without a leading slash.
+Times are whole seconds since the epoch, UTC. `day` and `week` are derived from `published_at` in the site's time zone
+whenever an entry is saved (`content.entries`), so that archives can be planned with set-based SQL. Addresses
+(`address`, `Alias.path`, `Asset.path`) are relative to the site's URL, without a leading slash.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from peewee import SQL, AutoField, BigIntegerField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
 
-from appliance.db import Table
+from appliance.db import BaseModel
 
 EntryKind = Literal["entry", "page"]
 EntryStatus = Literal["draft", "scheduled", "published"]
@@ -20,8 +20,8 @@ ENTRY_STATUSES: Final = ("draft", "scheduled", "published")
 COMMENT_STATUSES: Final = ("pending", "approved", "spam")
 
 
-class Site(Table):
-    """One site of the installation; its settings come from the settings file (`content.sites.sync`)."""
+class Site(BaseModel):
+    """A site of the installation. `content.sites.sync` updates the row from the settings file."""
 
     id = AutoField()
     name = TextField(unique=True)
@@ -34,13 +34,17 @@ class Site(Table):
     timezone = TextField(default="UTC")
     week_starts = TextField(default="monday")
     empty_archives = BooleanField(default=False)
+    #: The URLs that the comment form posts to and that the search box asks; empty where there are none.
     comment_endpoint = TextField(default="")
-    #: JSON object: values for the theme's own settings.
+    search_endpoint = TextField(null=True, default="")
+    #: JSON object: how the web process takes comments; empty where the comment form posts elsewhere or nowhere.
+    comment_rules = TextField(null=True, default="")
+    #: JSON object with values for the settings that the theme defines.
     settings = TextField(default="{}")
 
 
-class Author(Table):
-    """Somebody who writes entries of a site."""
+class Author(BaseModel):
+    """An author of entries of a site."""
 
     id = AutoField()
     site_id: int
@@ -53,13 +57,13 @@ class Author(Table):
     about = TextField(default="")
 
     class Meta:
-        """One author a slug."""
+        """A slug is unique within the site."""
 
         indexes = ((("site", "slug"), True),)
 
 
-class Category(Table):
-    """A category; they nest. A section of an imported folder is one too."""
+class Category(BaseModel):
+    """A category, which may have a parent category. A section of an imported folder is a category too."""
 
     id = AutoField()
     site_id: int
@@ -70,23 +74,23 @@ class Category(Table):
     slug = TextField()
     #: Slugs from the topmost category down: `news/local`.
     path = TextField()
-    #: Its own address in place of the theme's pattern: a folder such as `inside-rust`.
+    #: An address to use instead of the theme's pattern: a folder such as `inside-rust`.
     address = TextField(null=True)
     #: HTML shown above its entries.
     description = TextField(default="")
-    #: Publish its page even when it has no entries.
+    #: Whether the page of the category is published even if it has no entries.
     always = BooleanField(default=False)
-    #: The section file that describes it, if it was imported; edited there.
+    #: The source and the section file that an imported category comes from. It must be edited there.
     source = TextField(null=True)
     source_path = TextField(null=True)
 
     class Meta:
-        """One category a path."""
+        """A path is unique within the site."""
 
         indexes = ((("site", "path"), True),)
 
 
-class Tag(Table):
+class Tag(BaseModel):
     """A tag."""
 
     id = AutoField()
@@ -96,17 +100,16 @@ class Tag(Table):
     slug = TextField()
 
     class Meta:
-        """One tag a slug."""
+        """A slug is unique within the site."""
 
         indexes = ((("site", "slug"), True),)
 
 
-class Entry(Table):
-    """An entry or a page. Its Markdown is rendered when it is saved; `html` is kept beside it.
+class Entry(BaseModel):
+    """An entry or a page. Its text is rendered when it is saved, and the HTML is stored with it.
 
-    `html` and `excerpt` may hold late-bound addresses, `appliance:entry/ID`, `appliance:category/ID` and
-    `appliance:asset/ID`, which building replaces by the addresses of the day; `late_bound` says whether there
-    are any.
+    `html` and `excerpt` may contain late-bound addresses: `appliance:entry/ID`, `appliance:category/ID` and
+    `appliance:asset/ID`. A build replaces them with the current addresses. `late_bound` is true if there are any.
     """
 
     id = AutoField()
@@ -116,36 +119,40 @@ class Entry(Table):
     status = TextField(default="draft")
     title = TextField()
     slug = TextField()
-    #: Its own address in place of the theme's pattern: `about/team` (a folder) or `old/page.html` (a file).
+    #: An address to use instead of the theme's pattern: `about/team` (a folder) or `old/page.html` (a file).
     address = TextField(null=True)
-    #: For pages: the folder they are in, slugs joined by slashes.
+    #: The folder of a page: slugs joined by slashes.
     folder = TextField(default="")
     published_at = BigIntegerField()
     modified_at = BigIntegerField()
     unpublish_at = BigIntegerField(null=True)
-    #: Local date of publication, `2026-11-22`; entries are grouped by its prefixes.
+    #: Local date of publication, such as `2026-11-22`. Archives group entries by a prefix of this date.
     day = TextField()
-    #: Local date of the first day of its week.
+    #: Local date of the first day of the week of publication.
     week = TextField()
-    #: 'markdown' or 'html': what `text` is.
+    #: The format of `text`: 'markdown' or 'html'.
     format = TextField(default="markdown")
     text = TextField(default="")
     html = TextField(default="")
-    #: HTML; the author's own summary or the beginning of the text.
+    #: HTML: the excerpt that the author wrote, or the beginning of the text.
     excerpt = TextField(default="")
     #: Plain text for search engines and feeds.
     summary = TextField(default="")
     late_bound = BooleanField(default=False)
     allow_comments = BooleanField(default=True)
-    #: JSON object: keys of the front matter nobody here knows.
+    #: JSON object: front matter keys that have no column.
     extra = TextField(default="{}")
-    #: Where it was imported from: the source's name and the file in it; edited there.
+    #: JSON object or null. For each path below the site that another entry already has, it holds the number that is
+    #: appended to the name of this entry. Planning stores the number, so that the address of this entry stays the same
+    #: if the other entry is removed.
+    numbers = TextField(null=True)
+    #: The source and the file that an imported entry comes from. It must be edited there.
     source = TextField(null=True)
     source_path = TextField(null=True)
     source_digest = TextField(null=True)
 
     class Meta:
-        """Orders in which listings read entries; names of the importers' lookups."""
+        """A file of a source becomes at most one entry. The indexes below match the orders of listings."""
 
         indexes = ((("site", "source", "source_path"), True),)
 
@@ -158,7 +165,13 @@ Entry.add_index(
 Entry.add_index(
     Entry.index(Entry.site, Entry.kind, Entry.week, Entry.published_at, Entry.id, name="entry_week", where=_PUBLISHED)
 )
-# What is due next, for the schedule.
+# One index for each order in which the entries of a site, status and kind are listed. Only the beginning of a title is
+# indexed, because PostgreSQL limits the size of an index entry.
+_GROUP = (Entry.site, Entry.status, Entry.kind)
+Entry.add_index(Entry.index(*_GROUP, Entry.published_at, Entry.id, name="entry_list_date"))
+Entry.add_index(Entry.index(*_GROUP, Entry.modified_at, Entry.id, name="entry_list_modified"))
+Entry.add_index(Entry.index(*_GROUP, SQL("substr(title, 1, 120)"), Entry.id, name="entry_list_title"))
+# `content.schedule` finds the entries that are due next with these two indexes.
 Entry.add_index(Entry.index(Entry.published_at, name="entry_scheduled", where=SQL("status = 'scheduled'")))
 Entry.add_index(
     Entry.index(
@@ -169,17 +182,17 @@ Entry.add_index(Entry.index(Entry.site, Entry.slug, name="entry_slug"))
 Entry.add_index(Entry.index(Entry.site, Entry.address, name="entry_address", where=SQL("address IS NOT NULL")))
 
 
-class EntryAuthor(Table):
-    """An author of an entry; `position` 0 is the first named."""
+class EntryAuthor(BaseModel):
+    """An author of an entry. The first author has `position` 0."""
 
     entry = ForeignKeyField(Entry, backref="entry_authors", on_delete="CASCADE")
     author = ForeignKeyField(Author, backref="author_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
-    #: See `content.order`.
+    #: See `content.listing_index`.
     live_at = BigIntegerField(null=True)
 
     class Meta:
-        """An author is named once."""
+        """An entry has an author at most once."""
 
         primary_key = CompositeKey("entry", "author")
 
@@ -189,17 +202,17 @@ EntryAuthor.add_index(
 )
 
 
-class EntryCategory(Table):
-    """A category of an entry; one is primary and gives its category path."""
+class EntryCategory(BaseModel):
+    """A category of an entry. One category is primary: its path is used in the entry's address."""
 
     entry = ForeignKeyField(Entry, backref="entry_categories", on_delete="CASCADE")
     category = ForeignKeyField(Category, backref="category_entries", on_delete="CASCADE")
     is_primary = BooleanField(default=False)
-    #: See `content.order`.
+    #: See `content.listing_index`.
     live_at = BigIntegerField(null=True)
 
     class Meta:
-        """A category is named once."""
+        """An entry has a category at most once."""
 
         primary_key = CompositeKey("entry", "category")
 
@@ -209,17 +222,17 @@ EntryCategory.add_index(
 )
 
 
-class EntryTag(Table):
-    """A tag of an entry, in the order given."""
+class EntryTag(BaseModel):
+    """A tag of an entry. `position` keeps the order in which the author wrote the tags."""
 
     entry = ForeignKeyField(Entry, backref="entry_tags", on_delete="CASCADE")
     tag = ForeignKeyField(Tag, backref="tag_entries", on_delete="CASCADE")
     position = IntegerField(default=0)
-    #: See `content.order`.
+    #: See `content.listing_index`.
     live_at = BigIntegerField(null=True)
 
     class Meta:
-        """A tag is named once."""
+        """An entry has a tag at most once."""
 
         primary_key = CompositeKey("entry", "tag")
 
@@ -227,25 +240,25 @@ class EntryTag(Table):
 EntryTag.add_index(EntryTag.index(EntryTag.tag, EntryTag.live_at, EntryTag.entry, name="entry_tag_order"))
 
 
-class Alias(Table):
-    """A former address of an entry, answered with a redirect."""
+class Alias(BaseModel):
+    """A former address of an entry, published as a redirect."""
 
     id = AutoField()
     site_id: int
     entry_id: int
     site = ForeignKeyField(Site, backref="aliases", on_delete="CASCADE")
     entry = ForeignKeyField(Entry, backref="aliases", on_delete="CASCADE")
-    #: As given, without the leading slash: `2015/05/15/Rust-1.0.html` or `releases/1.88.0`.
+    #: The former address without its leading slash: `2015/05/15/Rust-1.0.html` or `releases/1.88.0`.
     path = TextField()
 
     class Meta:
-        """One entry an address."""
+        """A path is unique within the site, so a former address redirects to one entry."""
 
         indexes = ((("site", "path"), True),)
 
 
-class Comment(Table):
-    """A reader's comment; `html` is sanitised when it is saved."""
+class Comment(BaseModel):
+    """A reader's comment. `html` is sanitised before it is saved."""
 
     id = AutoField()
     entry_id: int
@@ -264,10 +277,14 @@ class Comment(Table):
 Comment.add_index(
     Comment.index(Comment.entry, Comment.created_at, name="comment_approved", where=SQL("status = 'approved'"))
 )
+# Indexes for the lists of comments with a status and of comments on an entry.
+Comment.add_index(Comment.index(Comment.status, Comment.created_at, Comment.id, name="comment_list"))
+Comment.add_index(Comment.index(Comment.entry, Comment.created_at, Comment.id, name="comment_list_entry"))
+Comment.add_index(Comment.index(SQL("lower(author_email)"), name="comment_email", where=SQL("author_email <> ''")))
 
 
-class Ping(Table):
-    """A TrackBack ping that came with an import: kept as data, shown by nothing."""
+class Ping(BaseModel):
+    """An imported TrackBack ping. It is kept for exports; no page shows it."""
 
     id = AutoField()
     entry_id: int
@@ -276,93 +293,122 @@ class Ping(Table):
     url = TextField(default="")
     blog_name = TextField(default="")
     ip = TextField(default="")
-    #: What it said of the entry, as it was given.
+    #: The excerpt that the other site sent, unchanged.
     text = TextField(default="")
     at = BigIntegerField()
 
 
-class Asset(Table):
-    """An uploaded file. Its bytes are kept by digest in the assets folder; `path` is its address."""
+class Asset(BaseModel):
+    """An uploaded file. Its bytes are stored by digest in the assets folder; `path` is its address."""
 
     id = AutoField()
     site_id: int
     entry_id: int | None
     site = ForeignKeyField(Site, backref="assets", on_delete="CASCADE")
-    #: The entry whose bundle it belongs to, if any.
+    #: The entry that the file belongs to, if any.
     entry = ForeignKeyField(Entry, null=True, backref="assets", on_delete="SET NULL")
     path = TextField()
-    #: BLAKE2b-256 of its bytes, hexadecimal; also the name of the kept file.
+    #: BLAKE2b-256 of the bytes, hexadecimal; also the name of the stored file.
     digest = TextField()
     size = BigIntegerField()
     media_type = TextField(default="application/octet-stream")
-    #: Pixels; null for what is not a picture.
+    #: Width and height in pixels. Null for a file that is not a picture.
     width = IntegerField(null=True)
     height = IntegerField(null=True)
     source = TextField(null=True)
     source_path = TextField(null=True)
 
     class Meta:
-        """One asset an address; names of the importers' lookups."""
+        """A path is unique within the site, and a file of a source becomes at most one asset."""
 
         indexes = ((("site", "path"), True), (("site", "source", "source_path"), True))
 
 
-class Source(Table):
-    """Where a source that feeds a site stands; what it is, the settings say."""
+class EntryAsset(BaseModel):
+    """A reference from the text or excerpt of an entry to an uploaded file; see `content.asset_references`."""
+
+    entry = ForeignKeyField(Entry, backref="entry_assets", on_delete="CASCADE")
+    asset = ForeignKeyField(Asset, backref="asset_entries", on_delete="CASCADE")
+
+    class Meta:
+        """A reference from an entry to a file is stored once, even if the text repeats it."""
+
+        primary_key = CompositeKey("entry", "asset")
+
+
+class Source(BaseModel):
+    """The state of a source that a site imports from. The settings define the source itself."""
 
     id = AutoField()
     site_id: int
     site = ForeignKeyField(Site, backref="sources", on_delete="CASCADE")
     name = TextField()
-    #: The commit that was imported last; empty for a folder and before the first.
+    #: The commit that was imported last. Empty for a folder and before the first import.
     revision = TextField(default="")
-    #: Where it was imported from.
+    #: The repository or folder of the last import.
     place = TextField(default="")
-    #: When it was last found whole, and when that was last tried.
+    #: The time of the last successful pull, and of the last attempt.
     pulled_at = BigIntegerField(null=True)
     tried_at = BigIntegerField(null=True)
-    #: What the last try came to: 'changed', 'unchanged', 'failed'.
+    #: The outcome of the last attempt: 'changed', 'unchanged' or 'failed'.
     outcome = TextField(default="")
     error = TextField(null=True)
-    #: An import began and did not end.
+    #: Whether an import has started but not finished.
     unfinished = BooleanField(default=False)
 
     class Meta:
-        """One row a source."""
+        """The name of a source is unique within the site."""
 
         indexes = ((("site", "name"), True),)
 
 
-class Change(Table):
-    """One change to content, written in the transaction that makes it; planning reads the unplanned ones."""
+class Change(BaseModel):
+    """A change to content, recorded in the same transaction as the change. Planning reads the unplanned changes.
+
+    In the database the columns keep the names `what`, `was` and `told`, so that the previous release can still use the
+    table.
+    """
 
     id = AutoField()
     site_id: int
     site = ForeignKeyField(Site, backref="changes", on_delete="CASCADE")
     at = BigIntegerField()
-    #: Who made it: an account, `import`, `schedule`.
+    #: Who made the change: the name of an account, or `import` or `schedule`.
     actor = TextField(default="")
-    #: What happened, as a person would say it: `comment approved`, `entry edited`.
-    what = TextField()
-    #: What it happened to: 'entry', 'comment', 'asset', 'category', 'author', 'tag', 'site', 'theme'.
+    #: The event in words, such as `comment approved` or `entry edited`.
+    event = TextField(column_name="what")
+    #: The kind of thing that changed: 'entry', 'comment', 'asset', 'category', 'author', 'tag', 'site', 'theme'.
     subject = TextField()
     subject_id = IntegerField(null=True)
-    #: The entry concerned, when there is one.
+    #: The entry that the change affects, if any.
     entry_id = IntegerField(null=True)
-    #: What of the entry is touched, as `content.aspects` numbers it; everything for other subjects.
+    #: Bits of the aspects of the entry that changed (`content.aspects.Aspect`). For other subjects all bits are set.
     aspects = IntegerField(default=-1)
-    #: JSON object of what nothing else tells afterwards, empty when there is nothing to tell; see `content.changes`.
-    was = TextField(default="")
+    #: JSON object with earlier values that planning needs, or empty. See `content.changes.record`.
+    previous = TextField(default="", column_name="was")
     planned = BooleanField(default=False)
-    #: Whether people who shall hear of it are, by a job on the queue; nobody waits to hear of most.
-    told = BooleanField(default=True)
+    #: False until notifications about the change are enqueued. Only changes to comments start as false.
+    notified = BooleanField(default=True, column_name="told")
 
 
 Change.add_index(Change.index(Change.site, Change.id, name="change_untold", where=SQL("NOT told")))
 Change.add_index(Change.index(Change.site, Change.id, name="change_unplanned", where=SQL("NOT planned")))
 
-#: Parents before children, as they are created.
+#: All tables in the order in which they are created, parents before children.
 MODELS: Final = (
-    Site, Author, Category, Tag, Entry, EntryAuthor, EntryCategory, EntryTag, Alias, Comment, Ping, Asset, Source,
+    Site,
+    Author,
+    Category,
+    Tag,
+    Entry,
+    EntryAuthor,
+    EntryCategory,
+    EntryTag,
+    Alias,
+    Comment,
+    Ping,
+    Asset,
+    EntryAsset,
+    Source,
     Change,
-)  # fmt: skip
+)

@@ -1,34 +1,34 @@
-"""The passing of time: scheduled entries that are due are published, expired ones withdrawn."""
+"""Publishing of scheduled entries and withdrawal of expired ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from appliance import db
-from appliance.content import changes, order
+from appliance.content import changes, listing_index
 from appliance.content.models import Site
 
 
-def next_turn(names: Sequence[str]) -> int | None:
-    """When the next entry of the named sites is to be published or withdrawn, on the database's clock.
+def next_due(names: Sequence[str]) -> int | None:
+    """The time when the next entry of the named sites is due to be published or withdrawn, in seconds since the epoch.
 
-    In the past when that is due already; None when there is none.
+    It lies in the past for an entry that is already due. Returns None when no entry is scheduled or expires.
     """
-    sites = f"site_id IN (SELECT id FROM site WHERE name IN ({db.marks(len(names))}))"
+    sites = f"site_id IN (SELECT id FROM site WHERE name IN ({db.placeholders(len(names))}))"
     row = db.execute(
         f"""SELECT (SELECT MIN(published_at) FROM entry WHERE status = 'scheduled' AND {sites}),
                    (SELECT MIN(unpublish_at) FROM entry
                     WHERE status = 'published' AND unpublish_at IS NOT NULL AND {sites})""",
         [*names, *names],
     ).fetchone()
-    return min((moment for moment in row if moment is not None), default=None)
+    return min((due for due in row if due is not None), default=None)
 
 
-def turn(site: Site) -> int:
-    """Publish what is due and withdraw what has expired, by the database's clock; returns how many entries."""
+def apply_due(site: Site) -> int:
+    """Publish due entries and withdraw expired ones, by the database's clock; returns the number of entries."""
     with db.write():
         now = int(db.now())
-        # The plus has planners read what is due by its own index, not all of the site.
+        # The plus sign keeps SQLite from scanning the whole site instead of using the index of due entries.
         due = db.execute(
             """UPDATE entry SET status = 'published' WHERE +site_id = ? AND status = 'scheduled' AND published_at <= ?
                RETURNING id""",
@@ -39,8 +39,8 @@ def turn(site: Site) -> int:
                AND unpublish_at IS NOT NULL AND unpublish_at <= ? RETURNING id""",
             [site.id, now],
         ).fetchall()
-        order.keep([entry for (entry,) in [*due, *expired]])
-        for what, rows in (("scheduled entry published", due), ("expired entry withdrawn", expired)):
+        listing_index.update([entry for (entry,) in [*due, *expired]])
+        for event, rows in (("scheduled entry published", due), ("expired entry withdrawn", expired)):
             for (entry,) in rows:
-                changes.record(site, what, "entry", entry, entry, "schedule")
+                changes.record(site, event, "entry", entry, entry, "schedule")
     return len(due) + len(expired)

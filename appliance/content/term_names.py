@@ -1,4 +1,4 @@
-"""Terms by what people call them: found by name or slug, and never two side by side that one word could mean."""
+"""Finding terms by name or slug, and keeping names unambiguous."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal
 
 from appliance.content.models import Author, Category, EntryAuthor, EntryCategory, EntryTag, Site, Tag
-from appliance.content.terms import Terms, slugify
+from appliance.content.terms import SiteTerms, slugify
 from appliance.errors import ContentError
 
 TermKind = Literal["author", "category", "tag"]
@@ -19,15 +19,15 @@ _LINKS: Final[dict[TermKind, Any]] = {"author": EntryAuthor, "category": EntryCa
 
 
 def kind_of(term: Term) -> TermKind:
-    """'author', 'category' or 'tag'."""
+    """The kind of a term: 'author', 'category' or 'tag'."""
     return next(kind for kind, model in _MODELS.items() if isinstance(term, model))
 
 
 def model_of(kind: str) -> Any:
-    """The model of this kind of term.
+    """The model of a kind of term.
 
     Raises:
-        ContentError: there is no such kind.
+        ContentError: the kind is unknown.
     """
     if kind not in TERM_KINDS:
         raise ContentError(f"“{kind}” is no kind of term; use one of {', '.join(TERM_KINDS)}")
@@ -35,76 +35,73 @@ def model_of(kind: str) -> Any:
 
 
 def links_of(kind: TermKind) -> Any:
-    """The model that joins entries to this kind of term."""
+    """The model that relates entries to a kind of term."""
     return _LINKS[kind]
 
 
-def find(site: Site, kind: str, named: str) -> Term:
-    """The term of this name or slug; a category is named from the topmost down, `News/Local`.
+def find_term(site: Site, kind: str, name: str) -> Term:
+    """Find a term by its name or slug; a category is given with its parents, `News/Local`.
 
     Raises:
-        ContentError: there is none, or no such kind.
+        ContentError: there is no such term, or the kind is unknown.
     """
-    model, terms = model_of(kind), Terms(site)
+    model, terms = model_of(kind), SiteTerms(site)
     if model is Category:
-        found: Term | None = terms.known_category(_parts(named))
+        parts = [part for part in (part.strip() for part in name.split("/")) if part]
+        found: Term | None = terms.find_category(parts)
     else:
-        found = terms.known_tag(named) if model is Tag else terms.known_author(named)
+        found = terms.find_tag(name) if model is Tag else terms.find_author(name)
     if found is not None:
         return found
     names = [row.path if model is Category else row.name for row in model.select().where(model.site == site)]
-    near = get_close_matches(named, names, 1)
-    hint = f"perhaps “{near[0]}” is meant" if near else f"name one of those the site has ({len(names)})"
-    raise ContentError(f"there is no {kind} “{named}” on the site {site.name}; {hint}")
+    similar = get_close_matches(name, names, 1)
+    hint = f"did you mean “{similar[0]}”?" if similar else f"choose one of the {len(names)} that the site has"
+    raise ContentError(f"there is no {kind} “{name}” on the site {site.name}; {hint}")
 
 
-def called(term: Term) -> str:
-    """What people call it: its name, that of a category with those above it."""
+def full_name(term: Term) -> str:
+    """The name of a term; for a category with the names of its parents, `News/Local`."""
     if isinstance(term, Category) and term.parent_id is not None:
-        return f"{called(term.parent)}/{term.name}"
+        return f"{full_name(term.parent)}/{term.name}"
     return str(term.name)
 
 
-def refuse_taken(term: Term, others: Iterable[Term], name: str, slug: str) -> None:
-    """Neither this name nor this slug of `term` may mean one of the others.
+def check_name_free(term: Term, others: Iterable[Term], name: str, slug: str) -> None:
+    """Check that the new name and slug of `term` cannot be confused with those of the others.
 
     Raises:
-        ContentError: one of them does.
+        ContentError: one of the others would be found by the name or the slug too.
     """
-    wanted = {slug, slugify(name)}
+    slugs = {slug, slugify(name)}
     for other in others:
-        if wanted & {other.slug, slugify(other.name)}:
+        if slugs & {other.slug, slugify(other.name)}:
             kind = kind_of(term)
             raise ContentError(
-                f"“{name}” ({slug}) would be taken for the {kind} “{called(other)}” ({other.slug}); "
+                f"“{name}” ({slug}) would be confused with the {kind} “{full_name(other)}” ({other.slug}); "
                 f"merge one into the other, or choose another name and slug"
             )
 
 
-def sound_name(term: Term, name: str) -> str:
-    """`name` without needless spaces.
+def validate_name(term: Term, name: str) -> str:
+    """`name` with its white space normalized.
 
     Raises:
-        ContentError: it is empty, or has what parts categories.
+        ContentError: the name is empty, or that of a category contains a slash.
     """
     name = " ".join(name.split())
     if not name:
-        raise ContentError(f"the {kind_of(term)} “{called(term)}” needs a name; give one")
+        raise ContentError(f"the {kind_of(term)} “{full_name(term)}” needs a name; give one")
     if isinstance(term, Category) and "/" in name:
-        raise ContentError(f"“{name}” has a slash, which parts a category from the one above it; leave it out")
+        raise ContentError(f"“{name}” contains a slash, which separates a category from its parent; leave it out")
     return name
 
 
-def sound_slug(slug: str) -> str:
-    """`slug`, being one.
+def validate_slug(slug: str) -> str:
+    """`slug`, if it is one.
 
     Raises:
-        ContentError: it is none.
+        ContentError: it is empty or contains a character that slugs cannot have.
     """
     if not slug or slugify(slug) != slug:
         raise ContentError(f"“{slug}” cannot be a slug; write it like {slugify(slug or 'local news')}")
     return slug
-
-
-def _parts(named: str) -> list[str]:
-    return [part for part in (part.strip() for part in named.split("/")) if part]

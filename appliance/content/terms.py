@@ -1,4 +1,4 @@
-"""Authors, categories and tags: what entries are grouped by, and the slugs that name them in addresses."""
+"""Authors, categories and tags, which group entries, and the slugs that name them in addresses."""
 
 from __future__ import annotations
 
@@ -13,40 +13,56 @@ from appliance.content.changes import record
 from appliance.content.models import Author, Category, Site, Tag
 from appliance.errors import ContentError
 
-#: Bytes of UTF-8 a slug may have: a file name holds 255, and templates add to it.
+#: Maximum length of a slug in bytes of UTF-8. A file name holds 255 bytes, and path templates add to the slug.
 SLUG_BYTES = 180
 
-#: Latin letters that no decomposition turns into ASCII, and signs that tell names apart (C, C++, C#).
-_SPELLED = str.maketrans(
+#: ASCII spellings of Latin letters that Unicode does not decompose, and of signs that distinguish names (C, C++, C#).
+_SPELLINGS = str.maketrans(
     {
-        "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h",
-        "ı": "i", "ŋ": "ng", "ĸ": "k", "ŧ": "t", "ſ": "s", "+": "-plus-", "#": "-sharp-", "&": "-and-",
-        "'": "", "’": "",
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ħ": "h",
+        "ı": "i",
+        "ŋ": "ng",
+        "ĸ": "k",
+        "ŧ": "t",
+        "ſ": "s",
+        "+": "-plus-",
+        "#": "-sharp-",
+        "&": "-and-",
+        "'": "",
+        "’": "",
     }
-)  # fmt: skip
+)
 _DASHES = re.compile(r"-{2,}")
 
 
 def slugify(text: str) -> str:
-    """`text` as one segment of an address: lower case, words joined by dashes.
+    """Turn `text` into one segment of an address: lower case, words joined by dashes.
 
-    Latin letters lose their accents; letters of other scripts stay. Never empty, never `.` or `..`, never
-    longer than `SLUG_BYTES`; what has no letter or digit gets a name made of its digest.
+    Latin letters lose their accents; letters of other scripts stay. A slug is never empty, `.` or `..`, and never
+    longer than `SLUG_BYTES`. Text without a letter or digit gets a slug made from its digest.
     """
-    kept: list[str] = []
-    latin = False
-    for character in unicodedata.normalize("NFKD", text.strip().lower().translate(_SPELLED)):
+    characters: list[str] = []
+    is_latin = False
+    for character in unicodedata.normalize("NFKD", text.strip().lower().translate(_SPELLINGS)):
         category = unicodedata.category(character)[0]
         if category == "M":
-            if kept and kept[-1] != "-" and not latin:
-                kept.append(character)
+            if characters and characters[-1] != "-" and not is_latin:
+                characters.append(character)
         elif category in "LN":
-            latin = character.isascii()
-            kept.append(character)
+            is_latin = character.isascii()
+            characters.append(character)
         else:
-            latin = False
-            kept.append("-")
-    slug = unicodedata.normalize("NFC", _DASHES.sub("-", "".join(kept))).lower().strip("-")
+            is_latin = False
+            characters.append("-")
+    slug = unicodedata.normalize("NFC", _DASHES.sub("-", "".join(characters))).lower().strip("-")
     slug = slug.encode()[:SLUG_BYTES].decode(errors="ignore").rstrip("-")
     if slug:
         return slug
@@ -56,11 +72,11 @@ def slugify(text: str) -> str:
     )
 
 
-class Terms:
-    """The authors, categories and tags of one site, made when they are first named.
+class SiteTerms:
+    """The authors, categories and tags of one site, found by name or slug and created when they are missing.
 
-    Whoever names one may say its slug or its name, also where the two differ since it was renamed. Remembers what it
-    found, so that saving many entries asks once for each; use one per write of related changes.
+    A term that was renamed is found by its name and by its slug. Ids are cached, so that saving many entries looks up
+    each term once. Use one instance for one batch of related changes.
     """
 
     def __init__(self, site: Site, actor: str = "") -> None:
@@ -71,24 +87,26 @@ class Terms:
         self._tags: dict[str, int] = {}
         self._renamed: dict[str, dict[tuple[int | None, str], Any]] = {}
 
-    def author(self, name: str) -> int:
-        """Id of the author called `name`."""
+    def author_id(self, name: str) -> int:
+        """The id of an author, who is created if unknown."""
         slug = slugify(name)
         if slug not in self._authors:
-            row = self.known_author(name) or self._add(Author, "author", slug=slug, name=name.strip())
+            row = self.find_author(name) or self._add(Author, "author", slug=slug, name=name.strip())
             self._authors[slug] = row.id
         return self._authors[slug]
 
-    def tag(self, name: str) -> int:
-        """Id of the tag called `name`."""
+    def tag_id(self, name: str) -> int:
+        """The id of a tag, which is created if unknown."""
         slug = slugify(name)
         if slug not in self._tags:
-            row = self.known_tag(name) or self._add(Tag, "tag", slug=slug, name=name.strip())
+            row = self.find_tag(name) or self._add(Tag, "tag", slug=slug, name=name.strip())
             self._tags[slug] = row.id
         return self._tags[slug]
 
-    def category(self, names: Sequence[str]) -> int:
-        """Id of the category named from the topmost down, `["News", "Local"]`; parents are made as needed.
+    def category_id(self, names: Sequence[str]) -> int:
+        """The id of a category, given with its parents from the top down: `["News", "Local"]`.
+
+        Categories that are unknown are created.
 
         Raises:
             ContentError: `names` is empty.
@@ -97,24 +115,24 @@ class Terms:
             raise ContentError("a category needs a name; give one")
         return self._category(names)[0]
 
-    def known_author(self, name: str) -> Author | None:
-        """The author with this slug or name, if there is one."""
+    def find_author(self, name: str) -> Author | None:
+        """The author with this slug or name, or None."""
         found = Author.get_or_none(Author.site == self.site, Author.slug == slugify(name))
-        return found or self._renamed_one(Author, None, name)
+        return found or self._find_renamed(Author, None, name)
 
-    def known_tag(self, name: str) -> Tag | None:
-        """The tag with this slug or name, if there is one."""
+    def find_tag(self, name: str) -> Tag | None:
+        """The tag with this slug or name, or None."""
         found = Tag.get_or_none(Tag.site == self.site, Tag.slug == slugify(name))
-        return found or self._renamed_one(Tag, None, name)
+        return found or self._find_renamed(Tag, None, name)
 
-    def known_category(self, names: Sequence[str]) -> Category | None:
-        """The category named from the topmost down, by slugs or names, if there is one."""
+    def find_category(self, names: Sequence[str]) -> Category | None:
+        """The category with these slugs or names, given from the top down, or None."""
         found: Category | None = None
         for name in names:
-            above = found
-            path = _below(above.path if above else "", slugify(name))
+            parent = found
+            path = _join_path(parent.path if parent else "", slugify(name))
             found = Category.get_or_none(Category.site == self.site, Category.path == path)
-            found = found or self._renamed_one(Category, above.id if above else None, name)
+            found = found or self._find_renamed(Category, parent.id if parent else None, name)
             if found is None:
                 return None
         return found
@@ -122,21 +140,21 @@ class Terms:
     def _category(self, names: Sequence[str]) -> tuple[int, str]:
         path = category_path(names)
         if path not in self._categories:
-            row = self.known_category(names)
+            row = self.find_category(names)
             if row is None:
-                above, place = self._category(names[:-1]) if len(names) > 1 else (None, "")
-                slug = slugify(names[-1])
+                parent, parent_path = self._category(names[:-1]) if len(names) > 1 else (None, "")
+                slug, name = slugify(names[-1]), names[-1].strip()
                 row = self._add(
-                    Category, "category", path=_below(place, slug), slug=slug, name=names[-1].strip(), parent=above
+                    Category, "category", path=_join_path(parent_path, slug), slug=slug, name=name, parent=parent
                 )
             self._categories[path] = (row.id, row.path)
         return self._categories[path]
 
-    def _renamed_one(self, model: Any, above: int | None, name: str) -> Any:
-        """A term whose slug is not made of its name, by the slug that is.
+    def _find_renamed(self, model: Any, parent: int | None, name: str) -> Any:
+        """Find a term by its current name when its slug still comes from an earlier one.
 
-        They are read when the first name is unknown: nothing in the database tells them from the others. What a
-        source describes is known by its place in the source alone.
+        The database cannot select these terms, so all of them are loaded when a name is unknown for the first time.
+        Categories of a source are left out, because they are identified by their path in the source.
         """
         kind = model.__name__
         if kind not in self._renamed:
@@ -147,27 +165,27 @@ class Terms:
                 for row in model.select(*columns, *more).where(model.site == self.site).order_by(model.id.desc())
                 if slugify(row.name) != row.slug and not (more and row.source)
             }
-        return self._renamed[kind].get((above, slugify(name)))
+        return self._renamed[kind].get((parent, slugify(name)))
 
-    def _add(self, model: Any, subject: str, **values: Any) -> Any:
+    def _add(self, model: Any, kind: str, **values: Any) -> Any:
         key = "path" if "path" in values else "slug"
         with db.write():
-            row, added = model.get_or_create(site=self.site, **{key: values.pop(key)}, defaults=values)
-            if added:
-                record(self.site, f"{subject} added", subject, row.id, actor=self.actor)
+            row, was_added = model.get_or_create(site=self.site, **{key: values.pop(key)}, defaults=values)
+            if was_added:
+                record(self.site, f"{kind} added", kind, row.id, actor=self.actor)
         return row
 
 
-def _below(above: str, slug: str) -> str:
-    return f"{above}/{slug}" if above else slug
+def _join_path(parent: str, slug: str) -> str:
+    return f"{parent}/{slug}" if parent else slug
 
 
 def category_path(names: Sequence[str]) -> str:
-    """The path of a category: slugs from the topmost down, joined by slashes."""
+    """The path of a category: slugs from the top down, joined by slashes."""
     return "/".join(slugify(name) for name in names)
 
 
-def describe_category(
+def update_category(
     category_id: int,
     *,
     name: str,
@@ -178,11 +196,15 @@ def describe_category(
     source_path: str | None = None,
     actor: str = "",
 ) -> bool:
-    """Set what a category says of itself; returns whether a reader could see a difference."""
+    """Update the description of a category; returns whether readers could see a difference."""
     values = {
-        "name": name, "address": address, "description": description, "always": always,
-        "source": source, "source_path": source_path,
-    }  # fmt: skip
+        "name": name,
+        "address": address,
+        "description": description,
+        "always": always,
+        "source": source,
+        "source_path": source_path,
+    }
     with db.write():
         category = Category.get_by_id(category_id)
         differing = {column for column, value in values.items() if getattr(category, column) != value}
@@ -191,7 +213,7 @@ def describe_category(
         for column in differing:
             setattr(category, column, values[column])
         category.save(only=sorted(differing))
-        visible = bool(differing - {"source", "source_path"})
-        if visible:
+        is_visible = bool(differing - {"source", "source_path"})
+        if is_visible:
             record(category.site_id, "category edited", "category", category_id, actor=actor)
-    return visible
+    return is_visible

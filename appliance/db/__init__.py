@@ -1,42 +1,51 @@
-"""The database: its transactions, its clock and its news, whichever of SQLite and PostgreSQL stands behind them.
+"""The database: transactions, its clock, and notifications of commits, on SQLite or PostgreSQL.
 
-Guarantees that whoever writes holds what it needs from the beginning of its transaction, and that every time several
-processes must agree on comes from one clock, the database's. Fixed SQL is written with ? for values.
+A write transaction holds the locks it needs from its start. Every time that several processes must agree on comes from
+the database's clock. Fixed SQL is written with ? for values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from peewee import Database, DatabaseProxy, Model
-from playhouse.migrations import Runner
 
+from appliance import lazy_imports
 from appliance.config import Config
-from appliance.db.backend import Backend, Waiter
+from appliance.db import wait_limits
+from appliance.db.backend import Backend, Listener
+from appliance.db.outage import Outage
 from appliance.db.sqlite import Sqlite
 
 T = TypeVar("T")
 
-#: Every model is bound to this; `open_database` says what stands behind it.
+#: The database that every model is bound to. `open_database` sets it.
 database = DatabaseProxy()
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-# A forked child must not close what it inherited: that could end locks and files of its parent's connection.
+# A forked child must not close inherited connections: that could release locks and files of its parent.
 _opened: list[Backend] = []
+#: The settings that the database was opened with, if any.
+_config: list[Config | None] = [None]
 
-#: The present in a statement of fixed SQL, in seconds since the epoch.
-NOW = "appliance_now()"
+#: Packages that raise errors of an unavailable database.
+_DRIVERS = ("peewee", "psycopg", "sqlite3", "appliance")
+
+#: The current time in fixed SQL, in seconds since the epoch. As a subquery it is evaluated once a statement, not once
+#: a row, and comparisons with it can use an index.
+NOW = "(SELECT appliance_now())"
 
 
-class Table(Model):
+class BaseModel(Model):
     """Base of every model."""
 
     class Meta:
-        """Peewee's own way to bind a model."""
+        """Options of peewee."""
 
         database = database
         legacy_table_names = False
@@ -52,10 +61,11 @@ def connect(config: Config) -> Database:
 def open_database(config: Config) -> Database:
     """Open the installation's database and bind every model to it. A forked child must call this again."""
     if config.database_url:
+        lazy_imports.import_psycopg()
         from appliance.db.postgres import Postgres  # its driver is loaded only where it is used
 
-        return _use(Postgres(config.database_url))
-    return open_sqlite(config.database_file)
+        return _use(Postgres(config.database_url), config)
+    return _use(Sqlite(config.database_file), config)
 
 
 def open_sqlite(file: Path) -> Database:
@@ -63,8 +73,15 @@ def open_sqlite(file: Path) -> Database:
     return _use(Sqlite(file))
 
 
-def _use(backend: Backend) -> Database:
+def opened_config() -> Config | None:
+    """The settings that the database was opened with; None if it was opened as a file."""
+    return _config[-1]
+
+
+def _use(backend: Backend, config: Config | None = None) -> Database:
+    wait_limits.clear_deadline()
     _opened.append(backend)
+    _config[-1] = config
     database.initialize(backend.database)
     return backend.database
 
@@ -76,20 +93,78 @@ def backend() -> Backend:
 
 def migrate() -> list[str]:
     """Apply the migrations not yet applied; returns their names."""
-    runner = Runner(database.obj, str(_MIGRATIONS))
-    if not any(m.applied is None for m in runner.status()):
+    if _is_migrated():
         return []
+    from playhouse.migrations import Runner  # imports every database driver of peewee
+
+    runner = Runner(database.obj, str(_MIGRATIONS))
     with write():  # two processes starting at once: the second finds nothing left to do
-        backend().in_turn("migration")
+        backend().acquire_lock("migration")
         applied: list[str] = runner.up()
     return applied
 
 
+def _is_migrated() -> bool:
+    """Whether every migration has been applied."""
+    if not database.table_exists("schema_migration"):
+        return False
+    applied = {name for (name,) in execute("SELECT name FROM schema_migration").fetchall()}
+    return all(file.stem in applied for file in _MIGRATIONS.glob("[0-9]*.py"))
+
+
+class _Thread(threading.local):
+    """The state of a thread's write transaction."""
+
+    def __init__(self) -> None:
+        #: How many write transactions are open, one inside another.
+        self.depth = 0
+        #: What to call before the outermost one is committed.
+        self.last: dict[Hashable, Callable[[], None]] = {}
+
+
+_thread = _Thread()
+
+#: Whether the database is unavailable, and whether this process has logged it.
+outage = Outage()
+
+
+class _Rollback(Exception):  # noqa: N818 - not an error
+    """Leaves a transaction that is to be rolled back."""
+
+
 @contextmanager
-def write() -> Iterator[None]:
-    """A write transaction: all of it is committed or none."""
-    with backend().write():
-        yield
+def write(*, rollback: bool = False) -> Iterator[None]:
+    """A write transaction: all of it is committed or none. Inside another it is a part of that one.
+
+    With `rollback` it is rolled back at its end: nothing that the body wrote stays.
+    """
+    _thread.depth += 1
+    try:
+        with suppress(_Rollback), backend().write():
+            yield
+            if rollback:
+                raise _Rollback
+            while _thread.depth == 1 and _thread.last:
+                _thread.last.pop(next(iter(_thread.last)))()
+    finally:
+        _thread.depth -= 1
+        if not _thread.depth:
+            _thread.last.clear()
+    if outage.since is not None and not _thread.depth:
+        outage.record_recovery()
+
+
+def before_commit(key: Hashable, act: Callable[[], None] | None) -> None:
+    """Call `act`, once for each key, at the end of the open write transaction; None cancels it.
+
+    Outside a transaction it is called at once.
+    """
+    if act is None:
+        _thread.last.pop(key, None)
+    elif _thread.depth:
+        _thread.last[key] = act
+    else:
+        act()
 
 
 @contextmanager
@@ -109,81 +184,104 @@ def now() -> float:
     return float(execute(f"SELECT {NOW}").fetchone()[0])
 
 
-def marks(count: int, width: int = 1) -> str:
-    """`count` placeholders (or rows of `width` of them) for an IN list or VALUES."""
+def placeholders(count: int, width: int = 1) -> str:
+    """`count` placeholders, or `count` rows of `width` placeholders, for an IN list or VALUES."""
     one = "?" if width == 1 else "(" + ",".join("?" * width) + ")"
     return ",".join([one] * count)
 
 
 def chunks(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
-    """`values` a few hundred at a time, as many as one IN list may have."""
+    """`values` in slices of at most `size`, as many as one IN list may have."""
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def for_update(table: str = "") -> str:
-    """What a SELECT ends with whose rows (those of `table`, of several) shall stay as they are in this transaction."""
+    """The clause with which a SELECT locks its rows, or those of `table`, until the transaction ends."""
     return backend().locking(table)
 
 
 def skip_locked(table: str = "") -> str:
-    """The same for a SELECT that leaves out the rows other transactions hold."""
+    """The clause with which a SELECT locks its rows and skips those that other transactions have locked."""
     return backend().locking(table, skip=True)
 
 
-def matches(expression: str) -> str:
-    r"""The condition that a text matches the regular expression bound to it: literals, `.` and `.*`, `\A` and `\Z`."""
-    return backend().matches(expression)
+def glob_condition(expression: str, pattern: str) -> tuple[str, str]:
+    """The condition that a text matches a pattern with the wildcards * and ?, and the value to bind."""
+    return backend().glob_condition(expression, pattern)
 
 
-def give_way() -> None:
-    """Have this transaction fail rather than wait long for what another holds; `collided` tells such a failure."""
-    backend().give_way()
+def contains(expression: str, text: str) -> tuple[str, str]:
+    """The condition that a text contains another in upper or lower case, and the value bound in it."""
+    return backend().contains(expression, text)
 
 
-def collided(error: BaseException) -> bool:
+def set_short_lock_timeout() -> None:
+    """Make this transaction fail instead of waiting long for a lock; `is_conflict` recognises the failure."""
+    backend().set_short_lock_timeout()
+
+
+def is_conflict(error: BaseException) -> bool:
     """Whether `error` says that a transaction got in the way of another and may succeed when repeated."""
-    return backend().collided(error)
+    return backend().is_conflict(error)
 
 
-def by_index() -> None:
-    """Have this transaction read rows through the index that has them in the order wanted."""
-    backend().by_index()
+def prefer_index_order() -> None:
+    """Have the query planner of this transaction prefer an index in the wanted order to sorting."""
+    backend().prefer_index_order()
 
 
-def in_turn(what: str) -> None:
-    """Wait until no other transaction is between this call for `what` and its end."""
-    backend().in_turn(what)
+def analyze() -> None:
+    """Update the statistics of the query planner, where the database does not do so itself."""
+    backend().analyze()
+
+
+def acquire_lock(what: str) -> None:
+    """Acquire the lock named `what` until the transaction ends."""
+    backend().acquire_lock(what)
 
 
 def notify() -> None:
-    """Wake who waits for news, once this transaction is committed."""
+    """Wake the listeners once this transaction is committed."""
     backend().notify()
 
 
-def lost(error: BaseException) -> bool:
-    """Whether `error` says that the database cannot be reached or used now, so that another connection may fare better.
+def is_unavailable(error: BaseException) -> bool:
+    """Whether `error` says that the database cannot be reached or used now; a later attempt may succeed.
 
-    Statements that are wrong are not meant: they would be wrong again.
+    Errors in statements do not count: they would occur again.
     """
-    return backend().lost(error)
+    found: BaseException | None = error
+    while _opened and found is not None and type(found).__module__.partition(".")[0] in _DRIVERS:
+        if backend().is_unavailable(found):
+            return True
+        found = found.__context__  # an error of the rollback hides the one before it
+    return False
 
 
 def disconnect() -> None:
-    """Give up this thread's connection; the next statement opens another. Not inside a transaction."""
-    database.close()
+    """Close this thread's connection, broken or not; the next statement opens another. Not inside a transaction."""
+    try:
+        database.close()
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
 
 
 @contextmanager
-def tolerant() -> Iterator[None]:
-    """Pass over errors that say the database is lost, for what is soon tried again. Not inside a transaction."""
+def suppress_unavailable() -> Iterator[None]:
+    """Suppress errors of an unavailable database, for work that is repeated soon; the first error is logged.
+
+    Not inside a transaction.
+    """
     try:
         yield
     except Exception as error:
-        if not lost(error):
+        if not is_unavailable(error):
             raise
+        outage.record_loss(error)
         disconnect()
 
 
-def waiter() -> Waiter:
-    """Something to wait on for commits of others."""
-    return backend().waiter()
+def open_listener() -> Listener:
+    """Open a listener that waits for commits of other connections."""
+    return backend().open_listener()

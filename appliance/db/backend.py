@@ -1,4 +1,4 @@
-"""What a database must be able to do here: the few things SQLite and PostgreSQL do differently."""
+"""The operations that SQLite and PostgreSQL do differently."""
 
 from __future__ import annotations
 
@@ -26,44 +26,50 @@ class Backend(Protocol):
         """A read transaction in which everything read is of one moment."""
 
     def locking(self, table: str = "", *, skip: bool = False) -> str:
-        """What a SELECT ends with whose rows, those of `table` if it has several, shall stay as they are.
+        """The clause at the end of a SELECT that locks its rows, or only those of `table`.
 
         With `skip` it leaves out those that another transaction holds.
         """
 
-    def matches(self, expression: str) -> str:
-        """The condition that a text matches a regular expression, which is bound; see `db.matches`."""
+    def glob_condition(self, expression: str, pattern: str) -> tuple[str, str]:
+        """The condition that a text matches a pattern, and the value bound in it; see `db.glob_condition`."""
 
-    def give_way(self) -> None:
-        """Have this transaction fail rather than wait long for what another holds."""
+    def contains(self, expression: str, text: str) -> tuple[str, str]:
+        """The condition that a text contains another, and the value bound in it; see `db.contains`."""
 
-    def collided(self, error: BaseException) -> bool:
+    def set_short_lock_timeout(self) -> None:
+        """Let statements of this transaction fail soon when they wait for a lock."""
+
+    def is_conflict(self, error: BaseException) -> bool:
         """Whether `error` says that a transaction got in the way of another and may succeed when repeated."""
 
-    def by_index(self) -> None:
+    def prefer_index_order(self) -> None:
         """Have this transaction read rows through the index that has them in the order wanted.
 
         A planner that has not yet noticed how long the queue has become would fetch and sort all of it.
         """
 
-    def in_turn(self, what: str) -> None:
-        """Wait until no other transaction is between this call for `what` and its end."""
+    def acquire_lock(self, what: str) -> None:
+        """Acquire the lock named `what` until the transaction ends."""
 
     def notify(self) -> None:
-        """Wake who waits for news, once this transaction is committed."""
+        """Wake the listeners once this transaction is committed."""
 
-    def waiter(self) -> Waiter:
-        """Something to wait on for news."""
+    def open_listener(self) -> Listener:
+        """Open a listener for commits of other connections."""
 
-    def lost(self, error: BaseException) -> bool:
+    def is_unavailable(self, error: BaseException) -> bool:
         """Whether `error` says that the database cannot be reached or used now."""
+
+    def analyze(self) -> None:
+        """Count how tables are filled, for the planner, where the database does not do so by itself."""
 
     def now_at(self, offset: float) -> None:
         """Let the database's clock of this connection run `offset` seconds ahead; for tests."""
 
 
-class Waiter(Protocol):
-    """Something to wait on for commits of others."""
+class Listener(Protocol):
+    """Waits for commits of other connections."""
 
     def wait(self, timeout: float, until: Callable[[], bool]) -> bool:
         """Wait at most `timeout` seconds, or until `until` says so, for a commit of another connection.
@@ -73,4 +79,11 @@ class Waiter(Protocol):
         """
 
     def close(self) -> None:
-        """Give up what waiting takes."""
+        """Stop listening."""
+
+
+def containing(text: str) -> str:
+    """The pattern of LIKE for whatever contains `text`, with a backslash before what would be wild."""
+    for sign in ("\\", "%", "_"):
+        text = text.replace(sign, f"\\{sign}")
+    return f"%{text}%"

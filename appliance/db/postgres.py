@@ -1,21 +1,31 @@
-"""PostgreSQL: as soon as there are several publishing hosts, or simply because it is there."""
+"""The PostgreSQL backend. It is required with several publishing hosts, and works just as well with one."""
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from peewee import InterfaceError, OperationalError, PostgresqlDatabase
+import psycopg
+from peewee import InterfaceError, OperationalError, PostgresqlDatabase, Psycopg3Adapter
 
 from appliance import clock
-from appliance.db.backend import Waiter
+from appliance.db.backend import Listener, containing
+from appliance.db.connection import Connection
 
 _CHANNEL = "appliance"
-#: Seconds after which a wait looks whether it is still wanted.
+#: Seconds between two checks whether a wait should go on.
 _LOOK = 0.1
+#: Seconds between two probes of a connection that only listens, and the seconds that the answer may take.
+_PROBE_INTERVAL, _PROBE_TIMEOUT = 4.0, 3.0
+#: Classes of SQLSTATE for a server that cannot serve any client now: connection lost, out of resources, shutting down,
+#: or disk failure. psycopg raises different exceptions for them, so the code decides.
+_AWAY: Final = ("08", "53", "57", "58")
+#: SQLSTATE of a write to a read-only server, such as a standby that is being promoted.
+_READ_ONLY: Final = "25006"
 
 
 @lru_cache(maxsize=1024)
@@ -23,29 +33,47 @@ def _translated(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
+class _Adapter(Psycopg3Adapter):
+    """An adapter that opens connections of our own class."""
+
+    def connect(self, db: PostgresqlDatabase, **_parameters: Any) -> Connection:
+        """Connect to the database of the URL."""
+        return Connection.open(db.database, "appliance")
+
+
+class _Database(PostgresqlDatabase):
+    """Peewee's database, with our adapter."""
+
+    psycopg3_adapter = _Adapter
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of an error, even if peewee wrapped it; None if the error did not come from the server."""
+    found = getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
+    return str(found) if found else None
+
+
 class Postgres:
     """A PostgreSQL database, connected."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.database = PostgresqlDatabase(
-            url, prefer_psycopg3=True, application_name="appliance", options="-c timezone=UTC -c jit=off"
-        )
+        self.database = _Database(url, prefer_psycopg3=True)
         self.database.connect()
 
     def translate(self, sql: str) -> str:
-        """Placeholders as psycopg has them."""
+        """Replace the placeholders by those of psycopg."""
         return _translated(sql)
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """A transaction; what must not change meanwhile is locked by its statements."""
+        """A transaction. Its statements lock the rows that must not change."""
         with self.database.atomic():
             yield
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A transaction that reads one moment."""
+        """A read-only transaction that sees one snapshot."""
         if self.database.in_transaction():
             yield
             return
@@ -54,66 +82,85 @@ class Postgres:
             yield
 
     def locking(self, table: str = "", *, skip: bool = False) -> str:
-        """Row locks."""
+        """FOR UPDATE, which locks rows."""
         return f"FOR UPDATE{f' OF {table}' if table else ''}{' SKIP LOCKED' if skip else ''}"
 
-    def matches(self, expression: str) -> str:
-        """An operator."""
-        return f"{expression} ~ ?"
+    def glob_condition(self, expression: str, pattern: str) -> tuple[str, str]:
+        """Match with a regular expression."""
+        wild = {"*": ".*", "?": "."}
+        return f"{expression} ~ ?", r"(?s)\A" + "".join(wild.get(c) or re.escape(c) for c in pattern) + r"\Z"
 
-    def give_way(self) -> None:
-        """Far sooner than the server looks for deadlocks, so that it ends none of the others."""
+    def contains(self, expression: str, text: str) -> tuple[str, str]:
+        """Match with ILIKE, which ignores the case of all letters."""
+        return f"{expression} ILIKE ? ESCAPE '\\'", containing(text)
+
+    def set_short_lock_timeout(self) -> None:
+        """Set a lock timeout well below `deadlock_timeout`, so that the server ends no other transaction instead."""
         self.database.execute_sql("SELECT set_config('lock_timeout', '100ms', true)")
 
-    def collided(self, error: BaseException) -> bool:
-        """Unique violation, lock not available, deadlock."""
-        return getattr(getattr(error, "orig", None), "sqlstate", None) in ("23505", "55P03", "40P01")
+    def is_conflict(self, error: BaseException) -> bool:
+        """Whether the error is a unique violation, an unavailable lock or a deadlock."""
+        return sqlstate(error) in ("23505", "55P03", "40P01")
 
-    def by_index(self) -> None:
-        """Sorting is made the last resort until the transaction ends."""
+    def prefer_index_order(self) -> None:
+        """Make sorting the planner's last resort until the transaction ends."""
         self.database.execute_sql("SELECT set_config('enable_sort', 'off', true)")
 
-    def in_turn(self, what: str) -> None:
-        """An advisory lock until the transaction ends."""
+    def acquire_lock(self, what: str) -> None:
+        """Take an advisory lock until the transaction ends."""
         self.database.execute_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"appliance {what}"])
 
     def notify(self) -> None:
-        """NOTIFY; delivered at commit, once a transaction."""
+        """Send NOTIFY. The server delivers it at commit, once for each transaction."""
         self.database.execute_sql(f"NOTIFY {_CHANNEL}")
 
-    def waiter(self) -> Waiter:
-        """Waits for NOTIFY on a connection of its own."""
-        return _Waiter(self._url)
+    def open_listener(self) -> Listener:
+        """Open a listener that waits for NOTIFY on a connection of its own."""
+        return _PostgresListener(self._url)
 
-    def lost(self, error: BaseException) -> bool:
-        """Connections that broke or cannot be made, and servers that are starting or stopping."""
-        import psycopg  # only where PostgreSQL is used
-
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Whether the connection failed, or the server is read-only, out of resources, starting or shutting down."""
+        code = sqlstate(error)
+        if code is not None and (code == _READ_ONLY or code[:2] in _AWAY):
+            return True
         broken = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
         return isinstance(error, broken)
 
+    def analyze(self) -> None:
+        """Do nothing: autovacuum collects the statistics."""
+
     def now_at(self, offset: float) -> None:
-        """Let the clock run ahead, for this connection."""
+        """Let the clock of this connection run ahead."""
         self.database.execute_sql(f"SET appliance.clock_offset = '{offset}'")
 
 
-class _Waiter:
-    """LISTEN on a connection of its own."""
+class _PostgresListener:
+    """Listens on a connection of its own.
+
+    The connection is probed regularly, because a half-open connection would wait for ever.
+    """
 
     def __init__(self, url: str) -> None:
-        import psycopg  # only where PostgreSQL is used
-
-        self._connection: Any = psycopg.connect(url, autocommit=True, application_name="appliance waiter")
+        self._connection = Connection.open(url, "appliance waiter")
+        self._connection.limit = _PROBE_TIMEOUT
         self._connection.execute(f"LISTEN {_CHANNEL}")
+        self._probed_at = clock.monotonic()
 
     def wait(self, timeout: float, until: Callable[[], bool]) -> bool:
         """Wait for a notification."""
         end = clock.monotonic() + timeout
+        self._probe()
         while (left := end - clock.monotonic()) > 0 and not until():
             ready, _, _ = select.select([self._connection.fileno()], [], [], min(left, _LOOK))
-            if ready and list(self._connection.notifies(timeout=0)):
+            if ready and sum(1 for _ in self._connection.notifies(timeout=0)):
                 return True
         return False
+
+    def _probe(self) -> None:
+        """Check regularly that the server answers. Notifications received meanwhile are kept for the next wait."""
+        if clock.monotonic() - self._probed_at > _PROBE_INTERVAL:
+            self._connection.execute("SELECT 1")
+            self._probed_at = clock.monotonic()
 
     def close(self) -> None:
         """Close the connection."""

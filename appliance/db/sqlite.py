@@ -1,34 +1,71 @@
-"""SQLite: one file, for one publishing host.
+"""The SQLite backend: one file, for one publishing host.
 
-WAL, so that readers never wait; every write transaction IMMEDIATE, because one that reads first and writes later
-fails at once under a concurrent writer, whatever the busy timeout.
+The database is in WAL mode, so that readers never wait. Every write transaction is IMMEDIATE: one that reads first and
+writes later fails at once if there is a concurrent writer, whatever the busy timeout.
 """
 
 from __future__ import annotations
 
-import re
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from peewee import OperationalError, SqliteDatabase
 
 from appliance import clock
-from appliance.db.backend import Waiter
-from appliance.db.bells import Bell, Bells
+from appliance.db.backend import Listener, containing
+from appliance.db.host_notify import FifoListener, FifoNotifier
 
 
 class _Thread(threading.local):
-    """What a thread has in hand; it has a connection of its own."""
+    """State that belongs to one thread. Each thread has its own connection."""
 
-    #: Whether its transaction has news for those who wait.
+    #: Whether to notify the listeners when the transaction commits.
     news = False
 
 
-#: Times a connection is tried while other processes make the file.
+#: SQLite's error codes for a file that cannot be used now by any statement.
+_AWAY = frozenset((
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_AUTH,
+))  # fmt: skip
+
+#: Seconds to wait for another writer.
+_BUSY_TIMEOUT = 30.0
+
+#: The number of rows of each index that are read for statistics.
+_ANALYSED = 400
+
+#: The number of attempts to connect while other processes create the file.
 _TRIES = 100
+
+
+def _make_private(file: Path) -> None:
+    """Create a new database that only its owner can read, or its group too if the folder is writable for the group.
+
+    The files that SQLite keeps beside it get the same mode. The mode of an existing file is not changed.
+    """
+    shared = 0o060 if file.parent.stat().st_mode & 0o020 else 0
+    with suppress(FileExistsError):
+        number = os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 | shared)
+        os.fchmod(number, 0o600 | shared)  # whatever the umask
+        os.close(number)
+
+
+class _Database(SqliteDatabase):
+    """Peewee's database, which never creates the file again once it exists. A missing file counts as an outage."""
+
+    made = False
+
+    def _connect(self) -> Any:
+        if self.made and not Path(self.database).exists():
+            raise sqlite3.OperationalError(f"the file {self.database} is gone")
+        return super()._connect()  # type: ignore[misc]
 
 
 class Sqlite:
@@ -36,10 +73,11 @@ class Sqlite:
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(file)
         self._offset = 0.0
-        self._bells = Bells(file.with_name(f"{file.name}-waiting"))
+        self._notifier = FifoNotifier(file.with_name(f"{file.name}-waiting"))
         self._thread = _Thread()
-        self.database = SqliteDatabase(
+        self.database = _Database(
             str(file),
             pragmas={
                 "journal_mode": "wal",
@@ -48,15 +86,15 @@ class Sqlite:
                 "cache_size": -32_000,
                 "temp_store": "memory",
             },
-            timeout=30,
+            timeout=_BUSY_TIMEOUT,
         )
         # SQLite has no sub-second clock before 3.42; its clock is this host's in any case.
         self.database.register_function(lambda: clock.now() + self._offset, "appliance_now", 0)
-        self.database.register_function(lambda text, pattern: bool(re.search(pattern, text)), "appliance_matches", 2)
         self._connect()
+        self.database.made = True
 
     def _connect(self) -> None:
-        """Connect; processes that turn a new file to WAL at once refuse each other without any waiting."""
+        """Connect, and retry while other processes switch a new file to WAL. The busy timeout does not apply then."""
         for left in reversed(range(_TRIES)):
             try:
                 self.database.connect(reuse_if_open=True)
@@ -69,70 +107,87 @@ class Sqlite:
                 return
 
     def translate(self, sql: str) -> str:
-        """Nothing to translate."""
+        """Return the SQL unchanged."""
         return sql
 
     @contextmanager
     def write(self) -> Iterator[None]:
-        """A write transaction: the lock is taken now."""
+        """A write transaction, which takes the write lock at its start."""
         try:
             with self.database.atomic("IMMEDIATE"):
                 yield
         except BaseException:
             self._thread.news = self._thread.news and self.database.in_transaction()
             raise
-        self._ring()
+        self._notify_listeners()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A read transaction; its moment is that of the first read."""
+        """A read transaction. Its snapshot is taken by the first read."""
         with self.database.atomic("DEFERRED"):
             yield
 
     def locking(self, table: str = "", *, skip: bool = False) -> str:  # noqa: ARG002
-        """A write transaction holds all of the file."""
+        """Empty, since a write transaction locks the whole file."""
         return ""
 
-    def matches(self, expression: str) -> str:
-        """A function of Python's."""
-        return f"appliance_matches({expression}, ?)"
+    def glob_condition(self, expression: str, pattern: str) -> tuple[str, str]:
+        """Match with GLOB. The pattern escapes [, which is special in GLOB."""
+        return f"{expression} GLOB ?", pattern.replace("[", "[[]")
 
-    def give_way(self) -> None:
-        """Nobody can hold anything meanwhile."""
+    def contains(self, expression: str, text: str) -> tuple[str, str]:
+        """Match with LIKE, which ignores the case of ASCII letters only."""
+        return f"{expression} LIKE ? ESCAPE '\\'", containing(text)
 
-    def collided(self, error: BaseException) -> bool:  # noqa: ARG002
-        """Never: there is one writer at a time."""
+    def set_short_lock_timeout(self) -> None:
+        """Do nothing: no other transaction can hold a lock during a write transaction."""
+
+    def is_conflict(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Always false, since there is one writer at a time."""
         return False
 
-    def by_index(self) -> None:
-        """It does so by itself."""
+    def prefer_index_order(self) -> None:
+        """Do nothing: SQLite prefers the index by itself."""
 
-    def in_turn(self, what: str) -> None:
-        """Write transactions are in turn already."""
+    def acquire_lock(self, what: str) -> None:
+        """Do nothing: write transactions already run one at a time."""
 
     def notify(self) -> None:
-        """Ring the bells of all who wait, once what is written can be seen."""
+        """Notify all listeners of this host once the transaction is committed."""
         self._thread.news = True
-        self._ring()
+        self._notify_listeners()
 
-    def waiter(self) -> Waiter:
-        """A bell that writers ring."""
-        return Bell(self._bells.folder, self._commits)
+    def open_listener(self) -> Listener:
+        """Open a listener on a named pipe that writers write to."""
+        return FifoListener(self._notifier.folder, self._commits)
 
-    def lost(self, error: BaseException) -> bool:
-        """A file that cannot be opened, read or written, or stays locked; a wrong statement has a code of its own."""
-        cause = getattr(error, "orig", None)
-        wrong = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-        return isinstance(error, OperationalError) and not wrong
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Whether the file is missing, damaged, full, unreadable or locked. A faulty statement does not count."""
+        code = getattr(error, "sqlite_errorcode", None) or getattr(
+            getattr(error, "orig", None), "sqlite_errorcode", None
+        )
+        if code is None:
+            return isinstance(error, OperationalError)
+        return (code & 0xFF) in _AWAY
+
+    def analyze(self) -> None:
+        """Collect statistics from a few hundred rows of each index.
+
+        This changes the schema, so other connections read the statistics when they load it again.
+        """
+        with self.write():
+            self.database.execute_sql(f"PRAGMA analysis_limit = {_ANALYSED}")
+            self.database.execute_sql("DROP TABLE IF EXISTS sqlite_stat1")
+            self.database.execute_sql("ANALYZE")
 
     def now_at(self, offset: float) -> None:
-        """Let the clock run ahead."""
+        """Let the database's clock run ahead."""
         self._offset = offset
 
-    def _ring(self) -> None:
+    def _notify_listeners(self) -> None:
         if self._thread.news and not self.database.in_transaction():
             self._thread.news = False
-            self._bells.ring()
+            self._notifier.notify()
 
     def _commits(self) -> int:
         """A number that changes with the commits of other connections."""

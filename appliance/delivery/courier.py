@@ -1,7 +1,7 @@
-"""Couriers: one loop for each target, in parallel, each bringing its own target up to the journal.
+"""Couriers: one thread for each target, all in parallel, each bringing its own target up to date with the journal.
 
-Guarantees that no target waits for another (a thread, a connection and a back-off of its own each), and that
-everything started here is ended with it: threads and their database connections, rsync and ssh processes, the private
+Guarantees that no target waits for another (each has a thread, a connection and a back-off of its own), and that
+everything started here ends with it: threads and their database connections, rsync and ssh processes, the private
 folder.
 """
 
@@ -12,163 +12,139 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.delivery import cursors, purge, repairing, standing
-from appliance.delivery.agenda import GRACE, Rebuild, rebuild_nothing
-from appliance.delivery.cursors import TargetState
-from appliance.delivery.follower import Follower
-from appliance.delivery.loop import Office, Report, TargetLoop, silence
-from appliance.delivery.rsync import preflight
-from appliance.delivery.ssh import Channel, PrivateFolder
-from appliance.delivery.targets import Target, everywhere
+from appliance.delivery import repair, target_state
+from appliance.delivery.docroot_sync import DocrootSync
+from appliance.delivery.send_plan import TAKEOVER_AFTER, Rebuild, rebuild_nothing
+from appliance.delivery.target_pusher import CourierContext, Report, no_report
+from appliance.delivery.target_state import TargetState
+from appliance.delivery.target_worker import TargetWorker
+from appliance.delivery.targets import Target
+from appliance.delivery.transports.factory import TransportFactory, check_tools
 
-__all__ = ["Couriers", "Report", "Wake", "run", "silence", "status"]
+__all__ = ["Couriers", "Report", "no_report"]
 
-#: Seconds between two looks after the leases of pushes under way and at what is paused.
-_TEND = 0.25
+#: Seconds between two checks of the leases of running pushes and of paused targets.
+_MAINTENANCE_INTERVAL = 0.25
 
 _numbers = itertools.count(1)
 
 
-class Wake(Protocol):
-    """Tells that the journal may have grown."""
-
-    def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds; True as soon as something was published."""
-
-
 class Couriers:
-    """All couriers of this host. A context manager: they run inside it, nothing of them is left after it."""
+    """All couriers of this host. A context manager: they run inside it, and nothing of them is left after it."""
 
     def __init__(
         self,
-        chosen: Sequence[Target],
-        report: Report = silence,
-        confirmed: Callable[[], object] = lambda: None,
+        targets: Sequence[Target],
+        report: Report = no_report,
+        on_confirm: Callable[[], object] = lambda: None,
         *,
         config: Config | None = None,
         rebuild: Rebuild = rebuild_nothing,
     ) -> None:
-        """Make them.
+        """Prepare the couriers.
 
         Args:
-            chosen: the targets.
+            targets: where to send.
             report: takes a line for each push.
-            confirmed: called inside each transaction that moves a cursor.
+            on_confirm: called inside each transaction that moves a cursor.
             config: the installation; without it there is one publishing host, and nothing is repaired.
-            rebuild: asks for files to be built again that this host lacks; returns those that nothing makes.
+            rebuild: requests files that this host lacks; returns the paths for which no artifact exists.
         """
-        self._targets = list(chosen)
+        self._targets = list(targets)
         self._stop = threading.Event()
         host = config.host_name if config else os.uname().nodename
-        several = config is not None and len(config.publishing_hosts) > 1
-        self._office = Office(
+        several_hosts = config is not None and len(config.publishing_hosts) > 1
+        self._context = CourierContext(
             host=host,
             holder=f"{host}:{os.getpid()}.{next(_numbers)}",
-            several=several,
+            several_hosts=several_hosts,
             stop=self._stop,
             report=report,
-            confirmed=confirmed,
+            on_confirm=on_confirm,
             rebuild=rebuild,
-            finish=None if config is None else lambda rsync, leave: repairing.finish(config, rsync, leave),
+            finish_repair=(
+                None if config is None else lambda transport, control: repair.finish_repair(config, transport, control)
+            ),
         )
-        self._folder: PrivateFolder | None = None
-        self._couriers: list[TargetLoop] = []
-        self._follower = Follower(config, self._stop, rebuild) if config and several else None
-        self._keeper = threading.Thread(target=self._keep, name="courier-keeper")
+        self._transports = TransportFactory()
+        self._workers: list[TargetWorker] = []
+        self._docroot_sync = DocrootSync(config, self._stop, rebuild) if config and several_hosts else None
+        self._maintainer = threading.Thread(target=self._maintain, name="courier-maintenance")
 
     def __enter__(self) -> Self:
-        for delivery in {id(t.delivery): t.delivery for t in self._targets}.values():
-            preflight(delivery)
-        self._couriers = [self._courier(number, target) for number, target in enumerate(self._targets)]
-        for courier in self._couriers:
-            courier.start()
-        if self._couriers:
-            self._keeper.start()
-        if self._follower:
-            self._follower.start()
+        """Start them.
+
+        Raises:
+            DeliveryError: this host cannot push at all: rsync is missing, or there is no place for the private folder.
+        """
+        for delivery in {id(target.delivery): target.delivery for target in self._targets}.values():
+            check_tools(delivery)
+        self._workers = [TargetWorker(self._context, target, self._transports) for target in self._targets]
+        for worker in self._workers:
+            worker.start()
+        if self._workers:
+            self._maintainer.start()
+        if self._docroot_sync:
+            self._docroot_sync.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
-        for courier in self._couriers:
-            courier.join()
-        if self._keeper.ident is not None:
-            self._keeper.join()
-        if self._follower:
-            self._follower.join()
-        if self._folder:
-            self._folder.remove()
+        for worker in self._workers:
+            worker.join()
+        if self._maintainer.ident is not None:
+            self._maintainer.join()
+        if self._docroot_sync:
+            self._docroot_sync.join()
+        self._transports.close()
 
-    def nudge(self) -> None:
-        """Say that the journal may have grown."""
-        for courier in self._couriers:
-            courier.nudge()
-        if self._follower:
-            self._follower.nudge()
+    def wake(self) -> None:
+        """Look for something to send now, since the journal may have grown."""
+        for worker in self._workers:
+            worker.wake()
+        if self._docroot_sync:
+            self._docroot_sync.wake()
 
-    def abandon(self) -> None:
-        """Stop pushing now; what is not confirmed is sent another time. Safe in a signal handler."""
-        # A thread of its own: the one a signal interrupts may hold a lock that is needed here.
-        threading.Thread(target=self._end, name="abandon").start()
+    def stop_now(self) -> None:
+        """Stop pushing at once. What is not confirmed is sent another time. Safe in a signal handler."""
+        # A thread of its own: the one that a signal interrupts may hold a lock that is needed here.
+        threading.Thread(target=self._end, name="stop-couriers").start()
 
     def _end(self) -> None:
         self._stop.set()
-        for courier in self._couriers:
-            courier.end()
+        for worker in self._workers:
+            worker.end()
 
     def settle(self, tries: int | None = None) -> list[TargetState]:
-        """Wait until every target is level or has failed `tries` pushes in a row (None: delivery.tries)."""
-        asked = [(courier, courier.nudge()) for courier in self._couriers]
-        for courier, number in asked:
-            courier.wait_level(number, tries or courier.target.delivery.tries)
-        if self._office.several:
-            self._await_others(tries)
-        return status(self._targets)
+        """Wait until every target is up to date or has failed `tries` pushes in a row (None: `delivery.tries`)."""
+        requests = [(worker, worker.wake()) for worker in self._workers]
+        for worker, number in requests:
+            worker.wait_until_served(number, tries or worker.target.delivery.tries)
+        if self._context.several_hosts:
+            self._await_other_hosts(tries)
+        return target_state.read_all(self._targets)
 
-    def _await_others(self, tries: int | None) -> None:
+    def _await_other_hosts(self, tries: int | None) -> None:
         """Wait until what other hosts published has been sent, by them or from here."""
-        end = clock.monotonic() + 4 * GRACE
+        end = clock.monotonic() + 4 * TAKEOVER_AFTER
         while not self._stop.wait(0.05) and clock.monotonic() < end:
-            behind = {t.name for t in status(self._targets) if not t.level and not t.paused}
-            if not [c for c in self._couriers if c.target.name in behind and c.failures < (tries or 1)]:
+            states = target_state.read_all(self._targets)
+            behind = {state.name for state in states if not state.level and not state.paused}
+            if not [w for w in self._workers if w.target.name in behind and w.failures < (tries or 1)]:
                 return
 
-    def _keep(self) -> None:
+    def _maintain(self) -> None:
         try:
-            while not self._stop.wait(_TEND):
-                with db.tolerant():
-                    paused = standing.paused()
-                    for courier in self._couriers:
-                        courier.tend(paused)
+            while not self._stop.wait(_MAINTENANCE_INTERVAL):
+                with db.suppress_unavailable():
+                    paused = target_state.paused_names()
+                    for worker in self._workers:
+                        worker.maintain(paused)
         finally:
-            db.database.close()
-
-    def _courier(self, number: int, target: Target) -> TargetLoop:
-        channel = None
-        if target.host:
-            self._folder = self._folder or PrivateFolder(target.delivery)
-            channel = Channel(target, self._folder.path, number)
-        return TargetLoop(self._office, target, channel)
-
-
-def run(config: Config, stop: threading.Event, wake: Wake, report: Report = silence) -> None:
-    """Keep every target of the settings level until `stop` is set.
-
-    Raises:
-        DeliveryError: this host cannot push at all: rsync is missing or too old, no temporary folder.
-    """
-    with Couriers(everywhere(config), report, lambda: purge.ask(config), config=config) as couriers:
-        while not stop.is_set():
-            if wake.wait(0.5):
-                couriers.nudge()
-
-
-def status(chosen: Sequence[Target]) -> list[TargetState]:
-    """Where each target stands."""
-    return [cursors.state(target) for target in chosen]
+            db.disconnect()

@@ -1,8 +1,8 @@
-"""Deletions of this host's own docroot that other publishing hosts have journalled.
+"""Deletes from this host's docroot what other publishing hosts have deleted, as the journal says.
 
-Guarantees that a file goes only while the journal's latest word on its path is that it is deleted, and only when it is
-not newer than that: a worker of this host that puts a file in place holds the same turn until it has committed. No peer
-ever deletes here.
+Guarantees that a file is deleted only if the latest publication of its path is a deletion and the file is not newer. A
+worker of this host that puts a file in place holds the same lock until it has committed. No other host ever deletes
+here.
 """
 
 from __future__ import annotations
@@ -12,37 +12,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from appliance import db
-from appliance.delivery import journal, lists
-from appliance.delivery.journal import Change, Delete
+from appliance.delivery import file_lists, journal
+from appliance.delivery.journal import Delete, PublishedChange
 
 
-def in_turn(host: str) -> None:
-    """Have no file of this host's docroot deleted by what others journalled until this transaction ends."""
-    db.in_turn(f"docroot {host}")
+def lock(host: str) -> None:
+    """Keep deletions of other hosts out of the docroot of `host` until this transaction ends."""
+    db.acquire_lock(f"docroot {host}")
 
 
-def apply(changes: Sequence[Change], docroot: Path, host: str) -> int:
-    """Delete what `changes` say is deleted and the docroot still has; returns how many files."""
-    wanted = [change for change in changes if isinstance(change, Delete)]
-    left = [c.path for c, gone in zip(wanted, lists.held(wanted, docroot), strict=True) if not gone]
-    if not left:
+def apply(changes: Sequence[PublishedChange], docroot: Path, host: str) -> int:
+    """Delete the files that `changes` delete and the docroot still has. Returns how many."""
+    deletes = [change for change in changes if isinstance(change, Delete)]
+    applied = file_lists.are_applied(deletes, docroot)
+    pending = [change.path for change, done in zip(deletes, applied, strict=True) if not done]
+    if not pending:
         return 0
-    gone = 0
+    deleted = 0
     with db.write():
-        in_turn(host)
-        for path in left:
+        lock(host)
+        for path in pending:
             latest = journal.latest_of(path)
-            if isinstance(latest, Delete) and not lists.held([latest], docroot)[0]:
+            if isinstance(latest, Delete) and not file_lists.are_applied([latest], docroot)[0]:
                 _remove(docroot, path)
-                gone += 1
-    return gone
+                deleted += 1
+    return deleted
 
 
 def _remove(docroot: Path, path: str) -> None:
-    final = docroot / path
+    file = docroot / path
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        final.unlink()
-    for above in final.parents:
+        file.unlink()
+    for above in file.parents:
         if above == docroot:
             return
         try:

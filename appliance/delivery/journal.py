@@ -1,28 +1,36 @@
-"""The journal of publications: what changed in the docroot, in the order it was committed.
+"""The journal of publications: every change of the docroot, in the order in which it was committed.
 
-Guarantees that what a target is sent is the latest publication of each path: a row that a newer one of the
-same path has superseded is never handed out, so that a target which was away sees no history replayed. Rows
-are read in stretches, so that memory does not grow with the journal.
+Guarantees that targets receive only the latest publication of each path. A row that a newer one of the same path has
+superseded is never returned, so a target that was away sees no history replayed. Rows are read in batches, so that
+memory does not grow with the journal.
+
+Each row says whether it is the latest of its path. A database trigger keeps that right as rows are written. Partial
+indexes hold the latest rows alone, so that frequent queries do not slow down as superseded rows accumulate. To use
+these indexes, queries repeat their conditions: `latest` and `id + 0`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from appliance import db
 
-#: Rows of one INSERT; seven values each, below every database's limit of bound values.
+#: Rows of one INSERT. With seven values each they stay below every database's limit of bound values.
 _ROWS = 500
 
-#: A number no publication reaches.
+#: Superseded publications removed in one transaction.
+_PRUNE_ROWS = 5000
+
+#: Greater than the number of any publication.
 _NEVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A file stands at `path` below the docroot. `digest` is BLAKE2b-256 in hexadecimal, `size` in bytes."""
+    """A new or changed file at `path` below the docroot. `digest` is BLAKE2b-256 in hexadecimal, `size` in bytes."""
 
     path: str
     #: Whole seconds since the epoch, strictly increasing per path; the file's mtime.
@@ -33,108 +41,114 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Nothing stands at `path` any more."""
+    """The removal of the file at `path` below the docroot."""
 
     path: str
     version: int
 
 
-Change = Put | Delete
+#: One publication: a file was put into the docroot, or deleted from it.
+PublishedChange = Put | Delete
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of the journal: its latest changes, and the publication up to which they bring a target."""
+class JournalRange:
+    """A part of the journal: its latest changes, and the number of the publication up to which it reaches."""
 
-    changes: list[Change]
+    changes: list[PublishedChange]
     through: int
-    #: The number of the publication of each change.
+    #: The publication number of each change.
     numbers: list[int] = field(default_factory=list, compare=False)
 
 
-def append(rows: Iterable[Change], origin: str) -> None:
-    """Write publications of `origin`, in order. To be called in the transaction that finishes their jobs."""
-    # A cursor passes over what has a smaller number and is committed later: numbers are given in order of commit.
-    db.in_turn("journal")
+def append(rows: Iterable[PublishedChange], origin: str) -> None:
+    """Write publications of the host `origin`, in order. Call it in the transaction that completes their jobs."""
+    # A cursor would skip a row that is committed after one with a greater number, so numbers follow commit order.
+    db.acquire_lock("journal")
     at = db.now()
     values = (_values(row, origin, at) for row in rows)
     while some := list(islice(values, _ROWS)):
         db.execute(
-            f"INSERT INTO publication (path, op, version, digest, size, origin, at) VALUES {db.marks(len(some), 7)}",
+            "INSERT INTO publication (path, op, version, digest, size, origin, at)"
+            f" VALUES {db.placeholders(len(some), 7)}",
             [value for row in some for value in row],
         )
     db.notify()
 
 
-def latest_after(origin: str, cursor: int, limit: int, below: int | None = None) -> Stretch:
-    """The next `limit` publications of `origin` after `cursor` that are the latest of their paths, in order.
+def latest_after(origin: str, cursor: int, limit: int, below: int | None = None) -> JournalRange:
+    """Return up to `limit` latest publications of `origin` after `cursor`, in order.
 
-    When fewer are left, the stretch reaches to the newest publication of that origin, superseded ones included. With
-    `below` it ends before the publication of that number.
+    If there are fewer, the range reaches to the newest publication of that host, superseded ones included. With `below`
+    it ends before the publication of that number.
     """
     end = _NEVER if below is None else below
     with db.snapshot():
         found = db.execute(
-            "SELECT id, path, op, version, digest, size FROM publication p "
-            "WHERE origin = ? AND id > ? AND id < ? AND NOT EXISTS "
-            "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) "
-            "ORDER BY id LIMIT ?",
+            "SELECT id, path, op, version, digest, size FROM publication "
+            "WHERE origin = ? AND id + 0 > ? AND id + 0 < ? AND latest ORDER BY id + 0 LIMIT ?",
             (origin, cursor, end, limit),
         ).fetchall()
         through = found[-1][0] if len(found) == limit else max(_newest_below(origin, end), cursor)
-    return Stretch([change(row[1:]) for row in found], through, [int(row[0]) for row in found])
+    return JournalRange([_to_change(row[1:]) for row in found], through, [int(row[0]) for row in found])
 
 
-def latest_through(origin: str, cursor: int, limit: int) -> list[Change]:
-    """The last `limit` publications of `origin` up to `cursor` that are the latest of their paths, newest first."""
+def latest_through(origin: str, cursor: int, limit: int) -> list[PublishedChange]:
+    """Return the last `limit` latest publications of `origin` up to `cursor`, newest first."""
     found = db.execute(
-        "SELECT path, op, version, digest, size FROM publication p WHERE origin = ? AND id <= ? AND NOT EXISTS "
-        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY id DESC LIMIT ?",
+        "SELECT path, op, version, digest, size FROM publication WHERE origin = ? AND id + 0 <= ? AND latest "
+        "ORDER BY id + 0 DESC LIMIT ?",
         (origin, cursor, limit),
     )
-    return [change(row) for row in found.fetchall()]
+    return [_to_change(row) for row in found.fetchall()]
 
 
-def first_since(origin: str, cursor: int, moment: float) -> int | None:
-    """The first publication of `origin` after `cursor` that was made after `moment`; None if there is none."""
-    row = db.execute(
-        "SELECT id FROM publication WHERE origin = ? AND id > ? AND at > ? ORDER BY id LIMIT 1",
-        (origin, cursor, moment),
-    ).fetchone()
-    return None if row is None else int(row[0])
+def first_since(origin: str, cursor: int, moment: float, until: float = math.inf) -> int | None:
+    """Return the first publication of `origin` after `cursor` that was made after `moment`, or None.
+
+    Publications made after `until` do not count. Times are seconds since the epoch.
+    """
+    return _first(_SINCE, (origin, moment, until, cursor))
 
 
-def first_latest_since(origin: str, cursor: int, moment: float) -> int | None:
-    """The same among those that are the latest of their paths."""
-    row = db.execute(
-        "SELECT id FROM publication p WHERE origin = ? AND id > ? AND at > ? AND NOT EXISTS "
-        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY id LIMIT 1",
-        (origin, cursor, moment),
-    ).fetchone()
-    return None if row is None else int(row[0])
+def first_latest_since(origin: str, cursor: int, moment: float, until: float = math.inf) -> int | None:
+    """Like `first_since`, among the publications that are the latest of their paths."""
+    return _first(f"{_SINCE} AND latest", (origin, moment, until, cursor))
 
 
-def files(after: str, limit: int) -> list[tuple[int, str, Put]]:
-    """What stands in the docroot: the next `limit` files after `after`, by path, with number and origin."""
+def first_latest_after(origin: str, cursor: int) -> int | None:
+    """Return the first publication of `origin` after `cursor` that is the latest of its path, or None."""
+    after = "SELECT id FROM publication WHERE origin = ? AND id + 0 > ? AND latest ORDER BY id + 0 LIMIT 1"
+    return _first(after, (origin, cursor))
+
+
+# By time and not by number (so +id): little is recent, and a cursor may be far behind.
+_SINCE = "SELECT MIN(+id) FROM publication WHERE origin = ? AND at > ? AND at <= ? AND +id > ?"
+
+
+def _first(statement: str, values: tuple[object, ...]) -> int | None:
+    row = db.execute(statement, values).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
+def read_files(after: str, limit: int) -> list[tuple[int, str, Put]]:
+    """Return up to `limit` published files with a path after `after`, by path, each with its number and origin."""
     found = db.execute(
-        "SELECT id, origin, path, op, version, digest, size FROM publication p WHERE path > ? AND op = 'put' AND NOT "
-        "EXISTS (SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id) ORDER BY path LIMIT ?",
+        "SELECT id, origin, path, op, version, digest, size FROM publication WHERE path > ? AND op = 'put' AND latest "
+        "ORDER BY path LIMIT ?",
         (after, limit),
     )
     return [(number, origin, Put(row[0], *row[2:])) for number, origin, *row in found.fetchall()]
 
 
 def count_files() -> int:
-    """How many files stand in the docroot."""
-    row = db.execute(
-        "SELECT COUNT(*) FROM publication p WHERE op = 'put' AND NOT EXISTS "
-        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)"
-    ).fetchone()
+    """Return the number of published files."""
+    row = db.execute("SELECT COUNT(*) FROM publication WHERE op = 'put' AND latest").fetchone()
     return int(row[0])
 
 
 def paths_between(origin: str, after: int, through: int, limit: int) -> list[str]:
-    """Paths that `origin` published after one number and up to another, superseded or not; at most `limit`."""
+    """Return up to `limit` paths that `origin` published after one number and up to another, superseded or not."""
     rows = db.execute(
         "SELECT DISTINCT path FROM publication WHERE origin = ? AND id > ? AND id <= ? LIMIT ?",
         (origin, after, through, limit),
@@ -142,29 +156,52 @@ def paths_between(origin: str, after: int, through: int, limit: int) -> list[str
     return [path for (path,) in rows.fetchall()]
 
 
-def published(paths: Sequence[str]) -> set[str]:
-    """Those of `paths` where a file stands in the docroot, or should."""
+def select_published(paths: Sequence[str]) -> set[str]:
+    """Return those of `paths` that are published files."""
     found: set[str] = set()
     for some in (paths[start : start + _ROWS] for start in range(0, len(paths), _ROWS)):
         rows = db.execute(
-            f"SELECT path FROM publication p WHERE path IN ({db.marks(len(some))}) AND op = 'put' AND NOT EXISTS "
-            "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)",
+            f"SELECT path FROM publication WHERE path IN ({db.placeholders(len(some))}) AND op = 'put' AND latest",
             list(some),
         )
         found.update(path for (path,) in rows.fetchall())
     return found
 
 
-def latest_of(path: str) -> Change | None:
-    """The latest publication of a path."""
+def select_deleted(names: Sequence[str]) -> set[str]:
+    """Return those of `names` that were published once and are deleted, and folders that held such files.
+
+    The names of folders end with a slash.
+    """
+    found: set[str] = set()
+    for some in db.chunks(names):
+        rows = db.execute(
+            f"SELECT path FROM publication WHERE path IN ({db.placeholders(len(some))}) AND op = 'delete' AND latest",
+            list(some),
+        )
+        found.update(path for (path,) in rows.fetchall())
+    return found | {name for name in names if name.endswith("/") and deleted_below(name.rstrip("/"))}
+
+
+def deleted_below(path: str) -> list[str]:
+    """Return the paths below `path`, taken as a folder, that were published once and are deleted."""
+    found = db.execute(
+        "SELECT path FROM publication WHERE path > ? AND path < ? AND op = 'delete' AND latest",
+        (f"{path}/", f"{path}0"),  # the character after /
+    )
+    return [str(below) for (below,) in found.fetchall()]
+
+
+def latest_of(path: str) -> PublishedChange | None:
+    """Return the latest publication of a path, or None."""
     row = db.execute(
-        "SELECT path, op, version, digest, size FROM publication WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)
+        "SELECT path, op, version, digest, size FROM publication WHERE path = ? AND latest", (path,)
     ).fetchone()
-    return None if row is None else change(row)
+    return None if row is None else _to_change(row)
 
 
 def newest(origin: str) -> int:
-    """The id of the last publication of `origin`; 0 when it has none."""
+    """Return the number of the newest publication of `origin`; 0 if it has none."""
     return _newest_below(origin, _NEVER)
 
 
@@ -173,14 +210,14 @@ def _newest_below(origin: str, end: int) -> int:
     return int(row[0] or 0)
 
 
-def made_since(origin: str, cursor: int) -> int:
-    """How many publications of `origin` come after a cursor, superseded ones included."""
+def count_after(origin: str, cursor: int) -> int:
+    """Count the publications of `origin` after a cursor, superseded ones included."""
     row = db.execute("SELECT COUNT(*) FROM publication WHERE origin = ? AND id > ?", [origin, cursor]).fetchone()
     return int(row[0])
 
 
 def origins() -> list[str]:
-    """The publishing hosts that ever published, by name."""
+    """Return the names of all hosts that ever published."""
     # A walk from one name to the next: DISTINCT would read every row of the journal.
     rows = db.execute(
         "WITH RECURSIVE host (name) AS (SELECT MIN(origin) FROM publication UNION ALL "
@@ -190,31 +227,56 @@ def origins() -> list[str]:
     return [str(name) for (name,) in rows.fetchall()]
 
 
-def waiting(origin: str, cursor: int) -> int:
-    """How many paths have a latest publication of `origin` after `cursor`."""
+def count_waiting(origin: str, cursor: int, limit: int) -> int:
+    """Count the paths with a latest publication of `origin` after `cursor`, up to `limit`."""
+    # Ordered, or else PostgreSQL may look for them anywhere in the table.
     row = db.execute(
-        "SELECT COUNT(*) FROM publication p WHERE origin = ? AND id > ? AND NOT EXISTS "
-        "(SELECT 1 FROM publication later WHERE later.path = p.path AND later.id > p.id)",
-        (origin, cursor),
+        "SELECT COUNT(*) FROM (SELECT 1 FROM publication WHERE origin = ? AND id + 0 > ? AND latest "
+        "ORDER BY id + 0 LIMIT ?) AS found",
+        (origin, cursor, limit),
     ).fetchone()
     return int(row[0])
 
 
 def oldest_after(origin: str, cursor: int) -> float | None:
-    """When the first publication of `origin` after `cursor` was made, in seconds; None if there is none."""
+    """Return when the first publication of `origin` after `cursor` was made, in seconds since the epoch, or None."""
     row = db.execute(
         "SELECT at FROM publication WHERE origin = ? AND id > ? ORDER BY id LIMIT 1", (origin, cursor)
     ).fetchone()
     return None if row is None else float(row[0])
 
 
-def _values(row: Change, origin: str, at: float) -> tuple[object, ...]:
+_PRUNE = """
+DELETE FROM publication WHERE id IN
+(SELECT id FROM publication WHERE origin = ? AND id <= ? AND NOT latest ORDER BY id LIMIT ?)
+RETURNING id
+"""
+
+
+def prune(confirmed: Mapping[str, int]) -> int:
+    """Remove superseded publications that every reader of the journal has confirmed. Returns how many.
+
+    The latest publication of each path stays, so that a new target can be sent everything.
+
+    Args:
+        confirmed: by host of origin, the publication up to which all targets and caches have read the journal.
+    """
+    removed = 0
+    for origin, through in confirmed.items():
+        batch = _PRUNE_ROWS
+        while batch == _PRUNE_ROWS:
+            with db.write():
+                batch = len(db.execute(_PRUNE, [origin, through, _PRUNE_ROWS]).fetchall())
+            removed += batch
+    return removed
+
+
+def _values(row: PublishedChange, origin: str, at: float) -> tuple[object, ...]:
     if isinstance(row, Put):
         return row.path, "put", row.version, row.digest, row.size, origin, at
     return row.path, "delete", row.version, None, None, origin, at
 
 
-def change(row: tuple[str, str, int, str, int]) -> Change:
-    """The change of a row: path, op, version, digest, size."""
+def _to_change(row: tuple[str, str, int, str, int]) -> PublishedChange:
     path, op, version, digest, size = row
     return Put(path, version, digest, size) if op == "put" else Delete(path, version)

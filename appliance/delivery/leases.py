@@ -1,11 +1,11 @@
-"""Who may write to a target: one courier at a time, over all publishing hosts.
+"""Leases: only one courier at a time writes to a target, across all publishing hosts.
 
-Guarantees that between `take` and `until` nobody else is given the same target, by the database's clock; that a lease
-which ran out is given to the next who asks, under a higher number; and that what is said under a lease that was lost is
-refused (`LeaseLost`), in the transaction that would have written it.
+Guarantees that from `take` until the lease runs out nobody else gets the same target, by the database's clock; that a
+lease which ran out goes to the next courier that asks, under a higher number; and that whatever is written under a lost
+lease is refused (`TargetLeaseLost`) in the transaction that writes it.
 
-A holder measures by its own clock that does not jump how long it may go on, from before it asked: so it has stopped
-before anybody else begins, even when it can no longer reach the database.
+The holder measures by its own monotonic clock, from before it asked, how long it may go on. So it has stopped before
+anybody else can begin, even if it can no longer reach the database.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 from appliance import clock, db
 from appliance.db import NOW
-from appliance.errors import LeaseLost
+from appliance.errors import TargetLeaseLost
+from appliance.queue.future_times import SLACK
 
-#: Seconds a lease lasts unless it is kept.
-LASTS = 8.0
-#: Of these, so many are left when its holder stops of its own.
+#: Seconds that a lease lasts unless it is renewed.
+DURATION = 8.0
+#: Its holder stops this many seconds before the lease runs out.
 MARGIN = 2.0
 
 
@@ -30,13 +31,18 @@ class Lease:
     target: str
     holder: str
     number: int
-    #: The moment by this process's own clock at which its holder stops.
+    #: When the holder stops, by this process's monotonic clock.
     stop_at: float
 
     @property
-    def running(self) -> bool:
-        """Whether its holder may go on, by its own clock."""
+    def is_valid(self) -> bool:
+        """Whether the holder may go on, by its own clock."""
         return clock.monotonic() < self.stop_at
+
+    @property
+    def needs_renewal(self) -> bool:
+        """Whether half of its time is over."""
+        return clock.monotonic() > self.stop_at - DURATION / 2
 
 
 _TAKE = f"""
@@ -46,57 +52,61 @@ ON CONFLICT (target) DO UPDATE SET
     WHERE lease.until <= {NOW} OR lease.holder = excluded.holder
 RETURNING number
 """
+# A lease taken while a clock ran ahead lasts no longer than one taken now: its holder stops by its own clock before
+# then, or renews it.
+_SHORTEN = f"UPDATE lease SET until = {NOW} + ? WHERE target = ? AND until > {NOW} + ? + {SLACK}"
 _HELD = f"target = ? AND holder = ? AND number = ? AND until > {NOW}"
 
 
 def take(target: str, holder: str) -> Lease | None:
-    """The lease of `target`, unless another holds it."""
+    """Take the lease of `target`; None if another courier holds it."""
     began = clock.monotonic()
     with db.write():
-        row = db.execute(_TAKE, [target, holder, LASTS]).fetchone()
-    return Lease(target, holder, int(row[0]), began + LASTS - MARGIN) if row else None
+        db.execute(_SHORTEN, [DURATION, target, DURATION])
+        row = db.execute(_TAKE, [target, holder, DURATION]).fetchone()
+    return Lease(target, holder, int(row[0]), began + DURATION - MARGIN) if row else None
 
 
-def keep(lease: Lease) -> Lease:
-    """`lease`, lasting from now on.
+def renew(lease: Lease) -> Lease:
+    """Extend `lease` from now on, and return it with its new end.
 
     Raises:
-        LeaseLost: it has run out.
+        TargetLeaseLost: it has run out.
     """
     began = clock.monotonic()
     with db.write():
-        changed = db.execute(f"UPDATE lease SET until = {NOW} + ? WHERE {_HELD} RETURNING 1", [LASTS, *_key(lease)])
+        changed = db.execute(f"UPDATE lease SET until = {NOW} + ? WHERE {_HELD} RETURNING 1", [DURATION, *_key(lease)])
         if not changed.fetchone():
-            raise _lost(lease)
-    return Lease(lease.target, lease.holder, lease.number, began + LASTS - MARGIN)
+            raise _lost(lease.target)
+    return Lease(lease.target, lease.holder, lease.number, began + DURATION - MARGIN)
 
 
 def require(lease: Lease) -> None:
-    """See that `lease` is held, and will be until this transaction ends.
+    """Check that `lease` is held, and have it held until this transaction ends.
 
     Raises:
-        LeaseLost: it is not.
+        TargetLeaseLost: it is not held.
     """
     row = db.execute(f"SELECT 1 FROM lease WHERE {_HELD} {db.for_update()}", _key(lease)).fetchone()
     if row is None:
-        raise _lost(lease)
+        raise _lost(lease.target)
 
 
-def give_back(lease: Lease) -> None:
-    """Let the next have it at once; one that was lost is left alone."""
+def release(lease: Lease) -> None:
+    """Let another courier take the target at once. A lease that was lost is left alone."""
     with db.write():
         db.execute("UPDATE lease SET until = 0 WHERE target = ? AND holder = ? AND number = ?", _key(lease))
 
 
-def forget(host: str) -> None:
-    """Give back what couriers of `host` held that are gone. To be called by the only one there is."""
+def release_host(host: str) -> None:
+    """Release all leases of former couriers of `host`. Only its one running courier may call this."""
     with db.write():
-        held = f"{host}:"
-        db.execute("UPDATE lease SET until = 0 WHERE substr(holder, 1, ?) = ?", [len(held), held])
+        prefix = f"{host}:"
+        db.execute("UPDATE lease SET until = 0 WHERE substr(holder, 1, ?) = ?", [len(prefix), prefix])
 
 
 def holder_of(target: str) -> str | None:
-    """The courier that has a target now."""
+    """Return the courier that holds the lease of `target` now, or None."""
     row = db.execute(f"SELECT holder FROM lease WHERE target = ? AND until > {NOW}", [target]).fetchone()
     return str(row[0]) if row else None
 
@@ -105,5 +115,53 @@ def _key(lease: Lease) -> Sequence[object]:
     return lease.target, lease.holder, lease.number
 
 
-def _lost(lease: Lease) -> LeaseLost:
-    return LeaseLost(f"{lease.target}: another courier has taken it over; what this one sent is not confirmed")
+def _lost(target: str) -> TargetLeaseLost:
+    return TargetLeaseLost(f"{target}: another courier has taken it over; what this one sent is not confirmed")
+
+
+class TargetLease:
+    """The lease of one target, for the courier `holder`. Another thread may renew it while the courier writes."""
+
+    def __init__(self, target: str, holder: str) -> None:
+        self._target = target
+        self._holder = holder
+        self._lease: Lease | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the courier may write to the target, by its own clock."""
+        lease = self._lease
+        return lease is not None and lease.is_valid
+
+    def take(self) -> bool:
+        """Take the lease unless it is held for long enough. Returns whether it is held then."""
+        if self._lease is None or self._lease.needs_renewal:
+            self._lease = take(self._target, self._holder)
+        return self._lease is not None
+
+    def renew_if_needed(self) -> None:
+        """Extend the lease if half of its time is over. If it was lost it is no longer valid."""
+        lease = self._lease
+        if lease and lease.needs_renewal:
+            try:
+                renewed = renew(lease)
+            except TargetLeaseLost:
+                renewed = None
+            if self._lease is lease:
+                self._lease = renewed
+
+    def require(self) -> None:
+        """Check that the lease is held, and have it held until this transaction ends.
+
+        Raises:
+            TargetLeaseLost: it is not held.
+        """
+        if self._lease is None:
+            raise _lost(self._target)
+        require(self._lease)
+
+    def release(self) -> None:
+        """Let another courier take the target at once."""
+        if self._lease:
+            lease, self._lease = self._lease, None
+            release(lease)

@@ -1,85 +1,105 @@
-"""The journal and how far each target has confirmed it."""
+"""The tables of delivery: the journal, and what is known of each target."""
 
 from __future__ import annotations
 
-from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, IntegerField, TextField
+from peewee import SQL, BigAutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, IntegerField, TextField
 
-from appliance.db import Table
+from appliance.db import BaseModel
 
 
-class Publication(Table):
-    """One change of one path, written in the transaction that finishes its job."""
+class Publication(BaseModel):
+    """A row of the journal: one change of one path, written in the transaction that completes its job."""
 
     id = BigAutoField()
     path = TextField()
     #: 'put' or 'delete'.
     op = TextField()
-    #: Whole seconds, strictly increasing per path; the file's mtime.
+    #: Whole seconds since the epoch, strictly increasing per path. It becomes the file's mtime.
     version = BigIntegerField()
-    #: BLAKE2b-256, hexadecimal, and bytes; null for a deletion.
+    #: BLAKE2b-256 in hexadecimal, and the size in bytes. Null for a deletion.
     digest = TextField(null=True)
     size = BigIntegerField(null=True)
     #: The publishing host that holds the bytes.
     origin = TextField()
+    #: When it was published, in seconds since the epoch.
     at = DoubleField()
+    #: Whether this is the latest publication of its path. Only a database trigger sets it.
+    latest = BooleanField(default=True)
 
     class Meta:
-        """The latest publication of a path is looked up by it."""
+        """Indexes over all rows. The partial indexes are below."""
 
-        indexes = ((("path", "id"), False), (("origin", "id"), False))
+        indexes = ((("path", "id"), False), (("origin", "id"), False), (("origin", "at"), False))
 
 
-class Cursor(Table):
-    """How far a target has confirmed the publications of one host of origin, and how the last push went."""
+# Partial indexes, so that queries need not skip superseded rows. The conditions of queries repeat these.
+Publication.add_index(
+    Publication.index(Publication.origin, SQL("(id + 0)"), name="publication_latest", where=SQL("latest"))
+)
+Publication.add_index(Publication.index(Publication.path, name="publication_latest_path", where=SQL("latest")))
+Publication.add_index(
+    Publication.index(Publication.origin, Publication.id, name="publication_superseded", where=SQL("NOT latest"))
+)
+
+
+class Cursor(BaseModel):
+    """How far a target has confirmed the publications of one host, and how the last push went."""
 
     target = TextField()
     origin = TextField()
-    #: Where the target was when this was confirmed: a target that moved has confirmed nothing.
+    #: The address at which this was confirmed. A target that moved to another address has confirmed nothing.
     address = TextField(default="")
-    #: The id of the newest publication of `origin` that the target is known to show, with all before it.
+    #: The newest publication of `origin` that the target is known to show, together with all before it.
     publication = BigIntegerField(default=0)
     confirmed_at = DoubleField(null=True)
     pushed_at = DoubleField(null=True)
-    #: Files sent and removed by the last push, the bytes it sent and how long it took.
+    #: Files that the last push sent and removed, the bytes it sent, and the seconds it took.
     files = IntegerField(default=0)
     bytes = BigIntegerField(default=0)
     seconds = DoubleField(default=0)
-    #: The sentence of the last failure; null once a push succeeded.
+    #: The message of the last failure; null once a push has succeeded.
     error = TextField(null=True)
-    #: Of the host whose publications these are: its own pushes there that failed since the last that succeeded, and
-    #: when it tries again, seconds since the epoch.
+    #: How many pushes of the host `origin` to this target failed in a row, and when it tries again, in seconds since
+    #: the epoch.
     failures = IntegerField(default=0)
     retry_at = DoubleField(null=True)
 
     class Meta:
-        """One cursor a target and origin."""
+        """One cursor for each target and origin."""
 
         primary_key = CompositeKey("target", "origin")
 
 
-class Lease(Table):
-    """Who may write to a target now. Moments are seconds since the epoch on the database's clock."""
+class Lease(BaseModel):
+    """The courier that may write to a target now. Times are seconds since the epoch by the database's clock."""
 
     target = TextField(primary_key=True)
-    #: The courier that has it, or had it last.
+    #: The courier that holds the lease, or held it last.
     holder = TextField()
-    #: Grows with every courier that takes it: what an earlier one still says is not heard.
+    #: Grows each time a courier takes the lease, so that an earlier holder is refused.
     number = BigIntegerField()
     until = DoubleField()
 
 
-class Standing(Table):
-    """What people asked of a target, and what was found there. Moments are seconds since the epoch."""
+class TargetControl(BaseModel):
+    """What people requested for a target, and what its last verification found. Times are seconds since the epoch."""
 
     target = TextField(primary_key=True)
-    #: Nothing is sent there until it is resumed.
+    #: Nothing is sent to the target until it is resumed.
     paused = BooleanField(default=False)
-    #: A repair was asked for, or found to be needed, at this moment; null once it is done.
+    #: When a repair was requested, by a person or by a verification; null once it is done.
     repair_at = DoubleField(null=True)
-    #: Whether that repair may remove more than the settings allow at once.
+    #: Whether that repair may remove more files than the settings allow at once.
     allow_removals = BooleanField(default=False)
-    #: When all of it was last compared.
+    #: Whether that repair also removes files that the journal never put there. Only a person may request that.
+    clear_strangers = BooleanField(default=False, constraints=[SQL("DEFAULT FALSE")])
+    #: When the whole target was last verified.
     verified_at = DoubleField(null=True)
-    #: What that comparison found: files that differ or are missing, and files that nobody published.
+    #: What that verification found: files that differ or are missing, and files that nobody published.
     differing = IntegerField(null=True)
     extra = IntegerField(null=True)
+
+    class Meta:
+        """The table keeps its name, which the previous release uses too."""
+
+        table_name = "standing"

@@ -1,4 +1,4 @@
-"""A target as a value: everything a courier has to know to write to it."""
+"""Targets: the front ends and publishing hosts whose docroots receive what is published."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.config import Config, DeliverySettings, TargetSettings
+from appliance.errors import DeliveryError
 
-#: The module a front end's forced rsync daemon offers.
+#: The module that a front end's forced rsync daemon offers.
 MODULE = "docroot"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where publications go: a front end's docroot over ssh and rsync, or a folder on this host."""
+    """One place that receives publications: the docroot of another host, or a folder of this host."""
 
     settings: TargetSettings
-    #: The docroot on this host, from which files are taken.
+    #: The docroot of this host, from which files are sent.
     docroot: Path
     delivery: DeliverySettings
-    #: The name of the publishing host whose docroot it is; None for a front end.
+    #: The name of the publishing host, if the target is one; None for a front end.
     peer: str | None = None
 
     @property
     def name(self) -> str:
-        """What the target is called in commands and reports."""
+        """The name in commands and reports."""
         return peer_name(self.peer) if self.peer else self.settings.name
 
     @property
     def address(self) -> str:
-        """Where it is, as the settings say; with the port when that is not ssh's own."""
+        """The address in the settings, with the port unless that is the default of ssh."""
         port = f" port {self.settings.port}" if self.settings.port != 22 else ""
         return self.settings.address + port
 
     @property
     def host(self) -> str | None:
-        """`user@host` or an ssh alias, as ssh wants it; None for a folder on this host."""
+        """`user@host` or an ssh alias, as ssh takes it; None for a folder on this host."""
         host = self.settings.host
         return host.replace("[", "").replace("]", "") if host else None
 
@@ -46,21 +47,21 @@ class Target:
 
     @property
     def destination(self) -> str:
-        """What rsync takes as the place to write to."""
+        """The destination as rsync takes it."""
         if not self.settings.host:
             return f"{self.folder}/"
         match self.settings.access:
             case "module":
                 return f"{self.settings.host}::{MODULE}/"
             case "rrsync":
-                # The forced rrsync stands in its folder already and refuses absolute paths.
+                # The forced rrsync is in its folder already and refuses absolute paths.
                 return f"{self.settings.host}:."
             case _:
                 return f"{self.settings.host}:{self.folder}/"
 
     @property
     def is_confined(self) -> bool:
-        """Whether the front end decides which folder is written."""
+        """Whether the front end decides which folder the key may write to."""
         return self.settings.host is not None and self.settings.access != "shell"
 
     def __str__(self) -> str:
@@ -68,17 +69,17 @@ class Target:
 
 
 def peer_name(host: str) -> str:
-    """What a publishing host is called as a target; no front end's name has a colon."""
+    """Return the name of a publishing host as a target. No front end's name has a colon."""
     return f"host:{host}"
 
 
-def targets(config: Config) -> list[Target]:
-    """Every front end of the settings, in their order."""
+def front_ends(config: Config) -> list[Target]:
+    """Return the front ends of the settings, in their order."""
     return [Target(settings, config.docroot, config.delivery) for settings in config.targets]
 
 
 def peers(config: Config) -> list[Target]:
-    """The other publishing hosts that have an address: what is made here is sent there too."""
+    """Return the other publishing hosts that have an address. They receive what this host publishes."""
     return [
         Target(host, config.docroot, config.delivery, peer=host.name)
         for host in config.publishing_hosts
@@ -86,23 +87,37 @@ def peers(config: Config) -> list[Target]:
     ]
 
 
-def own(config: Config) -> Target | None:
-    """This host's docroot as the others see it, if they can reach it."""
+def own_docroot(config: Config) -> Target | None:
+    """Return the docroot of this host as a target of the other publishing hosts, if they can reach it."""
     found = (h for h in config.publishing_hosts if h.address and h.name == config.host_name)
     return next((Target(host, config.docroot, config.delivery, peer=host.name) for host in found), None)
 
 
 def has_courier(config: Config) -> bool:
-    """Whether a courier runs on this host: there is somebody to send to, or others who send here."""
+    """Whether a courier runs on this host: it has targets, or is one target of other publishing hosts."""
     return not config.shared and bool(config.targets or len(config.publishing_hosts) > 1)
 
 
-def everywhere(config: Config) -> list[Target]:
-    """All that this host's couriers bring level."""
-    return [*targets(config), *peers(config)]
+def courier_targets(config: Config) -> list[Target]:
+    """Return the targets that the couriers of this host send to: front ends and other publishing hosts."""
+    return [*front_ends(config), *peers(config)]
 
 
-def known(config: Config) -> list[Target]:
-    """All targets of the installation: those that this host brings level, and its own docroot as the others see it."""
-    here = own(config)
-    return [*everywhere(config), *([here] if here else [])]
+def all_targets(config: Config) -> list[Target]:
+    """Return all targets of the installation: those of this host's couriers, and its own docroot."""
+    own = own_docroot(config)
+    return [*courier_targets(config), *([own] if own else [])]
+
+
+def find_target(config: Config, name: str) -> Target:
+    """Return the target called `name`. Another publishing host is called `host:NAME`.
+
+    Raises:
+        DeliveryError: there is no such target.
+    """
+    chosen = courier_targets(config)
+    for target in chosen:
+        if target.name == name:
+            return target
+    names = ", ".join(target.name for target in chosen) or "none"
+    raise DeliveryError(f"there is no target “{name}”; there are: {names}")

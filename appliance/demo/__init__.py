@@ -1,1 +1,1 @@
-"""A sample site and two front ends on this machine, to see the whole appliance work."""
+"""A demo of the whole appliance: a sample site and two front ends on this machine."""

@@ -1,7 +1,7 @@
-"""The demonstration's folder: whose it is, and that one run has it at a time.
+"""The folder of the demo, which one run uses at a time.
 
-Guarantees that no folder is written which a demonstration did not make or find empty. The lock is shared by all
-processes of a run, so that who gets it after a run was killed knows that they are gone as well.
+The demo only writes to a folder that it created or found empty. All processes of a run share the lock on the folder,
+so once a new run gets the lock, all processes of a killed run are gone.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from pathlib import Path
 from appliance import clock
 from appliance.errors import DemoError
 
-#: Lies in every folder a demonstration has made.
-_MARK = ".demo"
+#: A file in every folder that a demo has created.
+_MARKER = ".demo"
 
-#: Seconds in which the processes of a killed run have ended.
-_PATIENCE = 10.0
+#: Seconds within which the processes of a killed run have ended.
+_LOCK_TIMEOUT = 10.0
 
-#: Characters of a folder that ssh's sockets fit below.
-_LONGEST = 60
+#: The longest path of a folder in which ssh can create sockets, in bytes.
+_LONGEST_PATH = 60
 
 
 @contextmanager
-def claim(folder: Path) -> Iterator[int]:
-    """Have `folder`, made if need be, until the block ends; yields the descriptor of the lock for child processes.
+def lock_folder(folder: Path) -> Iterator[int]:
+    """Create `folder` if needed and lock it until the block ends. Yields the lock's descriptor, for child processes.
 
     Raises:
-        DemoError: it holds other things, cannot be written, or another run has it.
+        DemoError: the folder holds other files, cannot be written, or is used by another run.
     """
     _make(folder)
-    with (folder / _MARK).open("a") as lock:
-        if not _locked(lock.fileno()):
-            raise DemoError(f"another demo runs in {folder}; end it, or name another folder with --folder")
+    with (folder / _MARKER).open("a") as lock:
+        if not _acquire(lock.fileno()):
+            raise DemoError(f"another demo is running in {folder}; stop it, or choose another folder with --folder")
         yield lock.fileno()
 
 
 @contextmanager
-def temporary(folder: Path) -> Iterator[Path]:
-    """A private folder for ssh's sockets, empty at first and gone in the end: in `folder` if its name is short enough.
+def socket_folder(folder: Path) -> Iterator[Path]:
+    """Create an empty private folder for ssh's sockets, in `folder` if its path is short enough. Removed at the end.
 
-    Call it with the folder claimed: what a killed run left in it is removed.
+    The caller must hold the lock on `folder`, since remains of a killed run are deleted.
     """
     place = folder / "tmp"
-    if len(os.fsencode(place)) > _LONGEST:
-        # Always the same one, so that what a killed run left in it is found.
+    if len(os.fsencode(place)) > _LONGEST_PATH:
+        # The name is always the same, so the remains of a killed run are found.
         name = hashlib.blake2b(os.fsencode(folder), digest_size=6).hexdigest()
         place = Path(tempfile.gettempdir(), f"demo-{name}")
     shutil.rmtree(place, ignore_errors=True)
@@ -64,17 +64,19 @@ def temporary(folder: Path) -> Iterator[Path]:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not (folder / _MARK).exists():
-            raise DemoError(f"{folder} holds other things than a demo; name an empty folder with --folder")
-        (folder / _MARK).touch()
+        if any(folder.iterdir()) and not (folder / _MARKER).exists():
+            raise DemoError(f"{folder} holds other files than a demo; choose an empty folder with --folder")
+        (folder / _MARKER).touch()
     except FileExistsError as error:
-        raise DemoError(f"{folder} is a file; name another folder with --folder") from error
+        raise DemoError(f"{folder} is a file; choose another folder with --folder") from error
     except OSError as error:
-        raise DemoError(f"{folder} cannot be written ({error.strerror}); name another folder with --folder") from error
+        raise DemoError(
+            f"{folder} cannot be written ({error.strerror}); choose another folder with --folder"
+        ) from error
 
 
-def _locked(lock: int) -> bool:
-    deadline = clock.monotonic() + _PATIENCE
+def _acquire(lock: int) -> bool:
+    deadline = clock.monotonic() + _LOCK_TIMEOUT
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,10 +1,10 @@
-"""A front end on this machine: a real sshd and a real nginx of its own, on high loopback ports.
+"""A front end on this machine: a real sshd and a real nginx on high loopback ports.
 
-Guarantees that nothing is left running: both are ended by their own process ids with everything they started, and
-the system ends them should the process that started them be killed.
-A folder used before works again with the same keys. Works as root and as an ordinary user.
+Nothing is left running. Both servers are ended by process id together with everything they started, and the kernel
+ends them if the process that started them is killed. A folder that was used before works again with the same keys.
+Works as root and as an ordinary user.
 
-The publishing host's key is confined to one forced rsync daemon whose only module is the docroot, write only.
+The publishing host's key can only run a forced rsync daemon with one module, the docroot, which is write-only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import select
 import shlex
 import shutil
@@ -25,9 +26,10 @@ from typing import Self
 
 from appliance import clock
 from appliance.config import TargetSettings
+from appliance.demo.nginx import Upstream, nginx_config
 from appliance.errors import DeliveryError
 
-#: The programs it takes, with the Debian package each is in.
+#: The required programs, and the Debian package of each.
 PROGRAMS = {
     "sshd": "openssh-server",
     "nginx": "nginx",
@@ -38,50 +40,61 @@ PROGRAMS = {
 
 HOST = "127.0.0.1"
 
-#: Seconds a server may take until it listens, or until it is gone.
-_PATIENCE = 10.0
+#: The lowest port to use. Well-known servers use lower ones.
+_FIRST_PORT = 12_000
 
-#: Where Debian keeps what is not on an ordinary user's PATH.
+#: Seconds to wait until a server listens, or until it has ended.
+_TIMEOUT = 10.0
+
+#: PATH, and folders for server programs that are not on an ordinary user's PATH.
 _PROGRAM_FOLDERS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", "/usr/local/sbin"])
 
 
 class FrontEnd:
-    """A front end in `folder`, which `key` may publish to (a private key; made when it is not there)."""
+    """A front end in `folder`. The private key at the path `key` may publish to it, and is created if missing.
 
-    def __init__(self, folder: Path, key: Path, name: str = "front", forced: str | None = None) -> None:
+    With `upstream`, nginx passes requests below one path to a web process.
+    """
+
+    def __init__(
+        self, folder: Path, key: Path, name: str = "front", forced: str | None = None, *, rsync: str = "rsync",
+        upstream: Upstream | None = None,
+    ) -> None:  # fmt: skip
         self.name = name
         self.folder = folder.absolute()
         self.key = key
         self.docroot = self.folder / "docroot"
-        #: Fixed while it lives, also over a stop and a start.
+        #: The ports stay the same when the servers are stopped and started again.
         self.ssh_port = free_port()
         self.http_port = free_port()
         self._forced = forced
+        self._rsync = rsync
+        self._upstream = upstream
         self._servers: list[subprocess.Popen[bytes]] = []
 
     @property
     def url(self) -> str:
-        """Where the docroot is served, ending with /."""
+        """The URL of the docroot, ending with /."""
         return f"http://{HOST}:{self.http_port}/"
 
     @property
     def known_host(self) -> str:
-        """The line that pins its host key in a known hosts file."""
+        """The line of a known_hosts file that pins the host key of this front end."""
         kind, key = (self.folder / "host_key.pub").read_text("ascii").split()[:2]
         return f"[{HOST}]:{self.ssh_port} {kind} {key}\n"
 
     @property
     def sshd_pid(self) -> int:
-        """The process id of its running sshd; everything it started is below that."""
+        """The process id of the running sshd."""
         return int((self.folder / "sshd.pid").read_text("ascii"))
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of its running servers."""
+        """The process ids of the running servers."""
         return [server.pid for server in self._servers]
 
     def settings(self) -> TargetSettings:
-        """The target that publishes to it."""
+        """Return the settings of a target for this front end."""
         user = pwd.getpwuid(os.getuid()).pw_name
         return TargetSettings(
             name=self.name,
@@ -92,23 +105,24 @@ class FrontEnd:
         )
 
     def prepare(self) -> None:
-        """Make folders, keys and the settings of every daemon; what is there already is kept."""
+        """Create folders, keys and the configuration of each server. Existing keys are kept."""
         self.docroot.mkdir(parents=True, exist_ok=True)
         make_key(self.folder / "host_key")
         make_key(self.key)
-        self._write("rsyncd.conf", _rsyncd(self.folder, self.docroot))
+        self._write("rsyncd.conf", _rsyncd_config(self.folder, self.docroot))
         forced = self._forced or self._daemon()
         public = self.key.with_name(self.key.name + ".pub").read_text("ascii").strip()
         escaped = forced.replace('"', '\\"')
         self._write("authorized_keys", f'restrict,command="{escaped}" {public}\n')
-        self._write("sshd_config", _sshd(self.folder, self.ssh_port))
-        self._write("nginx.conf", _nginx(self.folder, self.docroot, self.http_port))
+        self._write("sshd_config", _sshd_config(self.folder, self.ssh_port))
+        nginx = nginx_config(self.folder, self.docroot, HOST, self.http_port, self.name, self._upstream)
+        self._write("nginx.conf", nginx)
 
     def start(self, *, http: bool = True) -> None:
-        """Start sshd, and nginx unless `http` is false; both listen when this returns.
+        """Start sshd, and nginx unless `http` is false, and wait until they listen.
 
         Raises:
-            DeliveryError: one of them is not installed or would not start.
+            DeliveryError: a server is not installed or did not start.
         """
         self.prepare()
         self.start_sshd()
@@ -116,15 +130,15 @@ class FrontEnd:
             self._serve("nginx", ["-e", "stderr", "-p", str(self.folder), "-c", "nginx.conf"], self.http_port)
 
     def start_sshd(self) -> None:
-        """Start sshd alone, as after `stop`."""
+        """Start only sshd, for example after `stop`."""
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self._serve("sshd", ["-D", "-e", "-f", str(self.folder / "sshd_config")], self.ssh_port)
 
     def stop(self) -> None:
-        """End both servers and all they started."""
+        """End both servers and everything they started."""
         while self._servers:
-            end(self._servers.pop())
+            end_process_tree(self._servers.pop())
 
     def __enter__(self) -> Self:
         try:
@@ -141,16 +155,16 @@ class FrontEnd:
 
     def _daemon(self) -> str:
         settings = shlex.quote(str(self.folder / "rsyncd.conf"))
-        return f"{_program('rsync')} --server --daemon --config={settings} ."
+        return f"{shlex.quote(_program(self._rsync))} --server --daemon --config={settings} ."
 
     def _serve(self, program: str, arguments: list[str], port: int) -> None:
         log = self.folder / f"{program}.log"
-        with log.open("ab") as said:
+        with log.open("ab") as output:
             server = subprocess.Popen(
-                mortal([_program(program), *arguments]),
+                with_parent_death_signal([_program(program), *arguments]),
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
         self._servers.append(server)
@@ -165,23 +179,23 @@ class FrontEnd:
 
 
 def make_key(path: Path) -> None:
-    """An ed25519 key at `path`, with its public part beside it, unless it is there."""
+    """Create an ed25519 key at `path`, with the public key beside it, unless it exists."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "appliance", "-f", str(path)]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
-def pin(known_hosts: Path, front_ends: list[FrontEnd]) -> None:
-    """Write the host keys of `front_ends` to `known_hosts`, and nothing else."""
+def write_known_hosts(known_hosts: Path, front_ends: list[FrontEnd]) -> None:
+    """Write a known_hosts file with exactly the host keys of `front_ends`."""
     known_hosts.write_text("".join(front_end.known_host for front_end in front_ends), "ascii")
 
 
 def require_programs() -> None:
-    """Check that everything a front end takes, and what publishes to it, is on this host.
+    """Check that all required programs are installed.
 
     Raises:
-        DeliveryError: naming every program that is not, and the packages to install.
+        DeliveryError: with all missing programs and the packages to install.
     """
     absent = [name for name in PROGRAMS if not shutil.which(name, path=_PROGRAM_FOLDERS)]
     if absent:
@@ -190,23 +204,37 @@ def require_programs() -> None:
         raise DeliveryError(f"{', '.join(absent)} {verb} not on this host; install with: apt-get install {packages}")
 
 
-def mortal(command: list[str]) -> list[str]:
-    """`command` such that the system sends it SIGTERM when the thread that started it is gone, killed or not."""
+def with_parent_death_signal(command: list[str], signal_name: str = "TERM") -> list[str]:
+    """Return `command` so that the kernel sends it this signal when the thread that started it ends."""
     setpriv = shutil.which("setpriv", path=_PROGRAM_FOLDERS)
-    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+    return [setpriv, "--pdeathsig", signal_name, "--", *command] if setpriv else command
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that is free now.
 
-
-def end(server: subprocess.Popen[bytes]) -> None:
-    """End a server of ours with all its descendants, each by its own process id, and wait until they are
-    gone.
+    The port is outside the range of ephemeral ports. The kernel could give one of those to a connection or another
+    server before the caller listens, or while the caller's server is stopped.
     """
+    for _ in range(100):
+        port = _FIRST_PORT + secrets.randbelow(_first_ephemeral_port() - _FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise DeliveryError(f"no port of {HOST} from {_FIRST_PORT} on is free; end what listens there")
+
+
+def _first_ephemeral_port() -> int:
+    """Return the lowest ephemeral port, which the kernel assigns by itself."""
+    try:
+        low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    except OSError:
+        low = 0
+    return low if low > _FIRST_PORT + 1000 else 32768
+
+
+def end_process_tree(server: subprocess.Popen[bytes]) -> None:
+    """End a process and all its descendants, each by its process id, and wait until they are gone."""
     handles = []
     for pid in [server.pid, *descendants(server.pid)]:
         with contextlib.suppress(ProcessLookupError):
@@ -216,7 +244,7 @@ def end(server: subprocess.Popen[bytes]) -> None:
             for handle in handles:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(handle, number)
-            deadline = clock.monotonic() + _PATIENCE / 2
+            deadline = clock.monotonic() + _TIMEOUT / 2
             if all(select.select([h], [], [], max(0.0, deadline - clock.monotonic()))[0] for h in handles):
                 break
     finally:
@@ -226,13 +254,12 @@ def end(server: subprocess.Popen[bytes]) -> None:
 
 
 def descendants(pid: int, *, but: Collection[int] = ()) -> list[int]:
-    """The process ids below `pid`, as /proc tells now, but for those of `but` and what is below them."""
+    """Return the process ids of all descendants of `pid` from /proc, except those in `but` and their descendants."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                # The name stands in parentheses and may hold anything; the parent is the second word after
-                # it.
+                # The process name is in parentheses and may contain anything; the parent is the second word after it.
                 parent = int((folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(folder.name))
     found, left = [], [pid]
@@ -244,7 +271,7 @@ def descendants(pid: int, *, but: Collection[int] = ()) -> list[int]:
 
 
 def _listens(port: int, server: subprocess.Popen[bytes]) -> bool:
-    deadline = clock.monotonic() + _PATIENCE
+    deadline = clock.monotonic() + _TIMEOUT
     while server.poll() is None and clock.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return True
@@ -259,8 +286,8 @@ def _program(name: str) -> str:
     return found
 
 
-def _rsyncd(folder: Path, docroot: Path) -> str:
-    # A daemon that root starts becomes nobody unless told whom.
+def _rsyncd_config(folder: Path, docroot: Path) -> str:
+    # rsync's daemon switches to nobody when root starts it, unless it is given an account.
     owner = f"uid = {os.getuid()}\ngid = {os.getgid()}\n" if os.getuid() == 0 else ""
     return (
         f"log file = {folder}/rsyncd.log\n"
@@ -273,14 +300,15 @@ def _rsyncd(folder: Path, docroot: Path) -> str:
         "    read only = no\n"
         "    write only = yes\n"
         "    list = no\n"
+        "    incoming chmod = Du=rwx,Dgo=rx,Fu=rw,Fgo=r,Fug-s\n"
         "    refuse options = links copy-links hard-links devices specials write-devices copy-devices owner "
         "group acls xattrs inplace append backup backup-dir link-dest copy-dest compare-dest "
         "remove-source-files\n"
     )
 
 
-def _sshd(folder: Path, port: int) -> str:
-    # StrictModes: the folder may lie where others may write, such as below /tmp.
+def _sshd_config(folder: Path, port: int) -> str:
+    # StrictModes is off because the folder may be below one that others can write to, such as /tmp.
     return (
         f"Port {port}\n"
         f"ListenAddress {HOST}\n"
@@ -288,7 +316,7 @@ def _sshd(folder: Path, port: int) -> str:
         f'AuthorizedKeysFile "{folder}/authorized_keys"\n'
         f'PidFile "{folder}/sshd.pid"\n'
         "StrictModes no\n"
-        f"UsePAM {'yes' if _is_locked() else 'no'}\n"
+        f"UsePAM {'yes' if _is_account_locked() else 'no'}\n"
         "AuthenticationMethods publickey\n"
         "PasswordAuthentication no\n"
         "KbdInteractiveAuthentication no\n"
@@ -300,8 +328,8 @@ def _sshd(folder: Path, port: int) -> str:
         "PermitUserRC no\n"
         "PrintMotd no\n"
         "UseDNS no\n"
-        # bash reads ~/.bashrc for a command of sshd's unless it believes to run below another shell; what
-        # people keep there would be run for every push.
+        # bash reads ~/.bashrc for a command of sshd unless SHLVL says that it runs below another shell. What
+        # people keep in that file would run for every push.
         "SetEnv SHLVL=2\n"
         "MaxSessions 50\n"
         "MaxStartups 100\n"
@@ -309,44 +337,11 @@ def _sshd(folder: Path, port: int) -> str:
     )
 
 
-def _is_locked() -> bool:
-    """Whether this user's account is locked: without PAM, which needs root, sshd then lets no key in."""
+def _is_account_locked() -> bool:
+    """Whether this user's account is locked. sshd then accepts no key without PAM, which requires root."""
     name = pwd.getpwuid(os.getuid()).pw_name
     try:
         lines = Path("/etc/shadow").read_text("utf-8").splitlines()
     except OSError:
         return False
     return any(line.startswith(f"{name}:!") for line in lines)
-
-
-def _nginx(folder: Path, docroot: Path, port: int) -> str:
-    temporary = "".join(
-        f'    {kind}_temp_path "{folder}/nginx-temp";\n'
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    types = Path("/etc/nginx/mime.types")
-    included = f"    include {types};\n" if types.exists() else "    types { text/html html; text/css css; }\n"
-    # Root's folders are not for nobody to read.
-    user = "user root;\n" if os.getuid() == 0 else ""
-    return (
-        f"{user}daemon off;\nworker_processes 1;\n"
-        f'pid "{folder}/nginx.pid";\nerror_log stderr warn;\n'
-        "events { worker_connections 256; }\n"
-        "http {\n"
-        f"{included}{temporary}"
-        "    default_type application/octet-stream;\n"
-        "    charset utf-8;\n"
-        "    charset_types text/css text/plain text/xml application/javascript application/atom+xml "
-        "application/xml application/json;\n"
-        "    access_log off;\n    server_tokens off;\n    sendfile on;\n"
-        "    server {\n"
-        f"        listen {HOST}:{port};\n"
-        f'        root "{docroot}";\n'
-        "        index index.html;\n"
-        "        absolute_redirect off;\n"
-        "        disable_symlinks on from=$document_root;\n"
-        "        error_page 403 404 =404 /404.html;\n"
-        "        location = /404.html { internal; }\n"
-        r"        location ~ /\. { return 404; }" + "\n"
-        "    }\n}\n"
-    )

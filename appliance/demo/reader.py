@@ -1,4 +1,4 @@
-"""A reader of one front end: asks for a page again and again until it says what is waited for."""
+"""A reader who requests a page of a front end until it contains a text."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import suppress
 from appliance import clock
 from appliance.demo.frontend import HOST, FrontEnd
 
-#: Seconds for one answer.
+#: Seconds to wait for a response.
 _TIMEOUT = 5.0
 
 
 class Reader:
-    """Reads pages of a front end over one connection."""
+    """Requests pages of a front end over one connection."""
 
     def __init__(self, front_end: FrontEnd) -> None:
         self.name = front_end.name
         self._connection = http.client.HTTPConnection(HOST, front_end.http_port, timeout=_TIMEOUT)
 
-    def sees(self, address: str, text: str) -> bool:
-        """Whether the page at `address`, root-relative, says `text` now."""
+    def page_contains(self, address: str, text: str) -> bool:
+        """Whether the page at the root-relative `address` contains `text`."""
         try:
             self._connection.request("GET", address)
-            answer = self._connection.getresponse()
-            return text.encode() in answer.read() and answer.status == http.client.OK
+            response = self._connection.getresponse()
+            return text.encode() in response.read() and response.status == http.client.OK
         except (http.client.HTTPException, OSError):
-            self.close()  # the next question opens a new one
+            self.close()  # the next request opens a new connection
             return False
 
     def close(self) -> None:
@@ -35,17 +35,18 @@ class Reader:
             self._connection.close()
 
 
-def await_text(front_ends: list[FrontEnd], address: str, text: str, seconds: float) -> dict[str, float]:
-    """Wait until every front end's page at `address` says `text`, at most `seconds`.
+def wait_for_text(front_ends: list[FrontEnd], address: str, text: str, seconds: float) -> dict[str, float]:
+    """Wait until the page at `address` of every front end contains `text`, at most `seconds`.
 
     Returns:
-        The moment, by `clock.monotonic`, at which each said it, by name; who never did is left out.
+        The time by `clock.monotonic` at which each page contained the text, by name of the front end. Front ends that
+        never showed it are missing.
     """
     waiting = [Reader(front_end) for front_end in front_ends]
     deadline, seen = clock.monotonic() + seconds, dict[str, float]()
     while waiting and clock.monotonic() < deadline:
         for reader in list(waiting):
-            if reader.sees(address, text):
+            if reader.page_contains(address, text):
                 seen[reader.name] = clock.monotonic()
                 reader.close()
                 waiting.remove(reader)

@@ -1,7 +1,7 @@
-"""The sample site: its settings, its content and its comments, in a folder of its own.
+"""The sample site: its settings, content and comments.
 
-Guarantees that setting it up again changes nothing: content is imported under one name, and a comment that is there
-is not added again.
+Setting the site up again changes nothing: the content is imported from the same source, and existing comments are not
+added again.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from appliance.content import comments
 from appliance.content.models import Comment, Entry, Site
 from appliance.demo.frontend import FrontEnd
 from appliance.errors import DemoError
-from appliance.importing.folder import import_folder
+from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
 from appliance.planning.models import Artifact
 
-#: The content as it is shipped: a folder of Markdown with its pictures.
+#: The content that the package includes: a folder of Markdown and pictures.
 CONTENT = Path(__file__).with_name("content")
 
-#: What readers have said; beside the content, since a file in it would be published.
+#: The comments. The file is outside the content, where it would be published.
 COMMENTS = Path(__file__).with_name("comments.toml")
 
-#: What the content is called in the database, wherever the package lies.
+#: The name of the source in the database, wherever the package is installed.
 SOURCE = "demo"
 
 SITE = "demo"
 
 _SETTINGS = """\
-# Written by `demo`, anew each time; its front ends are there while it runs.
+# Written by `demo` on each run. The front ends exist while it runs.
 
 docroot = {docroot}
 host = "publisher"
@@ -65,7 +65,7 @@ other_path = {other_path}
 
 
 def settings_text(folder: Path, temporary: Path, front_ends: Sequence[FrontEnd]) -> str:
-    """The settings of the sample site in `folder`, with a target for each front end."""
+    """Return the settings of the sample site in `folder`, with a target for each front end."""
     text = _SETTINGS.format(
         docroot=_quoted(folder / "www"),
         key=_quoted(key_file(folder)),
@@ -80,75 +80,75 @@ def settings_text(folder: Path, temporary: Path, front_ends: Sequence[FrontEnd])
 
 
 def _quoted(value: Any) -> str:
-    """A string, number or truth value as TOML writes it, which for these is as JSON does."""
+    """Return a string, number or boolean in TOML, which writes these like JSON."""
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
 def key_file(folder: Path) -> Path:
-    """The private key with which the sample site publishes."""
+    """Return the path of the private key that the sample site publishes with."""
     return folder / "keys" / "publisher"
 
 
 def known_hosts_file(folder: Path) -> Path:
-    """Where the host keys of its front ends are pinned."""
+    """Return the path of the file with the pinned host keys of the front ends."""
     return folder / "keys" / "known_hosts"
 
 
 def write_settings(folder: Path, temporary: Path, front_ends: Sequence[FrontEnd]) -> Config:
-    """Write and read the settings of the sample site.
+    """Write and load the settings of the sample site.
 
     Raises:
-        ConfigError: the folder's name is one that no docroot can have.
+        ConfigError: the path of the folder cannot be used for a docroot.
     """
     file = folder / settings.FILE_NAME
     file.write_text(settings_text(folder, temporary, front_ends), "utf-8")
     return settings.load(file)
 
 
-def bring_content(config: Config) -> Report:
-    """Import the content into the installation, which is open.
+def import_content(config: Config) -> Report:
+    """Import the content into the open installation.
 
     Raises:
-        ContentError: it cannot be read.
+        ContentError: the content cannot be read.
     """
     return import_folder(config, SITE, CONTENT, source=SOURCE)
 
 
-def bring_comments() -> int:
-    """Add the comments of the content that are not there yet; returns how many those were.
+def add_comments() -> int:
+    """Add the comments that do not exist yet, and return their number.
 
     Raises:
-        DemoError: one names an entry or a comment that is not there.
+        DemoError: a comment refers to an entry that does not exist.
     """
     known: dict[str, Comment] = {}
     added = 0
-    for said in tomllib.loads(COMMENTS.read_text("utf-8"))["comments"]:
-        entry = find_entry(said["entry"])
-        parent = known[said["reply_to"]] if "reply_to" in said else None
+    for item in tomllib.loads(COMMENTS.read_text("utf-8"))["comments"]:
+        entry = find_entry(item["entry"])
+        parent = known[item["reply_to"]] if "reply_to" in item else None
         comment = Comment.get_or_none(
-            Comment.entry == entry, Comment.author_name == said["author"], Comment.text == said["text"].strip()
+            Comment.entry == entry, Comment.author_name == item["author"], Comment.text == item["text"].strip()
         )
         if comment is None:
             comment = comments.add(
                 entry,
-                said["author"],
-                said["text"],
-                url=said.get("url", ""),
+                item["author"],
+                item["text"],
+                url=item.get("url", ""),
                 parent=parent,
-                at=clock.moment(said["at"]),
+                created_at=clock.to_timestamp(item["at"]),
                 actor=SOURCE,
             )
             added += 1
-        if "id" in said:
-            known[said["id"]] = comment
+        if "id" in item:
+            known[item["id"]] = comment
     return added
 
 
 def find_entry(slug: str) -> Entry:
-    """The entry with this slug.
+    """Return the entry with this slug.
 
     Raises:
-        DemoError: there is none.
+        DemoError: there is no such entry.
     """
     found: Entry | None = Entry.select().join(Site).where(Site.name == SITE, Entry.slug == slug).first()
     if found is None:
@@ -157,16 +157,16 @@ def find_entry(slug: str) -> Entry:
 
 
 def address_of(entry: Entry) -> str:
-    """The root-relative address at which an entry is published."""
+    """Return the root-relative address of a published entry."""
     artifact = Artifact.get(Artifact.type == entry.kind, Artifact.subject == entry.id, Artifact.is_permalink)
     return "/" + str(artifact.path).removesuffix("index.html")
 
 
 def newest_entry() -> Entry:
-    """The newest published entry that may be commented on.
+    """Return the newest published entry that accepts comments.
 
     Raises:
-        DemoError: there is none.
+        DemoError: there is no such entry.
     """
     entries = Entry.select().join(Site).where(Site.name == SITE, Entry.kind == "entry", Entry.status == "published")
     found: Entry | None = entries.where(Entry.allow_comments).order_by(Entry.published_at.desc()).first()
@@ -176,5 +176,5 @@ def newest_entry() -> Entry:
 
 
 def comment_count() -> int:
-    """How many comments there are."""
+    """Return the number of comments."""
     return int(Comment.select().count())

@@ -1,118 +1,132 @@
-"""What readers say: added, edited, judged, removed."""
+"""Commands that add, edit, moderate and delete comments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from appliance import db
+from appliance.actor import UNKNOWN, Actor
 from appliance.config import Config
 from appliance.content import comments as content
-from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry, Site
-from appliance.editorial.done import Done, carry_out
-from appliance.editorial.finding import comment_numbered, entry_named, site_named
-from appliance.editorial.moments import moment, shown
-from appliance.errors import ContentError
+from appliance.content import versions
+from appliance.content.models import Comment, CommentStatus, Entry, Site
+from appliance.editorial.lookup import find_comment, find_entry
+from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
 
 
-def comment(
-    config: Config, site: str, entry: Entry | int | str, text: str, *, author: str, email: str = "", url: str = "",
-    reply_to: Comment | int | None = None, status: CommentStatus = "approved", actor: str = "", later: bool = False,
-) -> Done[Comment]:  # fmt: skip
-    """Add a comment to an entry; `reply_to` is the one it answers.
+def add_comment(
+    config: Config,
+    site: str,
+    entry: Entry | int | str,
+    text: str,
+    *,
+    author: str,
+    email: str = "",
+    url: str = "",
+    reply_to: Comment | int | None = None,
+    status: CommentStatus = "approved",
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[Comment]:
+    """Add a comment to an entry, or a reply to another comment on it.
 
     Raises:
-        ContentError: there is no such entry or comment, or what is said makes no comment.
-        ConfigError, ThemeError: nothing has been added.
+        ContentError: the entry or the comment does not exist, or a field is invalid.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was added.
     """
 
-    def work(row: Site) -> tuple[Comment, bool]:
-        subject = entry_named(row, entry)
-        parent = comment_numbered(row, reply_to) if reply_to is not None else None
-        return content.add(subject, author, text, email, url, parent, status, actor=actor), True
+    def edit(row: Site) -> tuple[Comment, bool]:
+        found = find_entry(row, entry)
+        parent = find_comment(row, reply_to) if reply_to is not None else None
+        comment = content.add(found, author, text, email=email, url=url, parent=parent, status=status, actor=actor.name)
+        return comment, True
 
-    return carry_out(config, site, later, work)
+    return apply_edit(config, site, actor, later, edit)
 
 
 def edit_comment(
-    config: Config, site: str, number: Comment | int, *, text: str | None = None, author: str | None = None,
-    email: str | None = None, url: str | None = None, actor: str = "", later: bool = False,
-) -> Done[Comment]:  # fmt: skip
-    """Change what a comment says or who says it. Errors as `comment`."""
+    config: Config,
+    site: str,
+    comment: Comment | int,
+    *,
+    text: str | None = None,
+    author: str | None = None,
+    email: str | None = None,
+    url: str | None = None,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[Comment]:
+    """Change the text or the author of a comment.
 
-    def work(row: Site) -> tuple[Comment, bool]:
-        found = comment_numbered(row, number)
-        changed = content.edit(found, author_name=author, text=text, email=email, url=url, actor=actor)
+    `expected_version` is the version of the `CommentRow` that the edit is based on. Without it the last edit wins.
+
+    Raises:
+        EditConflict: somebody has changed the comment since that version.
+        ContentError: the comment does not exist, or a field is invalid.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
+    """
+
+    def edit(row: Site) -> tuple[Comment, bool]:
+        found = find_comment(row, comment)
+        with db.write():
+            versions.expect(found, expected_version)
+            changed = content.edit(found, author_name=author, text=text, email=email, url=url, actor=actor.name)
         return found, changed
 
-    return carry_out(config, site, later, work)
+    return apply_edit(config, site, actor, later, edit)
 
 
-def moderate(
-    config: Config, site: str, numbers: Sequence[Comment | int], status: CommentStatus, *, actor: str = "",
+def moderate_comments(
+    config: Config,
+    site: str,
+    comments: Sequence[Comment | int],
+    status: CommentStatus,
+    *,
+    expected_versions: Mapping[int, str] = NO_VERSIONS,
+    actor: Actor = UNKNOWN,
     later: bool = False,
-) -> Done[list[Comment]]:  # fmt: skip
-    """Approve comments, hold them (`pending`) or mark them as spam, all or none; the subject is those that changed.
+) -> EditResult[list[Comment]]:
+    """Approve comments, hold them for moderation (`pending`) or mark them as spam.
+
+    Either all comments are changed or none. The subject of the result is the list of comments that changed status.
+    `expected_versions` maps the id of a comment to the version that the decision is based on.
 
     Raises:
-        ContentError: one of them is not there.
+        EditConflict: somebody has changed one of the comments since its expected version.
+        ContentError: one of the comments does not exist.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
     """
 
-    def work(row: Site) -> tuple[list[Comment], bool]:
-        found = [comment_numbered(row, number) for number in numbers]
+    def edit(row: Site) -> tuple[list[Comment], bool]:
+        rows = [find_comment(row, comment) for comment in comments]
         with db.write():
-            changed = [one for one in found if content.set_status(one, status, actor)]
+            found = versions.expect_all(rows, expected_versions)
+            changed = [comment for comment in found if content.set_status(comment, status, actor.name)]
         return changed, bool(changed)
 
-    return carry_out(config, site, later, work)
+    return apply_edit(config, site, actor, later, edit)
 
 
-def delete_comment(
-    config: Config, site: str, *numbers: Comment | int, actor: str = "", later: bool = False
-) -> Done[list[Comment]]:
-    """Remove comments, all or none; answers to them stay. Errors as `moderate`."""
+def delete_comments(
+    config: Config,
+    site: str,
+    *comments: Comment | int,
+    expected_versions: Mapping[int, str] = NO_VERSIONS,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[list[Comment]]:
+    """Delete comments, either all of them or none. Replies to a deleted comment are kept.
 
-    def work(row: Site) -> tuple[list[Comment], bool]:
-        found = list({one.id: one for one in (comment_numbered(row, number) for number in numbers)}.values())
+    Takes the same versions and raises the same errors as `moderate_comments`.
+    """
+
+    def edit(row: Site) -> tuple[list[Comment], bool]:
+        rows = [find_comment(row, comment) for comment in comments]
         with db.write():
-            for one in found:
-                content.delete(comment_numbered(row, one), actor)
+            found = versions.expect_all(rows, expected_versions)
+            for comment in found:
+                content.delete(find_comment(row, comment), actor.name)
         return found, bool(found)
 
-    return carry_out(config, site, later, work)
-
-
-def comments(
-    config: Config, site: str, *, entry: Entry | int | str | None = None, status: str = "", author: str = "",
-    text: str = "", since: str | int = "", limit: int | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Comments for which all that is named holds, the newest first, as plain values.
-
-    Raises:
-        ContentError: there is no such entry or status.
-    """
-    row = site_named(config, site)
-    if status and status not in COMMENT_STATUSES:
-        raise ContentError(f"“{status}” is no status of a comment; use one of {', '.join(COMMENT_STATUSES)}")
-    query = Comment.select(Comment, Entry.id, Entry.title).join(Entry).where(Entry.site == row)
-    query = query.where(Comment.entry == entry_named(row, entry).id) if entry is not None else query
-    query = query.where(Comment.status == status) if status else query
-    query = query.where(Comment.author_name.contains(author)) if author else query
-    query = query.where(Comment.text.contains(text)) if text else query
-    query = query.where(Comment.created_at >= moment(row, since)) if since != "" else query
-    return [_plain(row, one) for one in query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(limit)]
-
-
-def _plain(site: Site, one: Comment) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "status": one.status,
-        "entry": one.entry_id,
-        "title": one.entry.title,
-        "reply_to": one.parent_id,
-        "date": shown(site, one.created_at),
-        "author": one.author_name,
-        "email": one.author_email,
-        "url": one.author_url,
-        "text": one.text,
-    }
+    return apply_edit(config, site, actor, later, edit)

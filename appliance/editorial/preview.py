@@ -1,7 +1,7 @@
-"""A preview: an entry as it would be published now, in a folder of its own that no reader sees.
+"""Preview an entry: render it as if it were published now, into a folder that is not public.
 
-Guarantees that nothing but that folder is touched: the entry is published, planned and rendered inside a transaction
-that is undone, and only the pages that show it are made, however large the site is.
+The entry is published, planned and rendered in a transaction that is rolled back, so nothing outside the folder
+changes. Only the pages that show the entry are rendered, so the number of pages does not grow with the site.
 """
 
 from __future__ import annotations
@@ -16,78 +16,76 @@ from urllib.parse import unquote, urljoin
 from zoneinfo import ZoneInfo
 
 from appliance import db, publishing
-from appliance.building.artifacts import Made, find
-from appliance.building.builder import Builder, Make, Product
-from appliance.building.loading import Place
+from appliance.building.builder import Builder, BuildResult
+from appliance.building.loaders import ArtifactRow, SiteContext, find_artifacts
 from appliance.config import Config
-from appliance.content import editing
+from appliance.content import entry_edits
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Entry, Site
-from appliance.editorial.finding import entry_named, site_named
+from appliance.content.sites import find_site
+from appliance.editorial.lookup import find_entry
 from appliance.editorial.preview_folder import PreviewFolder
 from appliance.errors import ContentError
 from appliance.planning import planner as planning
-from appliance.planning.archives import split_type
-from appliance.planning.pages import Asked, entries_of
-from appliance.planning.plan import Wish
+from appliance.planning.archives import path_prefix, split_type
+from appliance.planning.changeset import ChangeSet
+from appliance.planning.listings import ListingQuery, listing_page
+from appliance.planning.plan import PublishOptions
 from appliance.planning.theme import Theme
-from appliance.planning.touched import Touched
 
-_ADDRESSES: Final = re.compile(rb"""\b(?:src|href|poster|srcset)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
-_FILES: Final = "type IN ('static', 'asset', 'thumbnail')"
-
-
-class _Undone(Exception):  # noqa: N818 - not an error
-    """Ends the transaction of a preview."""
+_ADDRESS: Final = re.compile(rb"""\b(?:src|href|poster|srcset)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_IS_FILE: Final = "type IN ('static', 'asset', 'thumbnail')"
 
 
-def preview(config: Config, site: str, entry: Entry | int | str, folder: Path | None = None) -> list[str]:
-    """Render an entry as if it were published now, with the listings and neighbours that would show it.
+def preview_entry(config: Config, site: str, entry: Entry | int | str, folder: Path | None = None) -> list[str]:
+    """Render an entry as if it were published now, with the listings and neighbouring entries that would show it.
 
     Args:
-        config: the installation, opened.
-        site: the name of a site; may be empty where there is only one.
-        entry: a draft or any other, by id, slug or address.
-        folder: where to; `preview` beside the settings when not given. What an earlier preview left there goes.
+        config: the settings of the opened installation.
+        site: the name of the site. It may be empty if there is only one.
+        entry: a draft or any other entry, by id, slug or address.
+        folder: the folder for the files, by default `preview` next to the settings file. The files of an earlier
+            preview are removed from it.
 
     Returns:
-        Paths below the folder, which is to be served as the root of a host: the entry's own page first.
+        The paths of the files below the folder. The page of the entry comes first. The folder is meant to be served
+        as the root of a host.
 
     Raises:
-        ContentError: there is no such entry, it cannot be published, or the folder is used for something else.
-        ThemeError, BuildError: it cannot be rendered.
+        ContentError: the entry does not exist or cannot be published, or the folder is used for something else.
+        ThemeError, BuildError: the entry cannot be rendered.
     """
-    row = site_named(config, site)
-    found = entry_named(row, entry)
-    theme = publishing.themes(config, [row.name])[row.name]
-    to = PreviewFolder.prepare(config, theme, folder)
-    place, builder = Place.of(row, theme), Builder(config)
-    pages: dict[str, bytes] = {}
-    files: dict[str, Make] = {}
+    row = find_site(config, site)
+    found = find_entry(row, entry)
+    theme = publishing.load_themes(config, [row.name])[row.name]
+    target = PreviewFolder.prepare(config, theme, folder)
+    context, builder = SiteContext.of(row, theme), Builder(config)
     try:
-        with suppress(_Undone), db.write():
-            pages = _Pages(place, builder, _as_published(config, row, theme, found)).rendered()
-            files = builder.load(find(_shown_files(place, pages)).values())
-            raise _Undone
-        made = {path: make().content for path, make in files.items()}
+        with db.write(rollback=True):
+            pages = _PreviewPages(context, builder, _publish_and_plan(config, row, theme, found)).render()
+            files = builder.load(find_artifacts(_referenced_files(context, pages)).values())
+        contents = {path: build().content for path, build in files.items()}
     finally:
         builder.close()
-    return to.write({_served_at(place, path): content for path, content in [*pages.items(), *made.items()]})
+    return target.write(
+        {_path_on_host(context, path): content for path, content in [*pages.items(), *contents.items()]}
+    )
 
 
-def _as_published(config: Config, site: Site, theme: Theme, entry: Entry) -> Entry:
-    """The entry once it is published and planned."""
-    editing.publish(entry, "preview")
-    plan = planning.publish(site, theme, Wish(allow_removals=True), publishing.terms(config, site, theme))
+def _publish_and_plan(config: Config, site: Site, theme: Theme, entry: Entry) -> Entry:
+    entry_edits.publish(entry, "preview")
+    plan = planning.plan_site(
+        site, theme, PublishOptions(allow_removals=True), publishing.plan_context(config, site, theme)
+    )
     entry = Entry.get_by_id(entry.id)
-    if not _own(entry):
-        why = " ".join(plan.faults) or "its theme makes no page of it; add an archive map for it to theme.toml"
-        raise ContentError(f"“{entry.title}” cannot be shown: {why}")
+    if not _entry_paths(entry):
+        reason = " ".join(plan.faults) or "its theme makes no page of it; add an archive map for it to theme.toml"
+        raise ContentError(f"“{entry.title}” cannot be shown: {reason}")
     return entry
 
 
-def _own(entry: Entry) -> list[str]:
-    """The pages of an entry, its address first."""
+def _entry_paths(entry: Entry) -> list[str]:
+    """Return the paths of the pages of an entry, with the permalink first."""
     rows = db.execute(
         "SELECT path FROM artifact WHERE type = ? AND subject = ? AND wanted ORDER BY is_permalink DESC, path",
         [entry.kind, entry.id],
@@ -95,48 +93,48 @@ def _own(entry: Entry) -> list[str]:
     return [path for (path,) in rows.fetchall()]
 
 
-class _Pages:
-    """The pages that show one entry, as the transaction has them."""
+class _PreviewPages:
+    """The pages that show one entry. They can be read only inside the transaction of the preview."""
 
-    def __init__(self, place: Place, builder: Builder, entry: Entry) -> None:
-        self._place, self._builder, self._entry = place, builder, entry
-        self._zone = ZoneInfo(place.site.timezone)
-        self._listed: dict[Asked, tuple[int, ...]] = {}
+    def __init__(self, context: SiteContext, builder: Builder, entry: Entry) -> None:
+        self._context, self._builder, self._entry = context, builder, entry
+        self._zone = ZoneInfo(context.site.timezone)
+        self._listing_ids: dict[ListingQuery, tuple[int, ...]] = {}
 
-    def rendered(self) -> dict[str, bytes]:
-        """Their content by path below the docroot, the entry's own first."""
-        own = _own(self._entry)
+    def render(self) -> dict[str, bytes]:
+        """Render the pages. Returns the content by path below the docroot, with the pages of the entry first."""
+        own = _entry_paths(self._entry)
         paths = list(dict.fromkeys([*own, *self._listing_pages(), *self._neighbours(), *self._first_pages()]))
-        found = find(paths)
-        makes = self._builder.load(found[path] for path in paths)
-        products = {path: makes[path]() for path in paths}
+        artifacts = find_artifacts(paths)
+        builds = self._builder.load(artifacts[path] for path in paths)
+        results = {path: builds[path]() for path in paths}
         return {
-            path: product.content
-            for path, product in products.items()
-            if isinstance(product.content, bytes) and (path in own or self._shows(found[path], product))
+            path: result.content
+            for path, result in results.items()
+            if isinstance(result.content, bytes) and (path in own or self._shows_entry(artifacts[path], result))
         }
 
-    def _shows(self, artifact: Made, product: Product) -> bool:
-        """Whether a page shows the entry, by what was read for it."""
-        if any(reading.kind == "e" and reading.subject == self._entry.id for reading in product.readings):
+    def _shows_entry(self, artifact: ArtifactRow, result: BuildResult) -> bool:
+        """Tell from the dependencies of a build whether the page shows the entry."""
+        if any(read.kind == "e" and read.subject == self._entry.id for read in result.dependencies):
             return True
         if self._entry.kind == "page":
-            return "pages" in product.recipe and not self._entry.folder
-        newest = [int(key.split(":")[1]) for key in product.recipe if key.startswith("recent:")]
-        if newest and artifact.type == "index":
-            return self._entry.id in self._ids(Asked(self._place.site.id, "index"))[: max(newest)]
+            return "pages" in result.shared_keys and not self._entry.folder
+        counts = [int(key.split(":")[1]) for key in result.shared_keys if key.startswith("recent:")]
+        if counts and artifact.type == "index":
+            return self._entry.id in self._ids(ListingQuery(self._context.site.id, "index"))[: max(counts)]
         return False
 
-    def _ids(self, asked: Asked) -> tuple[int, ...]:
-        if asked not in self._listed:
-            self._listed[asked] = entries_of(asked, self._zone, 1, 0).ids
-        return self._listed[asked]
+    def _ids(self, query: ListingQuery) -> tuple[int, ...]:
+        if query not in self._listing_ids:
+            self._listing_ids[query] = listing_page(query, self._zone, 1, 0).ids
+        return self._listing_ids[query]
 
     def _listing_pages(self) -> Iterator[str]:
-        """Of each listing that has the entry, the page it is on."""
-        site, entry = self._place.site.id, self._entry.id
+        """Yield, for each listing that contains the entry, the path of the page with the entry."""
+        site, entry = self._context.site.id, self._entry.id
         for kind, subject, period, per_page in self._listings():
-            ids = self._ids(Asked(site, kind, subject, period))
+            ids = self._ids(ListingQuery(site, kind, subject, period))
             if entry in ids:
                 page = ids.index(entry) // per_page + 1 if per_page else 1
                 rows = db.execute(
@@ -147,82 +145,83 @@ class _Pages:
                 yield from (path for (path,) in rows.fetchall())
 
     def _listings(self) -> Iterator[tuple[str, int | None, str, int]]:
-        """The listings the entry may be in: (type, subject, period, entries a page)."""
-        touched = Touched()
-        touched.entries[self._entry.id] = EVERYTHING
-        scope = touched.scope()
-        for kind in dict.fromkeys(output.type for output in self._place.theme.outputs):
+        """Yield the listings that may contain the entry, as (type, subject, period, entries per page)."""
+        changes = ChangeSet()
+        changes.entries[self._entry.id] = EVERYTHING
+        scope = changes.scope()
+        for kind in dict.fromkeys(output.type for output in self._context.theme.outputs):
             if kind in ("entry", "page"):
                 continue
             term, period = ("", "") if kind == "index" else split_type(kind)
             condition, values = "subject IS NULL", list[object]()
             if term:
-                among = scope.terms.get(term, ())
-                condition, values = f"subject IN ({db.marks(len(among)) or 'NULL'})", [*among]
+                terms = scope.terms.get(term, ())
+                condition, values = f"subject IN ({db.placeholders(len(terms)) or 'NULL'})", [*terms]
             if period:
                 periods = scope.periods(period)
-                condition = f"{condition} AND period IN ({db.marks(len(periods)) or 'NULL'})"
+                condition = f"{condition} AND period IN ({db.placeholders(len(periods)) or 'NULL'})"
                 values += periods
             yield from db.execute(
                 f"""SELECT DISTINCT type, subject, period, per_page FROM artifact
                     WHERE site_id = ? AND wanted AND type = ? AND {condition} ORDER BY 2, 3, 4""",
-                [self._place.site.id, kind, *values],
+                [self._context.site.id, kind, *values],
             ).fetchall()
 
     def _neighbours(self) -> list[str]:
-        """The pages of the entries published before and after it."""
-        ids = self._ids(Asked(self._place.site.id, "index"))
-        at = ids.index(self._entry.id) if self._entry.id in ids else None
-        near = [] if at is None else [*ids[max(at - 1, 0) : at], *ids[at + 1 : at + 2]]
+        """Return the paths of the entries published directly before and after this one."""
+        ids = self._ids(ListingQuery(self._context.site.id, "index"))
+        position = ids.index(self._entry.id) if self._entry.id in ids else None
+        near = [] if position is None else [*ids[max(position - 1, 0) : position], *ids[position + 1 : position + 2]]
         rows = db.execute(
             f"""SELECT path FROM artifact WHERE type = 'entry' AND is_permalink AND wanted
-                AND subject IN ({db.marks(len(near)) or "NULL"}) ORDER BY path""",
+                AND subject IN ({db.placeholders(len(near)) or "NULL"}) ORDER BY path""",
             near,
         )
         return [path for (path,) in rows.fetchall()]
 
     def _first_pages(self) -> list[str]:
-        """What else may show it: lists of the newest entries and of pages, where they stand beside other things."""
+        """Return the paths of the first page of each index template, which may list the newest entries or pages."""
         rows = db.execute(
             "SELECT path FROM artifact WHERE site_id = ? AND type = 'index' AND page = 1 AND wanted ORDER BY path",
-            [self._place.site.id],
+            [self._context.site.id],
         )
         return [path for (path,) in rows.fetchall()]
 
 
-def _shown_files(place: Place, pages: Mapping[str, bytes]) -> list[str]:
-    """The files of the theme, and the uploads that pages point at."""
+def _referenced_files(context: SiteContext, pages: Mapping[str, bytes]) -> list[str]:
+    """Return the paths of all static files of the theme, and of the uploads that the pages refer to."""
     rows = db.execute(
-        "SELECT path FROM artifact WHERE site_id = ? AND type = 'static' AND wanted ORDER BY path", [place.site.id]
+        "SELECT path FROM artifact WHERE site_id = ? AND type = 'static' AND wanted ORDER BY path", [context.site.id]
     )
-    found = {path for (path,) in rows.fetchall()}
-    wanted = sorted({path for page, content in pages.items() for path in _pointed_at(place, page, content)})
-    for some in (wanted[start : start + 500] for start in range(0, len(wanted), 500)):
+    files = {path for (path,) in rows.fetchall()}
+    referenced = sorted({path for page, content in pages.items() for path in _referenced_paths(context, page, content)})
+    for chunk in db.chunks(referenced):
         rows = db.execute(
-            f"SELECT path FROM artifact WHERE path IN ({db.marks(len(some))}) AND wanted AND {_FILES}", some
+            f"SELECT path FROM artifact WHERE path IN ({db.placeholders(len(chunk))}) AND wanted AND {_IS_FILE}",
+            [*chunk],
         )
-        found |= {path for (path,) in rows.fetchall()}
-    return sorted(found)
+        files |= {path for (path,) in rows.fetchall()}
+    return sorted(files)
 
 
-def _pointed_at(place: Place, page: str, content: bytes) -> Iterator[str]:
-    """The paths below the docroot that a page has addresses of."""
-    folder = f"{place.site.folder}/" if place.site.folder else ""
-    base = place.absolute(place.url(page))
-    for one, other in _ADDRESSES.findall(content):
-        for address in _several(unescape((one or other).decode("utf-8", "replace"))):
-            with suppress(ValueError):  # what is no address
-                whole = urljoin(base, address).partition("#")[0].partition("?")[0]
-                if whole.startswith(place.site.url):
-                    yield folder + unquote(whole[len(place.site.url) :])
+def _referenced_paths(context: SiteContext, page: str, content: bytes) -> Iterator[str]:
+    """Yield the path below the docroot of each address of the site in a page."""
+    folder = path_prefix(context.site)
+    base = context.absolute(context.url(page))
+    for double_quoted, single_quoted in _ADDRESS.findall(content):
+        for address in _split_srcset(unescape((double_quoted or single_quoted).decode("utf-8", "replace"))):
+            with suppress(ValueError):  # not an address
+                url = urljoin(base, address).partition("#")[0].partition("?")[0]
+                if url.startswith(context.site.url):
+                    yield folder + unquote(url[len(context.site.url) :])
 
 
-def _several(value: str) -> Iterable[str]:
-    """The addresses of an attribute; those of a `srcset` each have a width behind them."""
+def _split_srcset(value: str) -> Iterable[str]:
+    """Return the possible addresses in an attribute: its whole value, and each part of a `srcset` without the width."""
     return [value.strip(), *(part.split()[0] for part in value.split(",") if part.split())]
 
 
-def _served_at(place: Place, path: str) -> str:
-    """Where a path below the docroot lies below the root of its host."""
-    below = path[len(place.site.folder) + 1 :] if place.site.folder else path
-    return place.root.strip("/") + "/" + below if place.root != "/" else below
+def _path_on_host(context: SiteContext, path: str) -> str:
+    """Convert a path below the docroot to a path below the root of the host."""
+    below = path[len(context.site.folder) + 1 :] if context.site.folder else path
+    return context.root.strip("/") + "/" + below if context.root != "/" else below

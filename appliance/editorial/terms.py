@@ -1,103 +1,116 @@
-"""Authors, categories and tags: listed, renamed, merged, removed."""
+"""Commands that rename, merge and delete authors, categories and tags."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from appliance import db
+from appliance.actor import UNKNOWN, Actor
 from appliance.config import Config
-from appliance.content import term_edits
+from appliance.content import term_edits, versions
 from appliance.content.models import Category, Site
-from appliance.content.term_edits import SAME
-from appliance.content.term_names import Term, find, model_of
-from appliance.editorial.done import Done, carry_out
-from appliance.editorial.finding import site_named
+from appliance.content.term_edits import SAME_PARENT
+from appliance.content.term_names import Term, find_term
+from appliance.editorial.result import EditResult, apply_edit
 from appliance.errors import ContentError
 
 
-def rename(
-    config: Config, site: str, kind: str, named: str, to: str | None = None, *, slug: str | None = None,
-    parent: str | Literal["same"] | None = SAME, actor: str = "", later: bool = False,
-) -> Done[Term]:  # fmt: skip
-    """Give an author, category or tag another name, another `slug`, a category another `parent` (None: the top).
+def rename_term(
+    config: Config,
+    site: str,
+    kind: str,
+    name: str,
+    new_name: str | None = None,
+    *,
+    slug: str | None = None,
+    parent: str | Literal["same"] | None = SAME_PARENT,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[Term]:
+    """Rename an author, category or tag, change its slug, or move a category to another parent.
 
-    The slug stays when only the name changes, and with it the addresses.
+    A new name alone keeps the slug, and with it the addresses of pages. A `parent` of None makes the category a
+    top-level one. `expected_version` is the version of the `TermRow` that the edit is based on.
 
     Raises:
-        ContentError: there is no such term, its name or slug is taken, or a source describes it.
-        ConfigError, ThemeError: nothing has been changed.
+        EditConflict: somebody has changed the term since that version.
+        ContentError: the term does not exist, the new name or slug is invalid or taken, or the category comes from a
+            source.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
     """
 
-    def work(row: Site) -> tuple[Term, bool]:
-        term = find(row, kind, named)
-        if parent == SAME:
-            changed = term_edits.rename(term, to, slug, actor=actor)
-        elif not isinstance(term, Category):
-            raise ContentError(f"only categories have others above them; the {kind} “{term.name}” has no parent")
-        else:
-            above = find(row, "category", parent) if parent else None
-            changed = term_edits.rename(term, to, slug, above, actor)  # type: ignore[arg-type]
+    def edit(row: Site) -> tuple[Term, bool]:
+        term = find_term(row, kind, name)
+        new_parent: Any = parent
+        if parent != SAME_PARENT:
+            if not isinstance(term, Category):
+                raise ContentError(f"only categories have a parent, and “{term.name}” is not one; leave the parent out")
+            new_parent = find_term(row, "category", parent) if parent else None
+        with db.write():
+            versions.expect(term, expected_version)
+            changed = term_edits.rename(term, new_name, slug, new_parent, actor.name)
         return type(term).get_by_id(term.id), changed
 
-    return carry_out(config, site, later, work)
+    return apply_edit(config, site, actor, later, edit)
 
 
-def merge(
-    config: Config, site: str, kind: str, named: str, into: str, *, actor: str = "", later: bool = False
-) -> Done[int]:
-    """Move all entries of one term to another of its kind and remove it; the subject is how many entries it had.
+def merge_terms(
+    config: Config,
+    site: str,
+    kind: str,
+    name: str,
+    into: str,
+    *,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[int]:
+    """Move all entries of the term `name` to the term `into` of the same kind, and delete the term `name`.
 
-    Raises:
-        ContentError: there is no such term, they are the same, one is below the other, or a source describes it.
-        ConfigError, ThemeError: nothing has been changed.
-    """
-
-    def work(row: Site) -> tuple[int, bool]:
-        return term_edits.merge(find(row, kind, named), find(row, kind, into), actor), True
-
-    return carry_out(config, site, later, work)
-
-
-def delete_term(config: Config, site: str, kind: str, named: str, *, actor: str = "", later: bool = False) -> Done[int]:
-    """Remove a term; its entries stay without it. The subject is how many those are. Errors as `merge`."""
-
-    def work(row: Site) -> tuple[int, bool]:
-        return term_edits.delete(find(row, kind, named), actor), True
-
-    return carry_out(config, site, later, work)
-
-
-def terms(config: Config, site: str, kind: str) -> list[dict[str, Any]]:
-    """The authors, categories or tags of a site with how many entries each has, by name, as plain values.
+    The subject of the result is the number of entries that were moved. `expected_version` is the version of the term
+    to delete.
 
     Raises:
-        ContentError: there is no such kind.
+        EditConflict: somebody has changed the term to delete since that version.
+        ContentError: one of the terms does not exist, both are the same, one is below the other, or the category comes
+            from a source.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
     """
-    row = site_named(config, site)
-    model = model_of(kind)
-    counts = dict(
-        db.execute(
-            f"""SELECT {kind}_id, COUNT(*) FROM entry_{kind} JOIN entry ON entry.id = entry_id
-                WHERE site_id = ? GROUP BY {kind}_id""",
-            [row.id],
-        ).fetchall()
-    )
-    every = {term.id: term for term in model.select().where(model.site == row)}
-    found = [
-        {
-            "id": term.id,
-            "name": "/".join(part.name for part in _lineage(term, every)),
-            "slug": term.slug,
-            "entries": counts.get(term.id, 0),
-            **({"path": term.path, "source": term.source} if isinstance(term, Category) else {}),
-        }
-        for term in every.values()
-    ]
-    return sorted(found, key=lambda term: (str(term["name"]).casefold(), term["id"]))
+
+    def edit(row: Site) -> tuple[int, bool]:
+        term, other = find_term(row, kind, name), find_term(row, kind, into)
+        with db.write():
+            versions.expect(term, expected_version)
+            return term_edits.merge(term, other, actor.name), True
+
+    return apply_edit(config, site, actor, later, edit)
 
 
-def _lineage(term: Any, every: Mapping[int, Any]) -> list[Any]:
-    """A term and, of a category, those above it, from the topmost down."""
-    above = getattr(term, "parent_id", None)
-    return [*(_lineage(every[above], every) if above is not None else []), term]
+def delete_term(
+    config: Config,
+    site: str,
+    kind: str,
+    name: str,
+    *,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[int]:
+    """Delete an author, category or tag, and keep its entries.
+
+    The subject of the result is the number of entries that had the term.
+
+    Raises:
+        EditConflict: somebody has changed the term since the expected version.
+        ContentError: the term does not exist, or the category comes from a source.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
+    """
+
+    def edit(row: Site) -> tuple[int, bool]:
+        term = find_term(row, kind, name)
+        with db.write():
+            versions.expect(term, expected_version)
+            return term_edits.delete(term, actor.name), True
+
+    return apply_edit(config, site, actor, later, edit)

@@ -1,4 +1,4 @@
-"""Dates as people write them in front matter and file names, read as moments."""
+"""Dates as people write them in front matter, file names and addresses."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _WORDS = (
 )  # fmt: skip
 _FILE_NAME = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[-_. ]+(.+))?$")
 _IN_ADDRESS = re.compile(r"(?:^|/)(\d{4})/(\d{1,2})/(\d{1,2})(?:/|$)")
-#: A week inside the years 1 to 9999, so that every zone and the first day of a week can be reckoned.
+#: A week inside the years 1 to 9999, so that every time zone and the first day of the week can be computed.
 _EARLIEST, _LATEST = -62_134_991_999, 253_401_695_999
-#: What Eleventy takes for "whatever the file system says".
+#: Values with which Eleventy takes the date from the file system or from git.
 _NO_DATE = ("last modified", "created", "git last modified", "git created", "")
 
 
-def moment(value: Any, zone: tzinfo) -> int | None:
-    """Seconds since the epoch of a date of front matter; one without a zone is a wall clock in `zone`.
+def timestamp(value: Any, zone: tzinfo) -> int | None:
+    """Seconds since the epoch of a date of front matter; None when `value` is empty.
 
-    None for no date at all.
+    A date without a time zone is read by the clock of `zone`.
 
     Raises:
         ContentError: `value` is not a date.
@@ -38,7 +38,7 @@ def moment(value: Any, zone: tzinfo) -> int | None:
         return None
     try:
         found = _datetime(value, zone)
-        seconds = None if found is None else _within_reach(clock.moment(found, zone))
+        seconds = None if found is None else _within_reach(clock.to_timestamp(found, zone))
     except (ValueError, OverflowError, OSError, TypeError, IndexError) as error:
         raise ContentError(
             f"“{str(value)[:60]}” is not a date; write it like 2024-05-01 or 2024-05-01T10:30:00Z"
@@ -46,27 +46,27 @@ def moment(value: Any, zone: tzinfo) -> int | None:
     return seconds
 
 
-def of_file_name(stem: str) -> tuple[date | None, str]:
-    """The date a file name begins with and the rest: `2024-05-01-hello` is (2024-05-01, 'hello')."""
+def split_file_name(stem: str) -> tuple[date | None, str]:
+    """The date with which a file name begins, and the rest: `2024-05-01-hello` gives 2024-05-01 and `hello`."""
     match = _FILE_NAME.match(stem)
     found = _date(match[1], match[2], match[3]) if match else None
     return (found, match[4] or stem) if match and found else (None, stem)
 
 
-def of_address(address: str) -> date | None:
-    """The date in an address such as `2025/06/26/title`."""
+def date_in_address(address: str) -> date | None:
+    """The date in an address such as `2025/06/26/title`; None when there is none."""
     match = _IN_ADDRESS.search(address)
     return _date(match[1], match[2], match[3]) if match else None
 
 
 def midnight(day: date, zone: tzinfo) -> int:
-    """The moment a day begins in `zone`."""
-    return clock.moment(datetime(day.year, day.month, day.day, tzinfo=zone), zone)
+    """When a day begins in `zone`, in seconds since the epoch."""
+    return clock.to_timestamp(datetime(day.year, day.month, day.day, tzinfo=zone), zone)
 
 
 def _within_reach(seconds: int) -> int:
     if not _EARLIEST < seconds < _LATEST:
-        raise OverflowError("no calendar reaches that far in every zone")
+        raise OverflowError("beyond the calendar of some time zone")
     return seconds
 
 
@@ -111,9 +111,9 @@ def _zone(offset: str | None) -> tzinfo | None:
 
 
 def _of_words(text: str) -> datetime:
-    for form in _WORDS:
+    for format in _WORDS:
         try:
-            return datetime.strptime(text, form)
+            return datetime.strptime(text, format)
         except ValueError:
             continue
     return parsedate_to_datetime(text)

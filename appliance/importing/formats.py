@@ -1,55 +1,52 @@
-"""Which format a path holds, and the one function that imports any."""
+"""Detection of the format at a path, and import of any format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from appliance.config import Config
 from appliance.errors import ContentError
-from appliance.importing import movabletype, wordpress
-from appliance.importing.folder import import_folder
+from appliance.importing import Progress, movabletype, wordpress
+from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
 
 Format = Literal["markdown", "movabletype", "wordpress"]
-FORMATS = ("auto", "markdown", "movabletype", "wordpress")
-#: Told how much is done, of how much.
-Progress = Callable[[int, int], None]
+FORMATS: Final = ("auto", "markdown", "movabletype", "wordpress")
 
-_NAMED = "a folder of Markdown, a WordPress export or a file in Movable Type's format"
-#: The options that only one format has.
-_OWN: dict[str, Format] = {"uploads": "wordpress", "encoding": "movabletype"}
+_IMPORTABLE: Final = "a folder of Markdown, a WordPress export or a file in Movable Type's format"
+#: The only format that has an option.
+_FORMAT_OF_OPTION: Final[dict[str, Format]] = {"uploads": "wordpress", "encoding": "movabletype"}
 
 
-def format_of(path: Path, said: str = "auto") -> Format:
-    """The format of what is at `path`; `said` is what a person says it is.
+def detect_format(path: Path, requested: str = "auto") -> Format:
+    """The format of the file or folder at `path`; with `requested`, the format that it must have.
 
     Raises:
-        ContentError: there is no such format, nothing is there, or it is in none of them.
+        ContentError: there is no such format, nothing is at `path`, or it has another format.
     """
-    if said not in FORMATS:
-        raise ContentError(f"“{said}” is no format to import; use one of {', '.join(FORMATS)}")
+    if requested not in FORMATS:
+        raise ContentError(f"“{requested}” is not a format to import; use one of {', '.join(FORMATS)}")
     if not path.exists():
-        raise ContentError(f"{path}: does not exist; name {_NAMED}")
+        raise ContentError(f"{path}: does not exist; name {_IMPORTABLE}")
     if path.is_dir():
-        if said in ("auto", "markdown"):
+        if requested in ("auto", "markdown"):
             return "markdown"
-        raise ContentError(f"{path}: is a folder, and of the format {said} only a file can be; name the file")
+        raise ContentError(f"{path}: is a folder, but the format {requested} needs a file; name the file")
     for name in ("markdown", "movabletype", "wordpress"):
-        if said == name:
+        if requested == name:
             return name
     try:
-        if wordpress.looks_right(path):
+        if wordpress.is_export(path):
             return "wordpress"
-        if movabletype.looks_right(path):
+        if movabletype.is_export(path):
             return "movabletype"
     except OSError as error:
         raise ContentError(f"{path}: cannot be read: {error.strerror}; mend that and import again") from error
-    raise ContentError(f"{path}: is in no format that can be imported; name {_NAMED}")
+    raise ContentError(f"{path}: has no format that can be imported; name {_IMPORTABLE}")
 
 
-def import_any(
+def import_content(
     config: Config,
     site_name: str,
     path: Path | str,
@@ -61,25 +58,25 @@ def import_any(
     progress: Progress | None = None,
     allow_removals: bool = False,
 ) -> Report:
-    """Bring what is at `path` into a site, whichever format it is in; returns what became of each part of it.
+    """Import the file or folder at `path` into a site; returns what became of each file or item.
 
-    A folder of Markdown is always taken as a whole, and what is gone from it is removed; of a file, which may be one
-    part of many, only with `remove`. `uploads` is for WordPress and `encoding` for Movable Type.
+    A folder of Markdown stands for the whole site: what is gone from it is deleted. A file may be one part of many, so
+    what it does not have is deleted only with `remove`. `uploads` is for WordPress, and `encoding` for Movable Type.
 
     Raises:
-        ContentError: it is in none of the formats or broken, an option is for another format, or too much would be
-        removed at once without `allow_removals`; nothing has been touched.
+        ContentError: the path has no known format or cannot be read, an option is for another format, or too much
+            would be deleted at once without `allow_removals`. Nothing was written.
         ConfigError: there is no such site.
     """
     place = Path(path)
-    found = format_of(place, format)
+    found = detect_format(place, format)
     for name, value in (("uploads", uploads), ("encoding", encoding)):
-        if value is not None and found != _OWN[name]:
-            raise ContentError(f"{place}: is of the format {found}, which has no {name}; leave --{name} out")
+        if value is not None and found != _FORMAT_OF_OPTION[name]:
+            raise ContentError(f"{place}: has the format {found}, which has no {name}; leave --{name} out")
     if found == "wordpress":
         return wordpress.import_file(
             config, site_name, place, source, uploads, remove, progress, allow_removals=allow_removals
         )
     if found == "movabletype":
         return movabletype.import_file(config, site_name, place, source, encoding, remove, progress, allow_removals)
-    return import_folder(config, site_name, place, "markdown", source, progress, allow_removals=allow_removals)
+    return import_folder(config, site_name, place, source, progress, allow_removals=allow_removals)

@@ -1,11 +1,11 @@
-"""The state of a git repository as a folder, by the system's git.
+"""The last commit of a git repository as a folder, fetched and checked out with the system's git.
 
     repository ─► mirror.git (bare, the branch's last commit only) ─► tree-REVISION/ ◄─ tree (a symbolic link)
 
-Guarantees that nothing of a repository is run and nothing of it is written outside its folder: no hook, filter or
-submodule, no symbolic link, no path that leaves it; that nobody is ever asked for anything; that a host's key is known
-beforehand or it is refused; and that `tree` leads to a whole commit, the last one or the one before, whatever is killed
-when. A mirror that was damaged is made anew.
+Guarantees that nothing of a repository is run, and nothing is written outside its folder: no hook, filter, submodule or
+symbolic link, and no path that leaves the folder; that git never prompts; that a host with an unknown key is refused;
+and that `tree` always leads to a whole commit, the last one or the one before, whenever the process is killed. A
+damaged mirror is replaced.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from appliance.config import SourceSettings
 from appliance.errors import ContentError
 
 _WANTED = "refs/appliance/wanted"
-#: Packs that a mirror may hold before it is made anew, since each fetch adds one.
+#: Packs that a mirror may have before it is replaced, since each fetch adds one.
 _PACKS = 50
-#: Of what git says: enough for a sentence.
-_SAID = 300
+#: Characters of git's messages that an error quotes.
+_MESSAGE_LENGTH = 300
 _OPTIONS = (
     "core.hooksPath=/dev/null", "core.symlinks=false", "core.fsmonitor=false", "core.protectHFS=true",
     "core.protectNTFS=true", "core.quotePath=false", "core.autocrlf=false", "core.attributesFile=/dev/null",
@@ -40,15 +40,16 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit as a folder; `links` are symbolic links in it that are left out."""
+    """A commit that is checked out."""
 
     revision: str
     folder: Path
+    #: Symbolic links of the commit, which are left out of the folder.
     links: tuple[str, ...] = ()
 
 
 class Repository:
-    """One repository that a site is fed from; `home` is a folder for it alone."""
+    """The repository of one source; `home` is a folder for its mirror and its checkouts."""
 
     def __init__(self, settings: SourceSettings, home: Path) -> None:
         self._settings = settings
@@ -56,7 +57,7 @@ class Repository:
         self._mirror = home / "mirror.git"
 
     def fetch(self) -> str:
-        """Bring the last commit of the branch here; returns its id.
+        """Fetch the last commit of the branch; returns its id.
 
         Raises:
             ContentError: git is missing, the repository cannot be reached or has no such branch.
@@ -68,12 +69,12 @@ class Repository:
         except ContentError:
             if is_fresh:
                 raise
-        self._prepare(anew=True)  # a fetch that was killed may have left the mirror so that none succeeds
+        self._prepare(replace=True)  # a fetch that was killed may have damaged the mirror
         self._fetch()
         return self._revision()
 
     def check_out(self, revision: str) -> Commit:
-        """The files of a commit that was fetched, in a folder of their own.
+        """Check out a commit that was fetched, into a folder of its own.
 
         Raises:
             ContentError: the commit has no such subfolder, is damaged, or would write outside its folder.
@@ -89,10 +90,10 @@ class Repository:
         self._point_at(folder)
         return Commit(revision, folder, links)
 
-    def _prepare(self, *, anew: bool = False) -> bool:
-        """Have a mirror; returns whether it is new."""
+    def _prepare(self, *, replace: bool = False) -> bool:
+        """Make sure that there is a mirror; returns whether it is new."""
         packs = self._mirror / "objects" / "pack"
-        if anew or len(list(packs.glob("*.pack"))) > _PACKS:
+        if replace or len(list(packs.glob("*.pack"))) > _PACKS:
             shutil.rmtree(self._mirror, ignore_errors=True)
         if (self._mirror / "HEAD").exists():
             return False
@@ -101,7 +102,7 @@ class Repository:
             self._home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ContentError(
-                f"{self._home}: cannot be used: {error.strerror}; mend that, or let `checkouts` name another folder"
+                f"{self._home}: cannot be used: {error.strerror}; mend that, or name another folder with `checkouts`"
             ) from error
         self._git("init", "--quiet", "--bare", "--template=", str(self._mirror), mirror=False)
         return True
@@ -109,7 +110,7 @@ class Repository:
     def _fetch(self) -> None:
         branch = self._settings.branch
         wanted = f"refs/heads/{branch}" if branch else "HEAD"
-        # Whoever wrote the settings trusts the repository, also when another user of this host owns it.
+        # The settings name the repository, so it is trusted even if another user of this host owns it.
         trusted = ["--upload-pack=git -c 'safe.directory=*' upload-pack"] if self._is_here else []
         self._git(
             "fetch", "--quiet", *trusted, "--depth=1", "--no-tags", "--force",
@@ -143,7 +144,7 @@ class Repository:
                 yield rest.partition("\t")[2]
 
     def _point_at(self, folder: Path) -> None:
-        """Let `tree` lead to a folder, at once, then remove all others."""
+        """Let `tree` lead to a folder, atomically, then remove all other folders."""
         link = self._home / "tree"
         beside = self._home / ".tree"
         beside.unlink(missing_ok=True)
@@ -154,24 +155,24 @@ class Repository:
                 shutil.rmtree(other, ignore_errors=True)
 
     def _git(self, *arguments: str, mirror: bool = True, into: Path | None = None, missing: str | None = None) -> str:
-        """What git prints; `into` is a folder files are written to, `missing` is returned in place of a failure."""
+        """The output of a git command; `into` is the work tree, and `missing` is returned in place of a failure."""
         where = [f"--git-dir={self._mirror}"] if mirror else []
         where += [f"--work-tree={into}"] if into else []
         environment = self._environment() | ({"GIT_INDEX_FILE": str(into.parent / "index")} if into else {})
         settings = [part for option in _OPTIONS for part in ("-c", option)]
         command = ["git", *settings, *where, *arguments]
         try:
-            status, printed, said = _run(command, into or self._home, environment, self._settings.timeout)
+            status, output, messages = _run(command, into or self._home, environment, self._settings.timeout)
         except FileNotFoundError as error:
             raise ContentError("git is not installed on this host; install it (Debian: apt install git)") from error
         if status == 0:
-            return printed
+            return output
         if missing is not None:
             return missing
-        raise ContentError(self._sentence(arguments[0], said))
+        raise ContentError(self._sentence(arguments[0], messages))
 
     def _environment(self) -> dict[str, str]:
-        # Nothing of whoever calls: their settings could name programs to run.
+        # Not the caller's whole environment: variables of git could name programs to run.
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SSH_AUTH_SOCK") if name in os.environ}
         return {
             **kept,
@@ -186,17 +187,18 @@ class Repository:
             "GIT_SSH_COMMAND": shlex.join(["ssh", *_ssh_options(self._settings)]),
         }
 
-    def _sentence(self, doing: str, said: str) -> str:
-        told = [line.strip() for line in said.splitlines() if line.strip()]
-        fatal = next((line for line in told if line.startswith(("fatal: couldn't", "Host key", "git@"))), "")
-        first = fatal or next((line for line in told if line.startswith(("fatal:", "error:"))), told[0] if told else "")
-        others = "; ".join(line for line in told if line.startswith("ssh:") or "Permission denied" in line)
-        first = "; ".join(filter(None, (others, re.sub(r"^(fatal|error): ", "", first))))[:_SAID].rstrip(".")
-        if doing == "fetch":
+    def _sentence(self, command: str, messages: str) -> str:
+        lines = [line.strip() for line in messages.splitlines() if line.strip()]
+        fatal = next((line for line in lines if line.startswith(("fatal: couldn't", "Host key", "git@"))), "")
+        errors = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        first = fatal or next(iter([*errors, *lines]), "")
+        others = "; ".join(line for line in lines if line.startswith("ssh:") or "Permission denied" in line)
+        first = "; ".join(filter(None, (others, re.sub(r"^(fatal|error): ", "", first))))[:_MESSAGE_LENGTH].rstrip(".")
+        if command == "fetch":
             branch = f"branch “{self._settings.branch}” of " if self._settings.branch else ""
-            said = f"{branch}{self._settings.git} cannot be fetched: {first}"
-            return f"{said}; nothing was touched; mend that and pull again"
-        return f"the commit fetched from {self._settings.git} cannot be used: {first}; nothing was touched"
+            problem = f"{branch}{self._settings.git} cannot be fetched: {first}"
+            return f"{problem}; nothing was changed; mend that and pull again"
+        return f"the commit fetched from {self._settings.git} cannot be used: {first}; nothing was changed"
 
 
 def _ssh_options(settings: SourceSettings) -> Sequence[str]:
@@ -213,7 +215,7 @@ def _escaped(path: Path) -> str:
 
 
 def _run(command: Sequence[str], folder: Path, environment: dict[str, str], timeout: float) -> tuple[int, str, str]:
-    """Exit status, output and messages of a program; it and all it started are ended when it takes too long."""
+    """Exit status, output and messages of a program. It is killed with all it started when it takes too long."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -224,10 +226,10 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str], time
         start_new_session=True,
     ) as process:
         try:
-            printed, said = process.communicate(timeout=timeout)
+            output, messages = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            printed, said = b"", f"fatal: took longer than {timeout:g} seconds".encode()
+            output, messages = b"", f"fatal: took longer than {timeout:g} seconds".encode()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, printed.decode("utf-8", "surrogateescape"), said.decode("utf-8", "replace")
+    return process.returncode, output.decode("utf-8", "surrogateescape"), messages.decode("utf-8", "replace")

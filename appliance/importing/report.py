@@ -1,4 +1,4 @@
-"""What an import did, for the person who started it: every file of a folder, or every entry of a file, once."""
+"""The report of an import: what became of every file of a folder, or of every entry of a file."""
 
 from __future__ import annotations
 
@@ -6,37 +6,44 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: What became of a file. Texts are Markdown files: entries, pages and sections; assets are all others.
+#: What became of a file or an item that was imported.
 Outcome = Literal["added", "changed", "unchanged", "renamed"]
 OUTCOMES: tuple[Outcome, ...] = ("added", "changed", "unchanged", "renamed")
 
-#: Files with one and the same reason that are listed by name.
+#: Files with the same reason that are listed by name.
 _LISTED = 10
 
 
 @dataclass(slots=True)
 class Report:
-    """Counts of files by outcome; `skipped` are (file, reason), `notes` what else a person should know.
-
-    Where one file holds many texts, its items are counted instead of files.
-    """
+    """Counts by outcome, and reasons for everything that was not imported as it is."""
 
     source: str = ""
-    #: What `files` counts: "files" or "items".
+    #: The unit of `files`: "files" of a folder, "items" of WordPress or "entries" of Movable Type.
     unit: str = "files"
+    #: How many files, items or entries the source has.
     files: int = 0
+    #: Entries, pages and section files by outcome.
     texts: Counter[Outcome] = field(default_factory=Counter)
+    #: All other files by outcome.
     assets: Counter[Outcome] = field(default_factory=Counter)
+    #: Texts, and assets, of earlier imports that were deleted.
     removed: int = 0
     assets_removed: int = 0
-    #: What became of comments, in words such as "added", "unchanged" or "pings not taken".
+    #: Comments by outcome: "added", "unchanged", "not imported" and the like.
     comments: Counter[str] = field(default_factory=Counter)
-    #: The same of TrackBack pings.
+    #: TrackBacks and pingbacks by outcome.
     pings: Counter[str] = field(default_factory=Counter)
-    #: Items by what the other system says of them and what became of them: ("page", "draft", "added" or "skipped").
+    #: Items by type and status in the other system, and outcome: ("page", "draft", "added").
     kinds: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    #: (file, reason) of everything that was not imported.
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    #: (file, reason) of every text that became a draft.
+    drafts: list[tuple[str, str]] = field(default_factory=list)
+    #: Further sentences for the person who started the import.
     notes: list[str] = field(default_factory=list)
+    #: Reasons why comments lost an e-mail or web address.
+    dropped_addresses: list[str] = field(default_factory=list)
 
     @property
     def added(self) -> int:
@@ -45,30 +52,30 @@ class Report:
 
     @property
     def changed(self) -> int:
-        """Texts that differ from before."""
+        """Texts that changed since the last import."""
         return self.texts["changed"]
 
     @property
     def unchanged(self) -> int:
-        """Texts that are as before."""
+        """Texts that are as they were at the last import."""
         return self.texts["unchanged"]
 
     @property
     def renamed(self) -> int:
-        """Texts that have another file name, the same bytes and still their comments."""
+        """Texts with another file name and the same bytes, which keep their entry and its comments."""
         return self.texts["renamed"]
 
     @property
-    def accounted(self) -> int:
-        """Files (or items) with an outcome or a reason; equal to `files`."""
+    def accounted_for(self) -> int:
+        """Files, items or entries with an outcome or a reason: always as many as `files`."""
         return self.texts.total() + self.assets.total() + len(self.skipped)
 
     @property
-    def is_idle(self) -> bool:
+    def changed_nothing(self) -> bool:
         """Whether the import changed nothing."""
-        touched = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
-        said = sum(counts[word] for counts in (self.comments, self.pings) for word in ("added", "changed"))
-        return not (touched or said or self.removed or self.assets_removed)
+        files = sum(counts[o] for counts in (self.texts, self.assets) for o in OUTCOMES if o != "unchanged")
+        comments = sum(counts[word] for counts in (self.comments, self.pings) for word in ("added", "changed"))
+        return not (files or comments or self.removed or self.assets_removed)
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
@@ -77,30 +84,37 @@ class Report:
             ("texts", self.texts, self.removed),
             ("other files", self.assets, self.assets_removed),
         ):
-            said = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + ([f"{removed} removed"] if removed else [])
-            lines.append(f"  {name}: {', '.join(said) or 'none'}")
+            parts = [f"{counts[o]} {o}" for o in OUTCOMES if counts[o]] + ([f"{removed} removed"] if removed else [])
+            lines.append(f"  {name}: {', '.join(parts) or 'none'}")
         for name, words in (("comments", self.comments), ("pings", self.pings)):
             if words:
                 lines.append(f"  {name}: " + ", ".join(f"{n} {word}" for word, n in sorted(words.items()) if n))
         lines += self._kind_lines()
-        if self.skipped:
-            lines.append(f"  {len(self.skipped)} not taken:")
-            lines += [f"    {line}" for line in self._skipped_lines()]
-        return lines + [f"  note: {note}" for note in self.notes]
+        drafted = "became a draft" if len(self.drafts) == 1 else "became drafts"
+        for heading, listed in ((drafted, self.drafts), ("not imported", self.skipped)):
+            if listed:
+                lines.append(f"  {len(listed)} {heading}:")
+                lines += [f"    {line}" for line in _by_reason(listed)]
+        lines += [f"  note: {note}" for note in self.notes]
+        if dropped := self.dropped_addresses:
+            lines.append(f"  note: {len(dropped)} comments lost an address: {dropped[0]}")
+        return lines
 
     def _kind_lines(self) -> list[str]:
         by_kind: dict[tuple[str, str], list[str]] = {}
         for (kind, status, outcome), count in sorted(self.kinds.items()):
             by_kind.setdefault((kind, status), []).append(f"{count} {outcome}")
-        return [f"  {kind}, {status}: {', '.join(said)}" for (kind, status), said in by_kind.items()]
+        return [f"  {kind}, {status}: {', '.join(counts)}" for (kind, status), counts in by_kind.items()]
 
-    def _skipped_lines(self) -> list[str]:
-        by_reason: dict[str, list[str]] = {}
-        for file, reason in self.skipped:
-            by_reason.setdefault(reason, []).append(file)
-        lines = []
-        for reason, files in by_reason.items():
-            lines += [f"{file}: {reason}" for file in files[:_LISTED]]
-            if len(files) > _LISTED:
-                lines.append(f"and {len(files) - _LISTED} more: {reason}")
-        return lines
+
+def _by_reason(listed: list[tuple[str, str]]) -> list[str]:
+    """A line for each file, and one for the many that have the same reason."""
+    by_reason: dict[str, list[str]] = {}
+    for file, reason in listed:
+        by_reason.setdefault(reason, []).append(file)
+    lines = []
+    for reason, files in by_reason.items():
+        lines += [f"{file}: {reason}" for file in files[:_LISTED]]
+        if len(files) > _LISTED:
+            lines.append(f"and {len(files) - _LISTED} more: {reason}")
+    return lines

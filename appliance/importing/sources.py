@@ -1,8 +1,8 @@
-"""The sources a site is fed from: folders and git repositories, edited there and imported as they are.
+"""Sources: folders and git repositories from which a site is imported again and again, and where people edit.
 
-Guarantees that an unchanged commit imports nothing; that an import which was interrupted is done again and then counts
-as a change, so that none is left unpublished; that a source which vanished, was rewritten or came in part removes
-nothing without the guard's leave (`content.guard`); and that of two pulls of one source on this host one waits.
+Guarantees that a commit which was imported already is not imported again; that an interrupted import is repeated and
+counts as a change, so that its content is published; that a source which vanished, was rewritten or came in part
+deletes no more than `content.removal_guard` allows; and that two pulls of one source never run at once on a host.
 """
 
 from __future__ import annotations
@@ -19,61 +19,71 @@ from appliance.config import Config, SourceSettings
 from appliance.content import sites
 from appliance.content.models import Asset, Entry, Site, Source
 from appliance.errors import ApplianceError, ConfigError, ContentError
-from appliance.importing import metadata
-from appliance.importing.folder import Progress, import_folder
+from appliance.importing import Progress
 from appliance.importing.git import Repository
+from appliance.importing.markdown import metadata
+from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
 
-#: Called in the transaction that ends a pull which changed something, with the reason in words.
+#: Called with the site and the reason in the transaction that ends a pull which changed something.
 OnChange = Callable[[Site, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A source of the settings and the site it feeds."""
+class SiteSource:
+    """A configured source, and the name of its site."""
 
     site: str
     settings: SourceSettings
 
     @property
     def name(self) -> str:
-        """The source's own name."""
+        """The name of the source."""
         return self.settings.name
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """What a pull came to. `revision` is a commit's id, empty for a folder; `report` None: the commit is the last."""
+class PullResult:
+    """The result of a pull."""
 
-    source: Named
+    source: SiteSource
+    #: The id of the commit; empty for a folder.
     revision: str
+    #: Whether the site changed.
     changed: bool
+    #: None when the commit was imported already.
     report: Report | None
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a source stands, for reports. Moments are seconds since the epoch; None: not yet."""
+class SourceState:
+    """The state of a source. Times are seconds since the epoch, and None before the first pull."""
 
     site: str
     name: str
+    #: The folder, or the repository with its branch.
     place: str
+    #: How often it is pulled by itself, as the settings have it; empty for never.
     every: str
+    #: The id of the commit that was imported last; empty for a folder.
     revision: str
+    #: When it was pulled last without an error.
     pulled_at: int | None
+    #: When it was pulled last.
     tried_at: int | None
+    #: "changed", "unchanged" or "failed"; empty before the first pull.
     outcome: str
     error: str | None
 
 
-def find(config: Config, names: Sequence[str] = (), site: str = "") -> list[Named]:
-    """The sources of the settings with these names (all when none is given), of one site or all.
+def find_sources(config: Config, names: Sequence[str] = (), site: str = "") -> list[SiteSource]:
+    """The configured sources with these names, or all when there are none, of one site or of all.
 
     Raises:
         ConfigError: there is no such site or source.
     """
     chosen = [config.site(site)] if site else config.sites
-    found = [Named(one.name, source) for one in chosen for source in one.sources]
+    found = [SiteSource(one.name, source) for one in chosen for source in one.sources]
     for name in names:
         if name not in {source.name for source in found}:
             known = ", ".join(source.name for source in found) or "none"
@@ -83,55 +93,63 @@ def find(config: Config, names: Sequence[str] = (), site: str = "") -> list[Name
 
 def pull(
     config: Config,
-    source: Named,
+    source: SiteSource,
     *,
     allow_removals: bool = False,
     again: bool = False,
     progress: Progress | None = None,
     on_change: OnChange = lambda _site, _reason: None,
-) -> Pulled:
-    """Make the site say what the source says now; `again` also if it is at the commit that was imported last.
+) -> PullResult:
+    """Import a source as it is now.
+
+    Args:
+        config: the settings.
+        source: the source.
+        allow_removals: delete more at once than `config.deletions` lets go.
+        again: import even the commit that was imported last.
+        progress: called with files done and files in the source.
+        on_change: called when the site changed: see `OnChange`.
 
     Raises:
-        ContentError: it cannot be had, or would remove too much; nothing has been touched.
+        ContentError: the source cannot be read, or too much would be deleted. Nothing was written.
     """
-    site = sites.sync(config)[source.site]
-    with _alone(config, source):
+    site = sites.sync_site(config, source.site)
+    with _locked(config, source):
         row = _row(site, source)
         try:
             return _pull(config, site, source, row, allow_removals, again, progress, on_change)
         except ApplianceError as error:
-            _remember(row, outcome="failed", error=str(error))
+            _update(row, outcome="failed", error=str(error))
             raise
 
 
-def standings(config: Config) -> list[Standing]:
-    """Where each source of the settings stands."""
+def source_states(config: Config) -> list[SourceState]:
+    """The state of each configured source."""
     rows = {(row.site.name, row.name): row for row in Source.select(Source, Site).join(Site)}
     found = []
-    for source in find(config):
+    for source in find_sources(config):
         row = rows.get((source.site, source.name)) or Source()
-        said = (row.revision, row.pulled_at, row.tried_at, row.outcome, row.error)
-        found.append(Standing(source.site, source.name, source.settings.place, source.settings.every, *said))
+        settings, pulls = source.settings, (row.revision, row.pulled_at, row.tried_at, row.outcome, row.error)
+        found.append(SourceState(source.site, source.name, settings.place, settings.every, *pulls))
     return found
 
 
-def owner(config: Config, entry: Entry | Asset) -> str | None:
-    """The configured source an entry or a file belongs to; None for one that is edited here, or was imported once."""
-    if entry.source is None:
+def owning_source(config: Config, item: Entry | Asset) -> str | None:
+    """The configured source of an entry or an asset; None for one that is edited here, or was imported once."""
+    if item.source is None:
         return None
-    named = Site.get_by_id(entry.site_id).name
-    site = next((one for one in config.sites if one.name == named), None)
-    return entry.source if site and entry.source in {source.name for source in site.sources} else None
+    site_name = Site.get_by_id(item.site_id).name
+    site = next((site for site in config.sites if site.name == site_name), None)
+    return item.source if site and item.source in {source.name for source in site.sources} else None
 
 
 def refuse_edit(config: Config, entry: Entry) -> None:
-    """Refuse to edit here what is edited in a source.
+    """Refuse to edit an entry that is edited in a source.
 
     Raises:
-        ContentError: the entry belongs to one; says which, and the file.
+        ContentError: the entry belongs to a configured source; names the source and the file.
     """
-    if name := owner(config, entry):
+    if name := owning_source(config, entry):
         raise ContentError(
             f"“{entry.title}” comes from the source “{name}”, file {entry.source_path}; edit it there, then: "
             f"content.pull {name}"
@@ -141,13 +159,13 @@ def refuse_edit(config: Config, entry: Entry) -> None:
 def _pull(
     config: Config,
     site: Site,
-    source: Named,
+    source: SiteSource,
     row: Source,
     allow_removals: bool,
     again: bool,
     progress: Progress | None,
     on_change: OnChange,
-) -> Pulled:
+) -> PullResult:
     settings = source.settings
     place = f"{metadata.VERSION} {settings.place}"
     revision, folder, links = "", settings.folder, tuple[str, ...]()
@@ -155,36 +173,41 @@ def _pull(
         repository = Repository(settings, _home(config, source))
         revision = repository.fetch()
         if not again and (row.revision, row.place, row.unfinished) == (revision, place, False):
-            _remember(row, outcome="unchanged", error=None, pulled_at=int(clock.now()))
-            return Pulled(source, revision, False, None)
+            _update(row, outcome="unchanged", error=None, pulled_at=int(clock.now()))
+            return PullResult(source, revision, False, None)
         commit = repository.check_out(revision)
         folder, links = commit.folder, commit.links
     was_unfinished = row.unfinished
-    _remember(row, unfinished=True)
+    _update(row, unfinished=True)
     report = import_folder(
         config, site.name, folder, source=source.name, progress=progress, allow_removals=allow_removals
     )
-    report.notes += [f"{link}: is a symbolic link, which is left out; put the file there" for link in links]
-    changed = was_unfinished or not report.is_idle
+    report.notes += [f"{link}: is a symbolic link, which is left out; put a copy of the file there" for link in links]
+    changed = was_unfinished or not report.changed_nothing
     with db.write():
         if changed:
             at = f" at {revision[:12]}" if revision else ""
             on_change(site, f"source “{source.name}”{at}")
-        _remember(
-            row, outcome="changed" if changed else "unchanged", error=None, pulled_at=int(clock.now()),
-            revision=revision, place=place, unfinished=False,
-        )  # fmt: skip
-    return Pulled(source, revision, changed, report)
+        _update(
+            row,
+            outcome="changed" if changed else "unchanged",
+            error=None,
+            pulled_at=int(clock.now()),
+            revision=revision,
+            place=place,
+            unfinished=False,
+        )
+    return PullResult(source, revision, changed, report)
 
 
-def _row(site: Site, source: Named) -> Source:
+def _row(site: Site, source: SiteSource) -> Source:
     with db.write():
         found: Any = Source.get_or_none(Source.site == site, Source.name == source.name)
         row: Source = found or Source.create(site=site, name=source.name)
     return row
 
 
-def _remember(row: Source, **values: object) -> None:
+def _update(row: Source, **values: object) -> None:
     with db.write():
         for column, value in values.items():
             setattr(row, column, value)
@@ -192,20 +215,21 @@ def _remember(row: Source, **values: object) -> None:
         row.save(only=[*values, "tried_at"])
 
 
-def _home(config: Config, source: Named) -> Path:
+def _home(config: Config, source: SiteSource) -> Path:
     return config.checkouts_folder / source.site / source.name
 
 
 @contextmanager
-def _alone(config: Config, source: Named) -> Iterator[None]:
-    """Wait until nobody else on this host pulls the source."""
+def _locked(config: Config, source: SiteSource) -> Iterator[None]:
+    """Hold the lock of a source, once no other process of this host pulls it."""
     home = _home(config, source)
     try:
+        config.checkouts_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / "lock").open("w")
     except OSError as error:
         raise ContentError(
-            f"{home}: cannot be used: {error.strerror}; mend that, or let `checkouts` name another folder"
+            f"{home}: cannot be used: {error.strerror}; mend that, or name another folder with `checkouts`"
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

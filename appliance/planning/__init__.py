@@ -1,1 +1,1 @@
-"""What a site consists of: themes, archives, paths, priorities, and which artifacts a change touches."""
+"""Planning: themes, archives, paths and priorities, and which artifacts a change touches."""

@@ -1,4 +1,4 @@
-"""The artifact: one output file, what makes it and what was last published of it."""
+"""The tables of planning: artifacts, what each one depends on, and the state of each site's last plan."""
 
 from __future__ import annotations
 
@@ -15,154 +15,178 @@ from peewee import (
 )
 
 from appliance.content.models import Site
-from appliance.db import Table
+from appliance.db import BaseModel
 
 
-class Artifact(Table):
-    """One output file of a site, and the tombstone it leaves: a path's version never goes back."""
+class Artifact(BaseModel):
+    """One output file of a site.
+
+    The row stays after the file is deleted, since the version of a path must never go back.
+    """
 
     id = AutoField()
     site = ForeignKeyField(Site, backref="artifacts", on_delete="CASCADE")
-    #: Below the docroot, the site's folder included: `blog/2026/11/hello/index.html`.
+    #: Path below the docroot, with the folder of the site: `blog/2026/11/hello/index.html`.
     path = TextField(unique=True)
-    #: What makes it: an archive type of the theme ('entry', 'monthly', …), 'index', 'asset', 'thumbnail', 'static'
-    #: or 'redirect'.
+    #: An archive type of the theme ('entry', 'monthly', …), or 'index', 'asset', 'thumbnail', 'static', 'sitemap' or
+    #: 'redirect'.
     type = TextField()
-    #: The template below the theme's folder; for what has none, the source ('static': file, 'thumbnail': width).
+    #: The template below the theme's folder. For a static file its name, for a thumbnail its width in pixels.
     template = TextField(default="")
-    #: Id of the entry, page, category, author, tag, alias or asset it shows; null for index templates and dates.
+    #: Id of the entry, page, category, author, tag, alias or asset it is about; null for index templates and dates.
     subject = IntegerField(null=True)
-    #: For archives by date: `2026`, `2026-11`, `2026-11-22`, or a week's first day.
+    #: For date archives: `2026`, `2026-11`, `2026-11-22`, or the first day of a week.
     period = TextField(default="")
-    #: Number of a page of a listing, from 1.
+    #: Page number within a paginated listing, from 1.
     page = IntegerField(default=1)
-    #: Entries a page of the listing; 0 for all on one.
+    #: Entries on each page of the listing; 0 means all on one page.
     per_page = IntegerField(default=0)
-    #: It is the address of its subject: the preferred map, first page.
+    #: Whether this is the address of its subject: first page of the preferred archive map.
     is_permalink = BooleanField(default=False)
     priority = IntegerField()
-    #: Seconds that must lie between two builds of it; 0 for none.
+    #: Least number of seconds between two builds; 0 means no limit.
     every = DoubleField(default=0)
-    #: Whether the site has it; false for what is to be deleted or is gone.
+    #: Whether the site should have it. False means that it is to be deleted or is gone.
     wanted = BooleanField(default=True)
-    #: Number of the plan that last wanted it.
+    #: Number of the last plan that wanted it.
     plan = IntegerField(default=0)
-    #: What stands in the docroot: BLAKE2b-256 in hexadecimal and bytes; null when nothing does.
+    #: BLAKE2b-256 of the published file in hexadecimal, and its size in bytes; null when nothing is published.
     digest = TextField(null=True)
     size = BigIntegerField(null=True)
-    #: The file's mtime: whole seconds, strictly increasing per path, never reset. 0 before the first publication.
+    #: Modification time of the published file in whole seconds. It only ever grows, for each path. 0 before the first
+    #: publication.
     version = BigIntegerField(default=0)
-    #: When it is built: 'queue', 'now' or 'hand'; see `planning.theme`.
+    #: When it is built: 'queue', 'now' or 'hand'; see `planning.manifest.BuildType`.
     build = TextField(default="queue")
-    #: Number of the last planning that asked for it, and of the planning whose content was built last: it is stale
-    #: while the former is greater.
+    #: Numbers of the last plan that invalidated it, and of the plan that its content was built from. It is stale while
+    #: the first is greater. The columns keep the names that earlier releases gave them.
     marked = IntegerField(default=0)
     built = IntegerField(default=0)
-    #: What its last build read: the recipe (what it shares with others, see `Recipe`), a digest of the page of a
-    #: listing it showed, and a digest of all it read, `Reading` rows included; null before the first build.
+    #: What its last build read: id of its dependency set, digest of the listing page it showed, and digest of all
+    #: dependencies together. Null before the first build. The columns keep the names that earlier releases gave them.
     recipe = IntegerField(null=True)
     shown = TextField(null=True)
     reads = TextField(null=True)
 
 
-# By subject, so that it answers for the address of an entry or a term, and for a listing's other pages.
+# Finds the address of an entry or a term, and the other pages of a listing.
 Artifact.add_index(
     Artifact.index(Artifact.type, Artifact.subject, Artifact.period, Artifact.page, name="artifact_subject")
 )
-# The address of an entry, a term or a file, whatever the number of pages that listings of it have.
+# Finds the address of an entry, a term or a file without reading every page of its listings.
 Artifact.add_index(
     Artifact.index(Artifact.type, Artifact.subject, name="artifact_permalink", where=SQL("is_permalink AND wanted"))
 )
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.marked, name="artifact_marked"))
 Artifact.add_index(Artifact.index(Artifact.recipe, name="artifact_recipe", where=SQL("recipe IS NOT NULL")))
-# What never came to be built since it was asked for.
+# Finds what was invalidated and not built since.
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.id, name="artifact_stale", where=SQL("marked > built")))
 
 
-class Planned(Table):
-    """What the last planning of a site was made with."""
+class SitePlanState(BaseModel):
+    """The state that the last plan of a site was made from."""
 
     site = ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
     theme_digest = TextField()
-    #: Of the settings that every page of the site depends on.
+    #: Digest of the site settings that every page depends on.
     site_digest = TextField(default="")
-    #: Number of the last planning, and of the last one after which lists of entries and terms may be others.
+    #: Number of the last plan, and of the last plan that may have changed which entries and terms exist.
     number = IntegerField(default=0)
     structure = IntegerField(default=0)
-    #: When the last one was, on the database's clock: the times that templates show are of then or later.
+    #: When the last plan was made, on the database's clock. Templates show this time or a later one.
     at = DoubleField(default=0)
+    #: JSON list with one sentence for each artifact that the last plan left out; null when there are none.
+    faults = TextField(null=True)
+
+    class Meta:
+        """Keeps the table name of earlier releases, which may still run."""
+
+        table_name = "planned"
 
 
-class Recipe(Table):
-    """What many artifacts read alike: templates, settings, lists any page may show. Each set of keys is kept once."""
+class DependencySet(BaseModel):
+    """A set of dependency keys that many artifacts share. Each set is stored once.
+
+    The keys stand for templates, settings and site-wide lists.
+    """
 
     id = AutoField()
-    site = ForeignKeyField(Site, backref="recipes", on_delete="CASCADE")
-    #: Of its keys.
+    site = ForeignKeyField(Site, backref="dependency_sets", on_delete="CASCADE")
+    #: Digest of the keys.
     digest = TextField()
 
     class Meta:
-        """One recipe a set of keys."""
+        """Keeps the table name of earlier releases, which may still run. One row for each set of keys."""
 
+        table_name = "recipe"
         indexes = ((("site", "digest"), True),)
 
 
-class RecipeKey(Table):
-    """One thing a recipe reads: `template:base.html`, `setting:tagline`, `recent:5:3`; see `planning.keys`."""
+class DependencySetKey(BaseModel):
+    """One key of a dependency set: `template:base.html`, `setting:tagline`, `recent:5:3`."""
 
-    recipe = ForeignKeyField(Recipe, backref="keys", on_delete="CASCADE")
+    recipe = ForeignKeyField(DependencySet, backref="keys", on_delete="CASCADE")
     key = TextField()
 
     class Meta:
-        """A key is in a recipe once."""
+        """Keeps the table and column names of earlier releases, which may still run."""
 
+        table_name = "recipe_key"
         primary_key = CompositeKey("recipe", "key")
 
 
-class Answer(Table):
-    """What a key of a recipe last answered, by digest: another answer is why artifacts are built again."""
+class KeyDigest(BaseModel):
+    """Digest of each dependency key, as of the last plan or build.
 
-    site = ForeignKeyField(Site, backref="answers", on_delete="CASCADE")
+    An artifact is rebuilt when the digest of a key it depends on changes.
+    """
+
+    site = ForeignKeyField(Site, backref="key_digests", on_delete="CASCADE")
     key = TextField()
     digest = TextField()
 
     class Meta:
-        """One answer a key."""
+        """Keeps the table name of earlier releases, which may still run. One digest for each key."""
 
+        table_name = "answer"
         primary_key = CompositeKey("site", "key")
 
 
-class Reading(Table):
-    """One thing an artifact read of the content for itself: aspects of an entry, a link to a file or a category."""
+class Dependency(BaseModel):
+    """Something that one artifact read from the content: aspects of an entry, or the address of a file or category."""
 
-    artifact = ForeignKeyField(Artifact, backref="readings", on_delete="CASCADE", index=False)
-    #: 'e' for an entry or page, 'f' for an uploaded file, 'c' for a category's address.
+    artifact = ForeignKeyField(Artifact, backref="dependencies", on_delete="CASCADE", index=False)
+    #: 'e' for an entry or page, 'f' for an uploaded file, 'c' for the address of a category.
     kind = TextField()
     subject = IntegerField()
-    #: Of an entry, as `content.aspects` numbers them; 0 for others.
+    #: For an entry, the aspects read, as `content.aspects` numbers them; 0 for the other kinds.
     aspects = IntegerField(default=0)
 
     class Meta:
-        """An artifact reads a thing once; who reads it is looked up by it."""
+        """Keeps the table name of earlier releases, which may still run."""
 
+        table_name = "reading"
         primary_key = CompositeKey("artifact", "kind", "subject")
 
 
-Reading.add_index(Reading.index(Reading.kind, Reading.subject, Reading.artifact, Reading.aspects, name="reading_of"))
+Dependency.add_index(
+    Dependency.index(Dependency.kind, Dependency.subject, Dependency.artifact, Dependency.aspects, name="reading_of")
+)
 
 
-class Move(Table):
-    """An address under which an entry or a term was published before it moved; answered with a redirect."""
+class FormerAddress(BaseModel):
+    """An address at which an entry or a term was published before it moved. Requests for it are redirected."""
 
     id = AutoField()
-    site = ForeignKeyField(Site, backref="moves", on_delete="CASCADE")
-    #: Below the docroot, as the artifact's was.
+    site = ForeignKeyField(Site, backref="former_addresses", on_delete="CASCADE")
+    #: Path below the folder of the site.
     path = TextField()
-    #: The archive type and the id of what is now elsewhere.
+    #: Archive type and id of the entry or term that has moved.
     type = TextField()
     subject = IntegerField()
 
     class Meta:
-        """One subject an address."""
+        """Keeps the table name of earlier releases, which may still run. One subject for each address."""
 
+        table_name = "move"
         indexes = ((("site", "path"), True), (("type", "subject"), False))

@@ -1,8 +1,8 @@
-"""Path patterns: from what a page shows to where it lies below the site's folder.
+"""Path patterns: where an artifact lies below the folder of its site, computed from what the artifact is about.
 
-Two spellings are accepted: the readable `{year}/{month}/{slug}/index.html`, and Movable Type's specifiers,
-`%y/%m/%-f` (their meaning follows its documentation of archive file paths). Guarantees that no path leaves
-the docroot, whatever pattern, slug or category name it is made of.
+A pattern has one of two spellings: the readable `{year}/{month}/{slug}/index.html`, or Movable Type's specifiers, such
+as `%y/%m/%-f`, with the meaning that Movable Type documents for archive file paths. Guarantees that no path leaves the
+docroot, whatever pattern, slug or category name it is made from.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BY_PERIOD: Final[Mapping[str, frozenset[str]]] = {
     "monthly": _DATES - {"day"},
     "yearly": frozenset({"year"}),
 }
-#: What a pattern of an archive type may name; `page` besides, in patterns of further pages.
+#: The fields that a pattern may use, by archive type. Patterns of further pages may also use `page`.
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "entry": _DATES | _MOMENTS | _SUBJECTS,
     "page": _DATES | _MOMENTS | _SUBJECTS,
@@ -39,13 +39,13 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     **{f"author-{period}": fields | {"author"} for period, fields in _BY_PERIOD.items()},
 }
 
-#: Movable Type's letters: the field each stands for.
+#: The field that each letter of Movable Type's specifiers stands for.
 _LETTERS: Final[Mapping[str, str]] = {
     "a": "author", "b": "slug", "c": "category", "d": "day", "D": "weekday", "e": "id6", "E": "id", "f": "file",
     "F": "file_stem", "h": "hour", "H": "hour_short", "i": "index", "I": "index_stem", "j": "day_of_year",
     "m": "month", "M": "month_name", "n": "minute", "s": "second", "x": "extension", "y": "year", "Y": "year_short",
 }  # fmt: skip
-#: What a derived field is made from.
+#: The field that a derived field is made from.
 _NEEDS: Final[Mapping[str, str]] = {
     "weekday": "day", "id6": "id", "hour_short": "hour", "day_of_year": "day", "month_name": "month",
     "year_short": "year",
@@ -55,9 +55,9 @@ _ALWAYS: Final = frozenset({"file", "file_stem", "index", "index_stem", "extensi
 _TOKEN = re.compile(r"\{(?P<name>[a-z_0-9]+)\}|%(?P<separator>[-_]?)(?P<letter>[A-Za-z])|(?P<stray>[{}%])")
 _SLASHES = re.compile(r"/{2,}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
-#: With the docroot before it, and in bytes, still what every system takes.
+#: Longest path in characters. With the docroot before it and encoded as bytes, every system still accepts it.
 _LONGEST: Final = 900
-#: Endings that make an address a file rather than a folder.
+#: Endings that make an address the name of a file rather than of a folder.
 _FILE = re.compile(r"\.(?:x?html?|xml|txt|json|php|aspx?|pdf)$", re.IGNORECASE)
 _SPELLINGS = {"-": str.maketrans("_", "-"), "_": str.maketrans("-", "_"), "": {}}
 _MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -66,9 +66,9 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a path is made of; what a pattern does not name may be left out.
+    """The values that a pattern may use. Those that a pattern does not name may be left out.
 
-    `moment` is local to the site. `named` is false for listings, whose file is the index file.
+    `moment` is in the time zone of the site. `named` is false for listings, since their file is the index file.
     """
 
     moment: datetime | date | None = None
@@ -115,7 +115,7 @@ _VALUES: Final[Mapping[str, Callable[[Subject], str]]] = {
 
 
 class Pattern:
-    """A compiled path pattern of one archive type."""
+    """A compiled path pattern for one archive type."""
 
     def __init__(self, text: str, archive: str, where: str, *, pages: bool = False) -> None:
         """Compile `text`.
@@ -131,7 +131,7 @@ class Pattern:
         """
         self.text = text
         self._where = where
-        #: Its documentation calls a page's folder by the letter of categories.
+        #: Movable Type's documentation of pages uses the letter of categories for their folder.
         self._letters = {**_LETTERS, "c": "folder"} if archive == "page" else _LETTERS
         allowed = FIELDS[archive] | ({"page"} if pages else set())
         if not text or not text.strip("/"):
@@ -166,11 +166,11 @@ class Pattern:
 
     @property
     def fields(self) -> set[str]:
-        """The names of the fields it needs."""
+        """Names of the fields that the pattern uses."""
         return {part[0] for part in self._parts if not isinstance(part, str)}
 
     def path(self, subject: Subject) -> str:
-        """Where `subject` lies, below the site's folder; may still be unsafe, see `fault_of`.
+        """The path of `subject` below the folder of the site. It may still be unsafe; see `path_fault`.
 
         An empty folder or category leaves no empty segment behind.
         """
@@ -182,28 +182,28 @@ class Pattern:
 
 
 def address_path(address: str) -> str:
-    """The file of an explicit address: itself when it names a file, its index file when it names a folder."""
+    """The path of an explicit address: the address itself if it names a file, else its index file."""
     trimmed = address.strip("/")
     if _FILE.search(trimmed):
         return trimmed
     return f"{trimmed}/{INDEX_FILE}" if trimmed else INDEX_FILE
 
 
-def sibling(path: str, suffix: str) -> str:
-    """The path of a further page beside the first: `suffix` below the folder of `path`."""
+def sibling_path(path: str, suffix: str) -> str:
+    """The path of a further page: `suffix`, in the folder of the first page."""
     folder = path.rpartition("/")[0]
     return f"{folder}/{suffix}" if folder else suffix
 
 
-def link(path: str) -> str:
-    """A file's address as readers see it: an index file goes by its folder's name."""
+def url_path(path: str) -> str:
+    """The path of a file as it appears in its URL: an index file goes by the name of its folder."""
     if path == INDEX_FILE:
         return ""
     return path[: -len(INDEX_FILE)] if path.endswith("/" + INDEX_FILE) else path
 
 
-def fault_of(path: str) -> str | None:
-    """Why a path below the docroot cannot be published; None when it can."""
+def path_fault(path: str) -> str | None:
+    """Why a path below the docroot cannot be published, or None if it can."""
     if _FORBIDDEN.search(path):
         return "it contains a control character or a backslash"
     if len(path) > _LONGEST:

@@ -1,262 +1,306 @@
-"""Planning: which artifacts changes concern, and the jobs that follow.
+"""Plans a site: finds the artifacts that pending changes affect, and enqueues their jobs.
 
-Guarantees that a change counts as planned only in the transaction that puts its jobs on the queue, that every artifact
-is asked for which showed when it was built, or will show, some of what changed, and that a planning which would delete
-a large part of a site is refused unless told to.
+Guarantees that a change counts as planned only in the transaction that enqueues its jobs; that every artifact is
+enqueued that showed some of what changed when it was built, or would show it now; and that a plan that would delete a
+large part of a site is refused unless that is allowed.
 
-    changes ─► touched ─► refresh: artifacts that come, go or move ─► marks: who shows what changed ─► queue
+    changes ─► change set ─► artifact sync: what appears, disappears or moves ─► invalidation ─► queue
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 from fnmatch import translate
 from typing import Final, NamedTuple
 
 from appliance import __version__, db
-from appliance.content import guard
+from appliance.content import removal_guard
 from appliance.content.models import Site
 from appliance.errors import ContentError
-from appliance.planning import answers, asking, refresh
-from appliance.planning.archives import Scope
-from appliance.planning.asking import Asking
-from appliance.planning.marks import Marks
-from appliance.planning.plan import Plan, Terms, Wish
-from appliance.planning.refresh import NeedsWhole
+from appliance.planning import artifact_sync, dependency_keys, enqueueing, sitemaps
+from appliance.planning.artifact_sync import FullSyncNeeded, SyncResult
+from appliance.planning.changeset import ChangeSet, Scope, job_causes, take_changes
+from appliance.planning.enqueueing import Enqueuer
+from appliance.planning.invalidation import Invalidation
+from appliance.planning.plan import Plan, PlanContext, PublishOptions
 from appliance.planning.theme import Theme
-from appliance.planning.touched import Touched, causes, take
-from appliance.queue.requests import Cause
+from appliance.queue.enqueue import Cause
 
-_NEW: Final = "it is new here"
+_NEW: Final = "it is new"
 _WAITING: Final = "it is on the queue already"
-_UNBUILT: Final = "it was asked for and never came to be built"
-#: Follows the digest of the theme that a site was planned with when there were conflicts.
+_UNBUILT: Final = "it was enqueued before and never built"
+_NEWLY_ADDRESSED: Final = "an entry it lists has an address again"
+#: Suffix of the stored theme digest when the plan had conflicts, so that the next plan syncs the whole site.
 _WITH_FAULTS: Final = " with faults"
 
 
-def publish(site: Site, theme: Theme, wish: Wish, terms: Terms) -> Plan:
-    """Bring the artifacts up to the content and enqueue those that changes concern, and what `wish` names.
+def plan_site(site: Site, theme: Theme, options: PublishOptions, context: PlanContext) -> Plan:
+    """Bring the artifacts of a site in line with its content; enqueue those that are invalidated or requested.
 
     Raises:
-        ContentError: it would delete more than is allowed; nothing is planned.
+        ContentError: the plan would delete more than is allowed; nothing is planned.
     """
     with db.write():
-        return Planner(site, theme, wish, terms).run()
+        return Planner(site, theme, options, context).run()
+
+
+def request_full_sync(sites: Sequence[int]) -> None:
+    """Have the next plan of these sites sync the whole site."""
+    for site in sites:
+        db.execute(
+            "UPDATE planned SET theme_digest = theme_digest || ? WHERE site_id = ? AND theme_digest NOT LIKE ?",
+            [_WITH_FAULTS, site, f"%{_WITH_FAULTS}"],
+        )
 
 
 class Planner:
-    """One planning of one site, inside a write transaction."""
+    """One plan of one site, made inside a write transaction."""
 
-    def __init__(self, site: Site, theme: Theme, wish: Wish, terms: Terms) -> None:
-        self.site, self.theme, self.wish, self.terms = site, theme, wish, terms
+    def __init__(self, site: Site, theme: Theme, options: PublishOptions, context: PlanContext) -> None:
+        self.site, self.theme, self.options, self.context = site, theme, options, context
         self.plan = Plan(site.name)
-        db.in_turn(f"planning {site.id}")
-        self.last = _last(site)
-        #: What is asked for by path is built from the artifacts as they are; changes wait for a planning of their own.
-        self.by_path = bool(wish.patterns) and self.last.number > 0
-        self.changes = [] if self.by_path else take(site)
-        self.touched = Touched.by(self.changes)
-        self.number = self.last.number + 1
-        self.of_theme, self.of_site = f"{theme.digest} {__version__}", _site_digest(site)
-        self.other_theme = self.last.theme.removesuffix(_WITH_FAULTS) != self.of_theme
-        self.other_site = self.last.site != self.of_site
-        self.had_faults = self.last.theme.endswith(_WITH_FAULTS)
-        #: Paths that are asked for by pattern.
-        self.wished: list[str] = []
-        self.structural = False
-        self.marks = Marks(site, theme, self.number, self.plan.why if wish.explain else None)
+        db.acquire_lock(f"planning {site.id}")
+        self.last_state = _load_last_state(site)
+        #: Artifacts requested by path are built as they are now; pending changes are left for another plan.
+        self.by_path = bool(options.patterns) and self.last_state.number > 0
+        self.changes = [] if self.by_path else take_changes(site)
+        self.changeset = ChangeSet.from_changes(self.changes)
+        self.number = self.last_state.number + 1
+        self.theme_digest, self.site_digest = f"{theme.digest} {__version__}", _site_digest(site)
+        self.theme_changed = self.last_state.theme.removesuffix(_WITH_FAULTS) != self.theme_digest
+        self.site_changed = self.last_state.site != self.site_digest
+        self.had_faults = self.last_state.theme.endswith(_WITH_FAULTS)
+        #: Whether the whole site must be looked at, whatever its content.
+        self.setup_changed = self.theme_changed or self.site_changed or self.had_faults
+        #: Paths that match the requested patterns.
+        self.requested_paths: list[str] = []
+        self.is_structural = False
+        #: The scope that was synced; None for the whole site, or when nothing may have moved.
+        self.scope: Scope | None = None
+        #: (type, subject) of artifacts that lost their address to another one.
+        self.displaced: set[tuple[str, int | None]] = set()
+        self.invalidation = Invalidation(site, theme, self.number, self.plan.reasons if options.explain else None)
 
     def run(self) -> Plan:
-        """Plan, mark, enqueue."""
+        """Make the plan."""
         if self.by_path:
             db.execute("UPDATE planned SET number = ? WHERE site_id = ?", [self.number, self.site.id])
-        elif self.changes or self.other_theme or self.other_site or self.had_faults or self._passed():
-            self._refresh()
-            self._mark()
-        elif self.wish.is_empty:
-            return self._ask_again()
+        elif self.changes or self.setup_changed or dependency_keys.time_passed(self.site, self.context.digest_keys):
+            self._sync_artifacts()
+            self._invalidate()
+        elif self.options.is_empty:
+            return self._enqueue_stale()
         else:
-            self._keep_number()
-        self._mark_wished()
-        self._guard()
+            self._save_state()
+        self._invalidate_requested()
+        self._check_deletions()
         self._enqueue()
-        self._explain_kinds()
+        self._explain_outcome()
         return self.plan
 
-    def _passed(self) -> bool:
-        """Whether a time that templates show has passed on."""
-        keys = answers.steps(self.site)
-        if not keys:
-            return False
-        now = self.terms.evaluate(keys)
-        rows = db.execute("SELECT key, digest FROM answer WHERE site_id = ? AND key LIKE 'now:%'", [self.site.id])
-        return any(now[key] != digest for key, digest in rows.fetchall())
+    def _sync_artifacts(self) -> None:
+        """Bring the artifact table in line with the content."""
+        full = self.setup_changed or self.changeset.affects_whole_site or self.options.everything
+        self.is_structural = full or self.changeset.is_structural
+        if self.is_structural:
+            result = None if full else self._sync_scope()
+            self.displaced = (result or self._sync_site()).displaced
+        self._save_state()
+        self._explain_sync()
 
-    def _refresh(self) -> None:
-        """Bring the artifact table up to the content."""
-        self.scope: Scope | None = None
-        whole = self.touched.whole or self.other_theme or self.other_site or self.had_faults or self.wish.everything
-        if not whole and self.touched.structural:
-            try:
-                with db.write():  # what a part has done is undone before the whole is asked
-                    self.scope = self.touched.scope()
-                    refresh.part(self.site, self.theme, self.number, self.touched, self.scope)
-            except NeedsWhole:
-                whole, self.scope = True, None
-        if whole:
-            self.plan.faults = refresh.whole(self.site, self.theme, self.number, self.touched)
-            answers.forget(self.site)
-        self.structural = whole or self.touched.structural
-        self._keep_number()
-        self._explain_rows()
+    def _sync_scope(self) -> SyncResult | None:
+        """Sync the scope that changes may have moved; None when the whole site must be synced instead."""
+        try:
+            with db.write():  # a sync that fails is undone before that of the whole site
+                self.scope = self.changeset.scope()
+                return artifact_sync.sync_scope(self.site, self.theme, self.number, self.changeset, self.scope)
+        except FullSyncNeeded:
+            self.scope = None
+            return None
 
-    def _keep_number(self) -> None:
-        structure = self.number if self.structural else self.last.structure
-        theme = self.of_theme + (_WITH_FAULTS if self.plan.faults else "")
+    def _sync_site(self) -> SyncResult:
+        result = artifact_sync.sync_site(self.site, self.theme, self.number, self.changeset)
+        self.plan.faults, self.plan.notes = result.faults, result.notes
+        self.plan.sites_to_replan = result.sites_to_replan
+        dependency_keys.delete_unused(self.site)
+        return result
+
+    def _save_state(self) -> None:
+        structure = self.number if self.is_structural else self.last_state.structure
+        theme = self.theme_digest + (_WITH_FAULTS if self.plan.faults else "")
+        faults = json.dumps(self.plan.faults, ensure_ascii=False) if self.plan.faults else None
         db.execute(
-            "INSERT INTO planned (site_id, theme_digest, site_digest, number, structure, at) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO planned (site_id, theme_digest, site_digest, number, structure, at, faults)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (site_id) DO UPDATE SET theme_digest = excluded.theme_digest, at = excluded.at,"
-            " site_digest = excluded.site_digest, number = excluded.number, structure = excluded.structure",
-            [self.site.id, theme, self.of_site, self.number, structure, db.now()],
+            " site_digest = excluded.site_digest, number = excluded.number, structure = excluded.structure,"
+            " faults = excluded.faults",
+            [self.site.id, theme, self.site_digest, self.number, structure, db.now(), faults],
         )
 
-    def _explain_rows(self) -> None:
-        if self.wish.explain:
+    def _explain_sync(self) -> None:
+        if self.options.explain:
             rows = db.execute(
                 "SELECT path, wanted, digest FROM artifact WHERE site_id = ? AND marked = ?",
                 [self.site.id, self.number],
             ).fetchall()
             for path, wanted, digest in rows:
                 if wanted or digest:
-                    why = "what it is made from is another" if digest else _NEW
-                    self.plan.why.setdefault(path, []).append(why if wanted else "it is no longer wanted")
+                    reason = "it is made differently now" if digest else _NEW
+                    self.plan.reasons.setdefault(path, []).append(reason if wanted else "it is no longer wanted")
 
-    def _explain_kinds(self) -> None:
-        """Tell what would be deleted and what waits for a hand from what would be built."""
-        if self.wish.explain:
-            marked = "SELECT path FROM artifact WHERE site_id = ? AND marked = ? AND"
-            values, asked = [self.site.id, self.number], set(self.wished)
-            gone = db.execute(f"{marked} NOT wanted AND digest IS NOT NULL ORDER BY path", values).fetchall()
-            by_hand = db.execute(f"{marked} wanted AND build = 'hand' ORDER BY path", values).fetchall()
-            self.plan.gone = [path for (path,) in gone]
-            self.plan.by_hand = [path for (path,) in by_hand if path not in asked]
-            for path, why in self.plan.why.items():  # of what is new, nothing else is worth telling
-                self.plan.why[path] = [_NEW] if _NEW in why else list(dict.fromkeys(why))
+    def _explain_outcome(self) -> None:
+        """Sort the explained paths: what would be deleted, and what waits until it is requested."""
+        if self.options.explain:
+            select = "SELECT path FROM artifact WHERE site_id = ? AND marked = ? AND"
+            values, requested = [self.site.id, self.number], set(self.requested_paths)
+            deleted = db.execute(f"{select} NOT wanted AND digest IS NOT NULL ORDER BY path", values).fetchall()
+            by_hand = db.execute(f"{select} wanted AND build = 'hand' ORDER BY path", values).fetchall()
+            self.plan.deleted_paths = [path for (path,) in deleted]
+            self.plan.manual_paths = [path for (path,) in by_hand if path not in requested]
+            for path, reasons in self.plan.reasons.items():  # for a new artifact no other reason matters
+                self.plan.reasons[path] = [_NEW] if _NEW in reasons else list(dict.fromkeys(reasons))
 
-    def _mark(self) -> None:
-        """Mark what showed, or will show, some of what changed."""
-        marks, touched = self.marks, self.touched
-        blocks = refresh.moved_blocks(self.site, self.number, touched)
-        if self.last.number:
-            marks.addresses()
-        if self.other_site:
-            marks.mark("the site's settings changed", "a.type NOT IN ('static', 'asset', 'thumbnail')")
-        if self.other_theme:
-            marks.mark(
-                "the theme changed", "a.type IN ('static', 'thumbnail') OR a.reads IS NULL AND a.type <> 'asset'"
-            )
-        if self.other_theme or self.other_site:  # what failed read something that was never noted, and may be mended
-            marks.mark(_UNBUILT, "a.marked > a.built")
-        marks.entries(touched)
-        if touched.moved:
-            marks.all_listings() if self.scope is None else marks.listings(self.scope)
-        marks.terms(touched.terms)
-        marks.assets(touched.assets)
-        marks.sitemaps(blocks)
-        changed = answers.update(
+    def _invalidate(self) -> None:
+        """Invalidate the artifacts that showed some of what changed, or now will."""
+        invalidation, changeset = self.invalidation, self.changeset
+        blocks = sitemaps.changed_blocks(self.site, self.number, changeset, self.displaced)
+        if self.last_state.number:
+            invalidation.invalidate_addresses(self.displaced)
+        if self.site_changed:
+            invalidation.invalidate("the site's settings changed", "a.type NOT IN ('static', 'asset', 'thumbnail')")
+        if self.theme_changed:
+            unread = "a.type IN ('static', 'thumbnail') OR a.reads IS NULL AND a.type <> 'asset'"
+            invalidation.invalidate("the theme changed", unread)
+        if self.theme_changed or self.site_changed:  # a build may have failed before its dependencies were known
+            invalidation.invalidate(_UNBUILT, "a.marked > a.built")
+        invalidation.invalidate_entries(changeset)
+        if self.had_faults:
+            self._invalidate_listings_of_newly_addressed()
+        if changeset.moved_entries:
+            if self.scope is None:
+                invalidation.invalidate_all_listings()
+            else:
+                invalidation.invalidate_listings(self.scope)
+        invalidation.invalidate_terms(changeset.terms)
+        invalidation.invalidate_assets(changeset.assets)
+        invalidation.invalidate_sitemaps(blocks)
+        changed_keys = dependency_keys.update_digests(
             self.site,
-            self.terms.evaluate,
-            touched,
-            everything=self.other_theme or self.other_site or touched.site,
-            lists=self.structural,
+            self.context.digest_keys,
+            changeset,
+            everything=self.theme_changed or self.site_changed or changeset.site_changed,
+            lists=self.is_structural,
         )
-        marks.keys(changed, answers.in_words)
+        invalidation.invalidate_key_readers(changed_keys, dependency_keys.change_reason)
 
-    def _mark_wished(self) -> None:
-        if self.wish.force and not self.wish.patterns:
-            self.marks.mark("it is asked for", "a.wanted")
-        if self.wish.patterns:
-            self.wished = self._matching()
-            for some in db.chunks(self.wished):
-                self.marks.mark("it is asked for by path", f"a.path IN ({db.marks(len(some))})", some)
+    def _invalidate_listings_of_newly_addressed(self) -> None:
+        """Invalidate the listings of entries that have an address again.
+
+        The entries themselves did not change, and nothing showed them, so that no other invalidation finds these
+        listings.
+        """
+        newly_addressed = artifact_sync.newly_addressed(self.site, self.number, self.changeset)
+        if newly_addressed.affects_whole_site:
+            self.invalidation.invalidate(_NEWLY_ADDRESSED, "a.type NOT IN ('static', 'asset', 'thumbnail')")
+        elif newly_addressed.entries:
+            self.invalidation.invalidate_entries(newly_addressed)
+            for some in db.chunks(artifact_sync.wanted_paths(self.site, self.theme, newly_addressed.scope())):
+                self.invalidation.invalidate(_NEWLY_ADDRESSED, f"a.path IN ({db.placeholders(len(some))})", some)
+
+    def _invalidate_requested(self) -> None:
+        if self.options.force and not self.options.patterns:
+            self.invalidation.invalidate("everything was requested", "a.wanted")
+        if self.options.patterns:
+            self.requested_paths = self._matching()
+            for some in db.chunks(self.requested_paths):
+                self.invalidation.invalidate(
+                    "it was requested by path", f"a.path IN ({db.placeholders(len(some))})", some
+                )
 
     def _matching(self) -> list[str]:
-        wanted = re.compile("|".join(translate(pattern.lstrip("/")) for pattern in self.wish.patterns))
+        wanted = re.compile("|".join(translate(pattern.lstrip("/")) for pattern in self.options.patterns))
         rows = db.execute("SELECT path FROM artifact WHERE site_id = ? AND wanted ORDER BY id", [self.site.id])
         return [path for (path,) in rows.fetchall() if wanted.match(path)]
 
-    def _guard(self) -> None:
-        """Refuse to delete too much at once.
+    def _check_deletions(self) -> None:
+        """Refuse to delete too many files at once.
 
         Raises:
-            ContentError: it would.
+            ContentError: the plan would.
         """
-        gone = "site_id = ? AND marked = ? AND NOT wanted AND digest IS NOT NULL"
-        row = db.execute(f"SELECT COUNT(*) FROM artifact WHERE {gone}", [self.site.id, self.number]).fetchone()
-        self.plan.removed = int(row[0])
-        if self.plan.removed < self.terms.deletions.least or self.wish.allow_removals:
+        is_deleted = "site_id = ? AND marked = ? AND NOT wanted AND digest IS NOT NULL"
+        row = db.execute(f"SELECT COUNT(*) FROM artifact WHERE {is_deleted}", [self.site.id, self.number]).fetchone()
+        self.plan.deletion_count = int(row[0])
+        if self.plan.deletion_count < self.context.deletions.least or self.options.allow_removals:
             return
         total = db.execute(
             "SELECT COUNT(*) FROM artifact WHERE site_id = ? AND digest IS NOT NULL", [self.site.id]
         ).fetchone()[0]
         try:
             what = f"files of the site {self.site.name}"
-            guard.refuse(what, self.plan.removed, total, self.terms.deletions, "publish --allow-removals")
+            count, limits = self.plan.deletion_count, self.context.deletions
+            removal_guard.check_removal(what, count, total, limits, "publish --allow-removals")
         except ContentError as error:
-            if not self.wish.explain:
+            if not self.options.explain:
                 raise
             self.plan.refusal = str(error)
 
     def _enqueue(self) -> None:
-        pause = asking.PAUSE if self.changes and self.touched.only_talk and self.wish.is_empty else 0.0
-        ask = Asking(self.site, self.terms.ageing, self._causes(), pause)
-        self.plan.answers += ask.marked(self.number, everything=self.wish.everything)
-        self.plan.answers += ask.named(self.wished)
-        self.plan.at_once = asking.at_once(self.site, self.number)
+        only_comments = self.changes and self.changeset.only_comments and self.options.is_empty
+        pause = enqueueing.COMMENT_PAUSE if only_comments else 0.0
+        enqueuer = Enqueuer(self.site, self.context.ageing, self._causes(), pause)
+        self.plan.enqueue_results += enqueuer.enqueue_invalidated(self.number, everything=self.options.everything)
+        self.plan.enqueue_results += enqueuer.enqueue_paths(self.requested_paths)
+        self.plan.build_now = enqueueing.build_now_paths(self.site, self.number)
 
     def _causes(self) -> list[Cause]:
-        found = causes(self.changes)
-        if self.wish.patterns:
-            found.append(Cause("asked by path"))
-        elif self.wish.everything or self.wish.force:
-            found.append(Cause("asked for everything"))
+        found = job_causes(self.changes)
+        if self.options.patterns:
+            found.append(Cause("requested by path"))
+        elif self.options.everything or self.options.force:
+            found.append(Cause("everything requested"))
         if found:
             return found
-        if self.other_theme:
+        if self.theme_changed:
             return [Cause("theme edited")]
         return [Cause("conflicts resolved" if self.had_faults else "time passed")]
 
-    def _ask_again(self) -> Plan:
-        """Enqueue what never came to be built or deleted since it was asked for."""
+    def _enqueue_stale(self) -> Plan:
+        """Enqueue again what was invalidated before and never built or deleted."""
         db.execute("UPDATE planned SET at = ? WHERE site_id = ?", [db.now(), self.site.id])
-        if self.wish.explain:
-            rows = asking.stale(self.site)
-            self.plan.why = {path: [_WAITING if waits else _UNBUILT] for path, _, waits in rows}
-            self.plan.gone = sorted(path for path, wanted, _ in rows if not wanted)
-        self.plan.answers = Asking(self.site, self.terms.ageing, [Cause("not yet published")]).stale()
+        if self.options.explain:
+            rows = enqueueing.stale_artifacts(self.site)
+            self.plan.reasons = {path: [_WAITING if waits else _UNBUILT] for path, _, waits in rows}
+            self.plan.deleted_paths = sorted(path for path, wanted, _ in rows if not wanted)
+        self.plan.enqueue_results = Enqueuer(
+            self.site, self.context.ageing, [Cause("not yet published")]
+        ).enqueue_stale()
         return self.plan
 
 
-class _Last(NamedTuple):
+class _LastState(NamedTuple):
     theme: str
     site: str
     number: int
     structure: int
 
 
-def _last(site: Site) -> _Last:
-    """The last planning of a site."""
+def _load_last_state(site: Site) -> _LastState:
+    """The state of the last plan of a site."""
     row = db.execute(
         "SELECT theme_digest, site_digest, number, structure FROM planned WHERE site_id = ?", [site.id]
     ).fetchone()
     if row:
-        return _Last(*row)
+        return _LastState(*row)
     highest = db.execute("SELECT COALESCE(MAX(plan), 0) FROM artifact WHERE site_id = ?", [site.id]).fetchone()[0]
-    return _Last("", "", int(highest), 0)
+    return _LastState("", "", int(highest), 0)
 
 
 def _site_digest(site: Site) -> str:
-    """Changes with the settings that every page depends on: where it is, what its days are."""
+    """A digest of the settings that every page depends on, such as the URL and the time zone."""
     every_page = (site.url, site.folder, site.timezone, site.week_starts, site.empty_archives, site.theme)
     return hashlib.blake2b(repr(every_page).encode(), digest_size=12).hexdigest()

@@ -1,57 +1,74 @@
-"""The parts of a sitemap: one for each type of page and block of its subjects' ids, once a site has many pages."""
+"""The parts of a sitemap. A site with many pages has one part for each type of page and block of subject ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
 from appliance import db
 from appliance.content.models import Site
-from appliance.planning.archives import Row
+from appliance.planning.archives import ArtifactSpec, path_prefix
+from appliance.planning.changeset import ChangeSet
+from appliance.planning.manifest import IndexTemplate
 from appliance.planning.paths import Subject
-from appliance.planning.theme import IndexTemplate, Output, Theme
+from appliance.planning.theme import Output, Theme
 
-#: Entries and pages a site has at most while its sitemap is one file; and ids a part covers. The protocol allows
-#: 50,000 addresses a file; smaller parts are sooner written again.
-BLOCK: Final = 1000
+#: The number of entries and pages above which a sitemap is split, and the number of ids that each part covers. The
+#: protocol allows 50,000 addresses in a file, but a smaller part is faster to rebuild.
+BLOCK_SIZE: Final = 1000
 
-#: The artifacts `a` whose addresses sitemaps list.
-LISTED: Final = """a.wanted AND a.is_permalink AND a.type <> 'asset' AND a.path LIKE '%.html'
+#: Selects the artifacts `a` that sitemaps list.
+IS_LISTED: Final = """a.wanted AND a.is_permalink AND a.type <> 'asset' AND a.path LIKE '%.html'
   AND NOT (a.type = 'index' AND a.path LIKE '%404.html')"""
 
 
-def outputs(theme: Theme) -> list[Output]:
+def sitemap_outputs(theme: Theme) -> list[Output]:
     """The index templates of a theme that are sitemaps."""
     return [o for o in theme.outputs if isinstance(o.source, IndexTemplate) and o.source.sitemap]
 
 
 def is_split(site: Site) -> bool:
-    """Whether the site has so many entries and pages that its sitemap is in parts."""
+    """Whether the site has so many entries and pages that its sitemap is split."""
     row = db.execute(
         f"""SELECT COUNT(*) FROM (SELECT 1 FROM entry WHERE site_id = ? AND kind IN ('entry', 'page')
-            AND status = 'published' LIMIT {BLOCK + 1}) AS counted""",
+            AND status = 'published' LIMIT {BLOCK_SIZE + 1}) AS counted""",
         [site.id],
     ).fetchone()
-    return int(row[0]) > BLOCK
+    return int(row[0]) > BLOCK_SIZE
 
 
-def parts(site: Site, theme: Theme) -> Iterator[Row]:
-    """The parts that the artifacts of the site need now; none while one file holds all."""
-    if not outputs(theme) or not is_split(site):
+def sitemap_parts(site: Site, theme: Theme) -> Iterator[ArtifactSpec]:
+    """The sitemap parts that the artifacts of the site need; none while the sitemap is not split."""
+    if not sitemap_outputs(theme) or not is_split(site):
         return
     blocks = db.execute(
-        f"SELECT DISTINCT a.type, COALESCE(a.subject, 0) / {BLOCK} FROM artifact a WHERE a.site_id = ? AND {LISTED}",
+        f"""SELECT DISTINCT a.type, COALESCE(a.subject, 0) / {BLOCK_SIZE} FROM artifact a
+            WHERE a.site_id = ? AND {IS_LISTED}""",
         [site.id],
     ).fetchall()
-    yield from (row for kind, block in sorted(blocks) for row in part(site, theme, kind, block))
+    yield from (row for kind, block in sorted(blocks) for row in part_artifacts(site, theme, kind, block))
 
 
-def part(site: Site, theme: Theme, kind: str, block: int) -> Iterator[Row]:
-    """The files of one part, one for each sitemap of the theme."""
-    prefix = f"{site.folder}/" if site.folder else ""
-    for output in outputs(theme):
+def part_artifacts(site: Site, theme: Theme, kind: str, block: int) -> Iterator[ArtifactSpec]:
+    """The artifacts of one part: one for each sitemap of the theme."""
+    prefix = path_prefix(site)
+    for output in sitemap_outputs(theme):
         whole = PurePosixPath(output.first.path(Subject()))
         path = whole.with_name(f"{whole.stem}-{kind}-{block + 1}{whole.suffix}").as_posix()
-        made = ("sitemap", output.template, None, kind, block + 1, BLOCK, False)
-        yield Row(prefix + path, *made, output.priority, output.every, output.build)
+        made = ("sitemap", output.template, None, kind, block + 1, BLOCK_SIZE, False)
+        yield ArtifactSpec(prefix + path, *made, output.priority, output.every, output.build)
+
+
+def changed_blocks(
+    site: Site, number: int, changeset: ChangeSet, displaced: Iterable[tuple[str, int | None]]
+) -> set[tuple[str, int]]:
+    """(type, block) of the sitemap parts in which a page came, went, moved or was modified."""
+    rows = db.execute(
+        f"""SELECT DISTINCT type, COALESCE(subject, 0) / {BLOCK_SIZE} FROM artifact
+            WHERE site_id = ? AND marked = ? AND is_permalink AND type <> 'asset'""",
+        [site.id, number],
+    ).fetchall()
+    entries = {(kind, entry // BLOCK_SIZE) for entry in changeset.entries for kind in ("entry", "page")}
+    gone = {(kind, (subject or 0) // BLOCK_SIZE) for kind, subject in displaced if kind != "asset"}
+    return {(kind, block) for kind, block in rows} | gone | (set() if changeset.only_comments else entries)

@@ -1,7 +1,7 @@
-"""A theme's manifest: which artifacts a site has, and what makes each.
+"""A theme: its templates, static files and manifest, loaded and checked.
 
-Guarantees that a theme which cannot work (an unknown key, a missing template, a pattern that would leave the
-docroot) is refused whole, with every fault, before anything is planned.
+Guarantees that a theme that cannot work is refused before anything is planned, with every fault named: an unknown key,
+a missing template, or a pattern that would leave the docroot.
 """
 
 from __future__ import annotations
@@ -9,148 +9,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final, Literal
+from pathlib import Path
+from typing import Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from appliance import clock
-from appliance.config.faults import sentences
+from appliance.config import toml
+from appliance.config.error_messages import describe_errors
 from appliance.errors import ThemeError
-from appliance.planning.paths import FIELDS, Pattern, fault_of, sibling
+from appliance.planning.manifest import ArchiveMap, BuildType, IndexTemplate, Manifest, StaticFiles
+from appliance.planning.paths import FIELDS, Pattern, path_fault, sibling_path
 
 MANIFEST: Final = "theme.toml"
 SHIPPED: Final = Path(__file__).parent.parent / "themes"
 
-ArchiveType = Literal[
-    "entry", "page", "daily", "weekly", "monthly", "yearly", "category", "author", "tag",
-    "category-daily", "category-weekly", "category-monthly", "category-yearly",
-    "author-daily", "author-weekly", "author-monthly", "author-yearly",
-]  # fmt: skip
-
-#: Priorities as Movable Type documents them for its publish queue; higher first.
-PRIORITIES: Final[Mapping[str, int]] = {"daily": 4, "weekly": 3, "monthly": 2}
-FILE_PRIORITY: Final = 10
-REDIRECT_PRIORITY: Final = 5
-FEED_PRIORITY: Final = 9
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _a_span(text: str) -> str:
-    clock.span(text)
-    return text
-
-
-#: A length of time as people write it: `30s`, `10m`, `2h`, `7d`.
-Span = Annotated[str, AfterValidator(_a_span)]
-
-#: When an artifact is built.
-BuildType = Literal["queue", "now", "hand", "never"]
-
-_BUILD = (
-    "When its files are built: `queue` by workers, `now` at once by whoever saves, `hand` only when asked for by path,"
-    " `never` not at all."
-)
-_EVERY = "A least interval between two builds of one of its files, such as `10m`, `2h` or `1d`; none when absent."
-
-
-class IndexTemplate(_Table):
-    """One index template: one file, or one and its further pages."""
-
-    template: str = Field(description="The template's file below the theme.")
-    path: str = Field(description="Where its file lies below the site.")
-    paginate: int = Field(0, ge=0, description="Entries a page; 0 for one page only.")
-    page_path: str = Field("page/{page}/index.html", description="Where further pages lie, beside the first.")
-    entries: int = Field(10, ge=0, description="Entries of an index that is not paginated; 0 for all.")
-    feed: bool = Field(False, description="It is a feed: announced in pages, priority 9.")
-    sitemap: bool = Field(False, description="It gets the addresses of all pages, not entries.")
-    priority: int | None = Field(None, description="A priority of its own.")
-    every: Span | None = Field(None, description=_EVERY)
-    build: BuildType = Field("queue", description=_BUILD)
-
-    @property
-    def rank(self) -> int:
-        """Its priority."""
-        if self.priority is not None:
-            return self.priority
-        name = PurePosixPath(self.path).name.lower()
-        return FEED_PRIORITY if self.feed or name.startswith(("index", "default")) else 8
-
-
-class ArchiveMap(_Table):
-    """One archive map: one file for each entry, page, term, author or period, or combination."""
-
-    type: ArchiveType = Field(description="What there is one file for each of.")
-    template: str = Field(description="The template's file below the theme.")
-    path: str = Field(description="The path pattern below the site.")
-    preferred: bool = Field(
-        False,
-        description="It gives its subjects their address; the first map of a type does unless another says so.",
-    )
-    paginate: int = Field(0, ge=0, description="Entries a page; 0 for all on one.")
-    page_path: str = Field("page/{page}/index.html", description="Where further pages lie, beside the first.")
-    priority: int | None = Field(None, description="A priority of its own.")
-    every: Span | None = Field(None, description=_EVERY)
-    build: BuildType = Field("queue", description=_BUILD)
-
-    def rank(self, preferred: bool) -> int:
-        """Its priority."""
-        if self.priority is not None:
-            return self.priority
-        if self.type in ("entry", "page"):
-            return 10 if preferred else 5
-        return PRIORITIES.get(self.type, 1)
-
-
-class StaticFiles(_Table):
-    """Files that are published as they are."""
-
-    folder: str = Field("static", description="The folder below the theme.")
-    path: str = Field("theme", description="Where they lie below the site.")
-
-
-class Redirects(_Table):
-    """How former addresses are answered."""
-
-    template: str = Field("redirect.html", description="The template's file below the theme.")
-
-
-class Thumbnails(_Table):
-    """Smaller copies of pictures."""
-
-    widths: list[Annotated[int, Field(gt=0)]] = Field(
-        default_factory=lambda: [480, 960, 1440],
-        description="Widths in pixels; none larger than the picture is made.",
-    )
-    sizes: str = Field("100vw", description="The `sizes` attribute of pictures in entries.")
-    quality: int = Field(82, ge=1, le=100, description="Quality of JPEG and WebP.")
-
-
-class Manifest(_Table):
-    """theme.toml."""
-
-    name: str = Field(description="What the theme is called.")
-    version: str = Field("1", description="Its version.")
-    description: str = Field("", description="A sentence about it.")
-    settings: dict[str, Any] = Field(default_factory=dict, description="The settings it knows, with their defaults.")
-    index: list[IndexTemplate] = Field(default_factory=list, description="Index templates.")
-    archive: list[ArchiveMap] = Field(default_factory=list, description="Archive maps.")
-    static: StaticFiles = Field(default_factory=StaticFiles, description="Files published as they are.")
-    redirect: Redirects | None = Field(None, description="How former addresses are answered; not at all when absent.")
-    thumbnails: Thumbnails = Field(default_factory=Thumbnails, description="Smaller copies of pictures.")
-
 
 @dataclass(frozen=True)
 class Output:
-    """One index template or archive map with its patterns compiled."""
+    """An index template or archive map with its patterns compiled."""
 
     type: str
     template: str
@@ -159,19 +40,19 @@ class Output:
     priority: int
     per_page: int
     preferred: bool
-    #: Seconds that must lie between two builds; 0 for none.
+    #: Least number of seconds between two builds; 0 means no limit.
     every: float
     #: When its files are built.
     build: BuildType
     source: IndexTemplate | ArchiveMap
 
     def page_path(self, first_path: str, further_suffix: str, page: int) -> str:
-        """The path of a page given the first one's path and the further pages' suffix."""
-        return first_path if page == 1 else sibling(first_path, further_suffix)
+        """The path of a page, given the path of the first page and the suffix of further ones."""
+        return first_path if page == 1 else sibling_path(first_path, further_suffix)
 
 
 class Theme:
-    """A theme that can be used."""
+    """A loaded theme that passed all checks."""
 
     def __init__(self, folder: Path, manifest: Manifest, outputs: list[Output]) -> None:
         self.folder = folder
@@ -180,43 +61,47 @@ class Theme:
 
     @classmethod
     def load(cls, theme: str, base: Path) -> Theme:
-        """Load a shipped theme by name, or one by its folder, relative to `base`.
+        """Load a shipped theme by name, or another one by its folder, relative to `base`.
 
         Raises:
-            ThemeError: with every fault found.
+            ThemeError: the theme cannot be used; names every fault.
         """
         folder = SHIPPED / theme if "/" not in theme and (SHIPPED / theme).is_dir() else base / theme
         state = _state(folder)
         known = _loaded.get(folder)
         if known is None or known[0] != state:
+            #: Loaded themes with the state of their files, so that a process reads a theme again only when it has
+            #: changed.
             known = _loaded[folder] = state, cls._read(folder)
         return known[1]
 
     @classmethod
     def _read(cls, folder: Path) -> Theme:
         file = folder / MANIFEST
+        if links := _symbolic_link_faults(folder):
+            raise ThemeError("\n".join(links))
         try:
-            raw = tomllib.loads(file.read_text("utf-8"))
+            raw = toml.loads(file.read_text("utf-8"))
         except OSError as error:
             known = ", ".join(sorted(f.parent.name for f in SHIPPED.glob(f"*/{MANIFEST}")))
             raise ThemeError(
                 f"{file}: cannot be read ({error.strerror}); name a theme folder, or a shipped theme: {known}"
             ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ThemeError(f"{file}: is not TOML: {error}") from error
         try:
             manifest = Manifest.model_validate(raw)
         except ValidationError as error:
-            raise ThemeError("\n".join(f"{file}: {line}" for line in sentences(error, Manifest, raw))) from error
-        made = cls(folder, manifest, list(_outputs(folder, manifest)))
-        _ = made.digest, made.static_files  # of the files as they are now, not when somebody first asks
-        return made
+            raise ThemeError("\n".join(f"{file}: {line}" for line in describe_errors(error, Manifest, raw))) from error
+        theme = cls(folder, manifest, list(_outputs(folder, manifest)))
+        _ = theme.digest, theme.static_files  # computed now, from the files that were just checked
+        return theme
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The theme's settings, `given` over its defaults.
+        """The settings of the theme: `given` over the defaults.
 
         Raises:
-            ThemeError: one is unknown to the theme or of another type than its default.
+            ThemeError: a setting is unknown to the theme, or has another type than its default.
         """
         known = self.manifest.settings
         name, names = f"the theme “{self.manifest.name}”", ", ".join(sorted(known)) or "none"
@@ -224,7 +109,7 @@ class Theme:
         faults += [
             f"settings.{key}: {value!r} will not do; {name} expects something like {known[key]!r}"
             for key, value in given.items()
-            if key in known and not _alike(value, known[key])
+            if key in known and not _is_same_type(value, known[key])
         ]
         if faults:
             raise ThemeError("\n".join(faults))
@@ -232,15 +117,13 @@ class Theme:
 
     @cached_property
     def static_files(self) -> dict[str, Path]:
-        """The files published as they are: path below the static folder to file."""
+        """The files that are published unchanged: path below the static folder to file."""
         folder = self.folder / self.manifest.static.folder
-        return {
-            f.relative_to(folder).as_posix(): f for f in sorted(folder.rglob("*")) if f.is_file() and not f.is_symlink()
-        }
+        return {f.relative_to(folder).as_posix(): f for f in sorted(folder.rglob("*")) if f.is_file()}
 
     @cached_property
     def digest(self) -> str:
-        """Changes whenever any file of the theme does."""
+        """A digest that changes whenever any file of the theme does."""
         whole = hashlib.blake2b(digest_size=16)
         for file in sorted(f for f in self.folder.rglob("*") if f.is_file()):
             whole.update(json.dumps([file.relative_to(self.folder).as_posix(), file.stat().st_size]).encode())
@@ -248,7 +131,7 @@ class Theme:
         return whole.hexdigest()
 
     def permalink(self, kind: str) -> Output | None:
-        """The preferred map of an archive type; None when the theme has no map of it."""
+        """The preferred map of an archive type, or None if the theme has no map of it."""
         return next((o for o in self.outputs if o.type == kind and o.preferred), None)
 
 
@@ -257,18 +140,31 @@ _loaded: dict[Path, tuple[object, Theme]] = {}
 
 
 def _state(folder: Path) -> object:
-    """Differs as soon as any file of a theme was written, by inode, size and times."""
+    """The inode, size and times of every file of a theme. Differs as soon as a file is written."""
     found = []
-    for place, _, names in os.walk(folder):
-        for name in names:
+    for place, folders, names in os.walk(folder):
+        for name in (*names, *folders):
             with suppress(FileNotFoundError):
-                stat = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118 - a few microseconds a file count here
+                stat = os.lstat(os.path.join(place, name))  # noqa: PTH118 - a few microseconds a file count here
                 found.append((place, name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
     return sorted(found)
 
 
-def _alike(value: object, default: object) -> bool:
-    """Whether a setting may take the place of its default; a whole number may stand for a fraction."""
+def _symbolic_link_faults(folder: Path) -> list[str]:
+    """One sentence for each symbolic link in a theme, since it may lead to any file of the host."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        for name in sorted((*names, *folders)):
+            link = Path(place) / name
+            if link.is_symlink():
+                found.append(
+                    f"{link}: is a symbolic link, and what it leads to is not the theme's; put a copy of it there"
+                )
+    return found
+
+
+def _is_same_type(value: object, default: object) -> bool:
+    """Whether a setting has the type of its default. An integer may take the place of a float."""
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, type(default)) and isinstance(value, bool) == isinstance(default, bool)
@@ -276,7 +172,7 @@ def _alike(value: object, default: object) -> bool:
 
 def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
     faults: list[str] = []
-    preferred = _preferred(manifest)
+    preferred = _preferred_maps(manifest)
     listed: dict[str, Sequence[IndexTemplate | ArchiveMap]] = {"index": manifest.index, "archive": manifest.archive}
     for key, tables in listed.items():
         for number, table in enumerate(tables):
@@ -289,12 +185,14 @@ def _outputs(folder: Path, manifest: Manifest) -> Iterator[Output]:
             if first is None or further is None:
                 continue
             is_preferred = preferred.get(kind) is table
-            rank = table.rank(is_preferred) if isinstance(table, ArchiveMap) else table.rank
-            every = clock.span(table.every) if table.every else 0.0
-            yield Output(
-                kind, table.template, first, further, rank, table.paginate, is_preferred, every, table.build, table
+            priority = (
+                table.effective_priority(is_preferred) if isinstance(table, ArchiveMap) else table.effective_priority
             )
-    faults += _outside(folder, manifest.static)
+            every = clock.parse_duration(table.every) if table.every else 0.0
+            yield Output(
+                kind, table.template, first, further, priority, table.paginate, is_preferred, every, table.build, table
+            )
+    faults += _static_folder_faults(folder, manifest.static)
     if manifest.redirect and not _template_exists(folder, manifest.redirect.template):
         faults.append(
             f"{folder / MANIFEST}: redirect.template: there is no “{manifest.redirect.template}” in {folder}; add it"
@@ -311,13 +209,13 @@ def _pattern(faults: list[str], text: str, kind: str, where: str, *, pages: bool
         return None
 
 
-def _outside(folder: Path, static: StaticFiles) -> Iterator[str]:
-    """What would publish files that are not the theme's, or publish them elsewhere than below the site."""
+def _static_folder_faults(folder: Path, static: StaticFiles) -> Iterator[str]:
+    """Faults of a static folder outside the theme, or of a path for it outside the site."""
     where = f"{folder / MANIFEST}: static"
     if not (folder / static.folder).resolve().is_relative_to(folder.resolve()):
         yield f"{where}.folder: “{static.folder}” is not below the theme; name a folder in it"
-    if static.path and fault_of(static.path):
-        yield f"{where}.path: “{static.path}” will not do: {fault_of(static.path)}; write it like theme/files"
+    if static.path and path_fault(static.path):
+        yield f"{where}.path: “{static.path}” will not do: {path_fault(static.path)}; write it like theme/files"
 
 
 def _template_exists(folder: Path, name: str) -> bool:
@@ -325,11 +223,11 @@ def _template_exists(folder: Path, name: str) -> bool:
     return file.is_file() and file.is_relative_to(folder.resolve())
 
 
-def _preferred(manifest: Manifest) -> dict[str, ArchiveMap]:
+def _preferred_maps(manifest: Manifest) -> dict[str, ArchiveMap]:
     chosen: dict[str, ArchiveMap] = {}
     for kind in FIELDS:
         maps = [m for m in manifest.archive if m.type == kind]
         if maps:
-            # The first, but that one that is never built gives no address.
+            # The first one, except that a map that is never built gives no address.
             chosen[kind] = min(maps, key=lambda m: (not m.preferred, m.build == "never"))
     return chosen

@@ -1,4 +1,4 @@
-"""What a process keeps up beside its work, however long one job takes: its leases and its row.
+"""Heartbeats: a thread renews a process's leases and its row, however long one job takes.
 
 A thread with a database connection of its own. It is started after the fork and ends with the block; no transaction of
 the work is touched by it, and a signal handler never waits for it.
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from appliance import db, telemetry
+from appliance import db, logging
 
-log = telemetry.logger("heartbeat")
+log = logging.get_logger("heartbeat")
 
 
 class Heartbeat:
-    """Calls `beat` every so many seconds while the block runs. What it raises is told, and it is called again."""
+    """Calls `beat` at a fixed interval while the block runs. An error is logged, and the calls go on."""
 
     def __init__(self, beat: Callable[[], None], every: float) -> None:
         self._beat = beat
@@ -46,6 +46,8 @@ class Heartbeat:
         try:
             self._beat()
         except Exception as error:  # a heart that stops costs all leases
-            if db.lost(error):
+            if db.is_unavailable(error):
+                db.outage.record_loss(error)
                 db.disconnect()
-            log.warning("a beat failed", error=str(error))
+            else:
+                log.warning("a beat failed", error=str(error))

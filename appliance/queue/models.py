@@ -1,14 +1,7 @@
-"""The job: one row of work.
+"""The tables of the queue: jobs, why they were enqueued, throttled keys, processes and periodic tasks.
 
-A state is one of
-
-    pending ──claim──► running ──finish──► done (changed or unchanged)
-       ▲                  │
-       └──retry/release───┼──► failed        no retry is left, or none can help
-                          └──► superseded    it failed while a newer request for the same key waited
-    pending ──delete──► cancelled
-
-Two partial unique indexes hold the fold: at most one job of a (kind, key) is pending and at most one runs.
+The package's docstring has the diagram of a job's states. Two partial unique indexes enforce that at most one job of
+a (kind, key) is pending and at most one is running.
 """
 
 from __future__ import annotations
@@ -26,50 +19,53 @@ from peewee import (
     TextField,
 )
 
-from appliance.db import Table
+from appliance.db import BaseModel
 
 State = Literal["pending", "running", "done", "failed", "superseded", "cancelled"]
-STATES: Final = ("pending", "running", "done", "failed", "superseded", "cancelled")
+STATES: Final[tuple[State, ...]] = ("pending", "running", "done", "failed", "superseded", "cancelled")
 
-#: What enqueuing did: a new row; the priority of the waiting row raised; folded into it; or one more row that
-#: waits for the running one to end.
-Answer = Literal["added", "raised", "coalesced", "follow-up"]
+#: States of jobs that have ended for good. Such jobs are pruned after a while; failed ones are not.
+OVER: Final[tuple[State, ...]] = ("done", "superseded", "cancelled")
+
+#: The result of enqueueing one key: a new job; a pending job whose priority was raised; a pending job that absorbed
+#: the request; or a follow-up of the running job.
+EnqueueResult = Literal["added", "raised", "coalesced", "follow-up"]
 ANSWERS: Final = ("added", "raised", "coalesced", "follow-up")
 
 
-class Job(Table):
-    """One row of work. Times are seconds since the epoch on the database's clock."""
+class Job(BaseModel):
+    """A job. Times are seconds since the epoch on the database's clock."""
 
     id = BigAutoField()
     kind = TextField()
-    #: What the job is about; two requests with one (kind, key) are the same work. For publishing: the
-    #: artifact's path.
+    #: The subject of the job. Requests with the same (kind, key) are the same work. For publishing, the artifact's
+    #: path.
     key = TextField()
-    #: A name to filter by; for publishing the site's.
+    #: A name to filter by. For publishing, the site's name.
     scope = TextField(default="")
     priority = IntegerField(default=0)
-    #: Order of claiming, lowest first: created_at less `ageing` seconds for each step of priority.
+    #: Jobs are claimed in this order, lowest first: created_at minus `ageing` seconds for each step of priority.
     rank = DoubleField()
     state = TextField(default="pending")
-    #: 'changed' or 'unchanged' once done.
+    #: 'changed' or 'unchanged' when the state is done.
     outcome = TextField(null=True)
-    #: Seconds that must lie between the end of one run of the key and the beginning of the next; 0 for none.
+    #: Least number of seconds between the end of one run of the key and the start of the next; 0 for no limit.
     every = DoubleField(default=0)
     run_at = DoubleField()
     created_at = DoubleField()
     claimed_at = DoubleField(null=True)
     finished_at = DoubleField(null=True)
     worker = TextField(null=True)
-    #: The fence: counts claims, so (id, attempt) names one run.
+    #: The number of claims so far. (id, attempt) identifies one run and is the fence.
     attempt = IntegerField(default=0)
-    #: Runs that failed or were lost; a released run does not count.
+    #: Runs that failed or lost their lease. Released runs do not count.
     failures = IntegerField(default=0)
     lease_until = DoubleField(null=True)
-    #: How many requests were folded into this row, itself included.
+    #: Number of requests that this job stands for, the first included.
     triggers = IntegerField(default=1)
-    #: Why the job exists: the latest request in words; all of them are in `JobTrigger`.
+    #: The latest reason for the job, in words. All reasons are in `JobTrigger`.
     reason = TextField(default="")
-    #: What enqueuing last did to this row; see `Answer`.
+    #: The latest `EnqueueResult` for this job.
     answer = TextField(default="added")
     payload = TextField(null=True)
     error_class = TextField(null=True)
@@ -82,12 +78,23 @@ Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_running", 
 Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state = 'failed'")))
 Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
 Job.add_index(Job.index(Job.run_at, name="job_held_back", where=SQL("state = 'pending' AND every > 0")))
-# Partial, lest a planner prefer it to job_order when it looks for pending jobs.
-Job.add_index(Job.index(Job.state, Job.finished_at, name="job_ended", where=SQL("state NOT IN ('pending', 'running')")))
+# Frequent queries have partial indexes of their own. A statement must repeat the condition of the index literally.
+Job.add_index(Job.index(Job.lease_until, name="job_lease", where=SQL("state = 'running'")))
+Job.add_index(Job.index(Job.worker, name="job_holder", where=SQL("state = 'running'")))
+Job.add_index(Job.index(Job.finished_at, Job.id, name="job_failed_at", where=SQL("state = 'failed'")))
+_OVER = SQL("state IN ('done', 'superseded', 'cancelled')")
+Job.add_index(Job.index(Job.finished_at, Job.id, name="job_over", where=_OVER))
+# Lists and counts of those that are over, by kind, scope and state. The state is not the first: of a condition on it
+# alone SQLite would think that this index serves it best.
+Job.add_index(Job.index(Job.kind, Job.scope, Job.state, Job.finished_at, Job.id, name="job_over_group", where=_OVER))
+Job.add_index(Job.index(Job.state, name="job_undone", where=SQL("state IN ('superseded', 'cancelled')")))
+Job.add_index(Job.index(Job.key, Job.id, name="job_key"))
+# Jobs that wait for a later time: retries and throttled keys.
+Job.add_index(Job.index(Job.run_at, name="job_later", where=SQL("state = 'pending' AND run_at > created_at")))
 
 
-class JobTrigger(Table):
-    """Why a job exists: what was asked for, by whom, the latest change that did, when first and last, how often."""
+class JobTrigger(BaseModel):
+    """A reason why a job was enqueued: what happened, who did it, when first and last, and how often."""
 
     job = ForeignKeyField(Job, backref="chain", on_delete="CASCADE")
     reason = TextField()
@@ -98,57 +105,62 @@ class JobTrigger(Table):
     times = IntegerField(default=1)
 
     class Meta:
-        """One row for what the same person did again."""
+        """A repeated action of the same actor updates one row."""
 
         primary_key = CompositeKey("job", "reason", "actor")
 
 
-class Throttle(Table):
-    """Until when a key that has a least interval between two runs may not run."""
+class Throttle(BaseModel):
+    """The earliest next run of a key that has a minimum interval between runs."""
 
     kind = TextField()
     key = TextField()
     until = DoubleField()
+    #: When `until` was set; null in rows of an older release.
+    since = DoubleField(null=True)
 
     class Meta:
-        """One row a key."""
+        """One row for each key."""
 
         primary_key = CompositeKey("kind", "key")
 
 
-class Process(Table):
-    """A process of ours that beats in the database; people see it and may ask it to pause or be replaced."""
+Throttle.add_index(Throttle.index(Throttle.since, name="throttle_since"))
 
-    #: Host and process id: `pub1:4711`; the name under which a worker holds jobs.
+
+class Process(BaseModel):
+    """A registered process. It sends heartbeats, and people may ask it to pause or to be recycled."""
+
+    #: Host and process id, such as `pub1:4711`. Workers claim jobs under this name.
     name = TextField(primary_key=True)
     host = TextField()
     pid = IntegerField()
     #: 'worker', 'errands', 'courier', 'schedule', 'supervisor'.
     role = TextField()
-    #: The name of the supervisor that keeps it; empty for a supervisor.
+    #: The name of its supervisor; empty for a supervisor.
     keeper = TextField(default="")
-    #: What it is doing, in words.
+    #: Its current activity, in words.
     doing = TextField(default="")
     #: Bytes.
     memory = BigIntegerField(default=0)
-    #: Jobs ended since it started.
+    #: Jobs that ended since it started.
     jobs = BigIntegerField(default=0)
     started_at = DoubleField()
     beat_at = DoubleField()
-    #: 'pause' or 'recycle' when somebody asked for it.
+    #: 'pause' or 'recycle' while somebody's request is open.
     request = TextField(null=True)
 
 
-class Periodic(Table):
-    """A periodic task: when it last was due and done, by whom."""
+class Periodic(BaseModel):
+    """A periodic task: when it was last due and last done, and by which host."""
 
     name = TextField(primary_key=True)
-    #: The due time that was served last; the next one follows from the schedule, not from when it ran.
+    #: The due time that was served last. The next one follows from the schedule, not from the time of the run.
     due_at = DoubleField()
     done_at = DoubleField(null=True)
-    #: Host and process id of who served it last.
+    #: Host and process id of the process that served it last.
     host = TextField(default="")
-    #: Until when a run goes on unless renewed; null between runs.
+    #: When the lease of the current run ends unless it is renewed; null between runs.
     lease_until = DoubleField(null=True)
-    #: Why the last run failed; null when it did not.
+    #: The error of the last run; null if it succeeded.
     error = TextField(null=True)

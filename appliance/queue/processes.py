@@ -1,8 +1,7 @@
-"""The processes of all hosts, as rows that beat: who is there, what each is doing, and what was asked of it.
+"""The processes of all hosts, as rows with heartbeats. A row holds the activity of its process and an open request.
 
-Guarantees that a process which ends takes its row with it, that the row of one which died goes a little later, and
-that a request (to pause, to go on, to be replaced by a fresh one) reaches its process with the next beat, or at once
-when it is waiting for work.
+A process deletes its row when it ends. If a process dies, its row is deleted after `DEAD_AFTER` seconds. A request
+(pause, resume, recycle) reaches its process with the next heartbeat, or at once if the process is waiting for work.
 """
 
 from __future__ import annotations
@@ -15,26 +14,27 @@ from typing import Final, Literal
 from appliance import clock, db
 from appliance.db import NOW
 from appliance.errors import QueueError
+from appliance.queue.future_times import SLACK
 
-Ask = Literal["pause", "resume", "recycle"]
+ProcessRequest = Literal["pause", "resume", "recycle"]
 
-#: Seconds between two beats, and after how many without one a process counts as dead.
-BEAT: Final = 3.0
-SILENT: Final = 30.0
+#: Seconds between two heartbeats, and seconds without one after which a process counts as dead.
+HEARTBEAT_INTERVAL: Final = 3.0
+DEAD_AFTER: Final = 30.0
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One process. Moments are seconds since the epoch on the database's clock."""
+class ProcessRow:
+    """A process. The fields are the columns of the table; times are seconds since the epoch on the database's clock."""
 
     #: Host and process id: `pub1:4711`.
     name: str
     host: str
     pid: int
     role: str
-    #: The name of the supervisor that keeps it; empty for a supervisor.
+    #: The name of its supervisor; empty for a supervisor.
     keeper: str
     doing: str
     #: Bytes.
@@ -42,18 +42,18 @@ class Row:
     jobs: int
     started_at: float
     beat_at: float
-    #: 'pause' or 'recycle' when that was asked of it and is not yet obeyed or taken back.
+    #: 'pause' or 'recycle' while such a request is open.
     request: str | None
 
 
-def name_of(host: str, pid: int) -> str:
-    """What a process is called."""
+def process_name(host: str, pid: int) -> str:
+    """The name of a process: `host:pid`."""
     return f"{host}:{pid}"
 
 
-def memory() -> int:
-    """Bytes of memory this process holds."""
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - often, and nothing else is as quick
+def resident_memory() -> int:
+    """The resident memory of this process, in bytes."""
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - called often, and faster than pathlib
         return int(statm.read().split()[1]) * _PAGE
 
 
@@ -69,68 +69,77 @@ UPDATE process SET doing = ?, memory = ?, jobs = ?, beat_at = {NOW} WHERE name =
 """
 
 
-class Presence:
-    """This process's own row."""
+class RegisteredProcess:
+    """The row of this process."""
 
     def __init__(self, role: str, host: str, keeper: str = "") -> None:
         self.role = role
         self.host = host
-        self.keeper = keeper
+        self.supervisor = keeper
         self.pid = os.getpid()
-        self.name = name_of(host, self.pid)
-        self.doing = "starting"
-        #: Jobs ended since it started.
-        self.jobs = 0
+        self.name = process_name(host, self.pid)
+        self.activity = "starting"
+        #: Jobs that ended since the process started.
+        self.jobs_done = 0
         self._request: str | None = None
         self._beaten = float("-inf")
 
     @property
-    def paused(self) -> bool:
-        """Whether this process, or the supervisor that keeps it, was asked to pause."""
+    def is_paused(self) -> bool:
+        """Whether this process or its supervisor was asked to pause."""
         return self._request == "pause"
 
     @property
-    def recycled(self) -> bool:
-        """Whether this process was asked to make place for a fresh one."""
+    def should_recycle(self) -> bool:
+        """Whether this process was asked to end so that a fresh one can replace it."""
         return self._request == "recycle"
 
-    def enter(self) -> None:
-        """Write the row."""
+    def register(self) -> None:
+        """Insert the row."""
         with db.write():
-            row = [self.name, self.host, self.pid, self.role, self.keeper, self.doing, memory(), self.jobs]
+            row = [
+                self.name,
+                self.host,
+                self.pid,
+                self.role,
+                self.supervisor,
+                self.activity,
+                resident_memory(),
+                self.jobs_done,
+            ]
             db.execute(_ENTER, row)
         self._beaten = clock.monotonic()
 
-    def beat(self) -> None:
-        """Say what this process is doing and learn what is asked of it; does nothing until it is time again."""
-        if clock.monotonic() - self._beaten < BEAT:
+    def heartbeat(self) -> None:
+        """Update the row and read the open request, at most once in `HEARTBEAT_INTERVAL`."""
+        if clock.monotonic() - self._beaten < HEARTBEAT_INTERVAL:
             return
         with db.write():
-            known = db.execute(_BEAT, [self.doing, memory(), self.jobs, self.name]).fetchone()
-            if known is None:  # it was silent for so long that it was taken for dead
-                self.enter()
+            known = db.execute(_BEAT, [self.activity, resident_memory(), self.jobs_done, self.name]).fetchone()
+            if known is None:  # the row was pruned, since there was no heartbeat for too long
+                self.register()
         self._beaten = clock.monotonic()
-        self.look()
+        self.refresh_request()
 
-    def look(self) -> None:
-        """Learn what is asked of this process, now."""
-        asked = dict(db.execute("SELECT name, request FROM process WHERE name IN (?, ?)", [self.name, self.keeper]))
-        paused = "pause" if asked.get(self.keeper) == "pause" else None  # recycling is a supervisor's own doing
+    def refresh_request(self) -> None:
+        """Read the open request now."""
+        asked = dict(db.execute("SELECT name, request FROM process WHERE name IN (?, ?)", [self.name, self.supervisor]))
+        paused = "pause" if asked.get(self.supervisor) == "pause" else None  # supervisors recycle their processes
         self._request = asked.get(self.name) or paused
 
-    def obeyed(self) -> None:
-        """Take back what was asked of this process: it is done."""
+    def clear_request(self) -> None:
+        """Clear the request after it was carried out."""
         with db.write():
             db.execute("UPDATE process SET request = NULL WHERE name = ?", [self.name])
         self._request = None
 
-    def leave(self) -> None:
-        """Remove the row."""
-        forget(self.name)
+    def deregister(self) -> None:
+        """Delete the row."""
+        deregister(self.name)
 
 
-def ask(name: str, request: Ask) -> None:
-    """Ask a process to pause, to resume, or to be replaced by a fresh one. A supervisor passes it on to its own.
+def request(name: str, request: ProcessRequest) -> None:
+    """Ask a process to pause, to resume or to recycle. A supervisor passes the request on to its processes.
 
     Raises:
         QueueError: no process has that name.
@@ -143,23 +152,28 @@ def ask(name: str, request: Ask) -> None:
         db.notify()
 
 
-def list() -> Sequence[Row]:
-    """All processes, by host, keepers before the kept."""
+def list_processes() -> Sequence[ProcessRow]:
+    """All processes by host, each supervisor before its processes."""
     rows = db.execute(
         """SELECT name, host, pid, role, keeper, doing, memory, jobs, started_at, beat_at, request FROM process
            ORDER BY host, CASE WHEN keeper = '' THEN name ELSE keeper END, keeper <> '', pid"""
     )
-    return [Row(*row) for row in rows.fetchall()]
+    return [ProcessRow(*row) for row in rows.fetchall()]
 
 
-def forget(name: str) -> None:
-    """Remove the row of a process that has ended."""
+def deregister(name: str) -> None:
+    """Delete the row of a process that has ended."""
     with db.write():
         db.execute("DELETE FROM process WHERE name = ?", [name])
 
 
-def prune(silent: float = SILENT) -> None:
-    """Remove the rows of processes that have not beaten for so many seconds."""
+def prune(silent: float = DEAD_AFTER) -> None:
+    """Delete the rows of processes without a heartbeat for `silent` seconds."""
+    # A heartbeat in the future was written while the clock ran ahead. It counts as a heartbeat of now.
+    ahead = f"beat_at > {NOW} + {SLACK}"
+    if db.execute(f"SELECT 1 FROM process WHERE {ahead}").fetchone():
+        with db.write():
+            db.execute(f"UPDATE process SET beat_at = {NOW} WHERE {ahead}")
     if db.execute(f"SELECT 1 FROM process WHERE beat_at < {NOW} - ?", [silent]).fetchone():
         with db.write():
             db.execute(f"DELETE FROM process WHERE beat_at < {NOW} - ?", [silent])

@@ -1,4 +1,4 @@
-"""When a failed run is tried again, and when trying again cannot help."""
+"""Retry policies: when a failed run is retried, and which errors are never retried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 
 from appliance.errors import ApplianceError
-from appliance.queue.store import Fault
+from appliance.queue.store import FailureDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,43 +15,43 @@ class RetryPolicy:
     """Exponential back-off with jitter.
 
     Attributes:
-        retries: runs after the first; then the job is failed.
-        first: seconds before the first retry, doubled for each further one.
-        longest: seconds no wait exceeds.
-        hopeless: errors that the same run would meet again; these fail at once.
-        patient: errors no job is to blame for, which pass when somebody has mended what is wrong; runs that end with
-            them do not count, and are repeated for as long as it takes.
-        rest: seconds before a run that ended with such an error is repeated.
-        brief: errors that no job is to blame for either, and that pass as soon as another worker takes it.
-        moment: seconds before a run that ended with one of these is repeated.
+        max_retries: retries after the first run; then the job is failed.
+        initial_delay: seconds until the first retry; doubled for each further one.
+        max_delay: the longest delay, in seconds.
+        fatal: errors that every retry would meet again; the job fails at once.
+        snooze_on: errors that are no fault of the job and pass when somebody repairs the cause. Such runs do not count
+            as failures and are repeated without limit.
+        snooze_delay: seconds until a snoozed job runs again.
+        short_snooze_on: such errors that pass as soon as another worker takes the job.
+        short_snooze_delay: seconds until such a job runs again.
     """
 
-    retries: int = 5
-    first: float = 1.0
-    longest: float = 300.0
-    hopeless: tuple[type[BaseException], ...] = ()
-    patient: tuple[type[BaseException], ...] = ()
-    rest: float = 10.0
-    brief: tuple[type[BaseException], ...] = ()
-    moment: float = 1.5
+    max_retries: int = 5
+    initial_delay: float = 1.0
+    max_delay: float = 300.0
+    fatal: tuple[type[BaseException], ...] = ()
+    snooze_on: tuple[type[BaseException], ...] = ()
+    snooze_delay: float = 10.0
+    short_snooze_on: tuple[type[BaseException], ...] = ()
+    short_snooze_delay: float = 1.5
 
-    def delay(self, failures: int, error: BaseException) -> float | None:
-        """Seconds to wait after a run that failed with `error`, `failures` before it; None when it was the last."""
-        if self.is_patient(error):
-            rest = self.moment if isinstance(error, self.brief) else self.rest
+    def retry_delay(self, failures: int, error: BaseException) -> float | None:
+        """Seconds until the retry after `error`, with `failures` failed runs before it; None if there is no retry."""
+        if self.is_snoozed(error):
+            rest = self.short_snooze_delay if isinstance(error, self.short_snooze_on) else self.snooze_delay
             return rest * random.uniform(0.5, 1.0)  # noqa: S311
-        if isinstance(error, self.hopeless) or failures >= self.retries:
+        if isinstance(error, self.fatal) or failures >= self.max_retries:
             return None
-        # Full jitter would sometimes retry at once; half of it keeps the spacing and still spreads the herd.
-        return min(self.longest, self.first * 2.0**failures) * random.uniform(0.5, 1.0)  # noqa: S311
+        # Full jitter would sometimes retry at once. Half of it keeps the spacing and still spreads the retries.
+        return min(self.max_delay, self.initial_delay * 2.0**failures) * random.uniform(0.5, 1.0)  # noqa: S311
 
-    def is_patient(self, error: BaseException) -> bool:
-        """Whether a run that ended with `error` does not count."""
-        return isinstance(error, self.patient + self.brief)
+    def is_snoozed(self, error: BaseException) -> bool:
+        """Whether `error` snoozes the job instead of counting as a failure."""
+        return isinstance(error, self.snooze_on + self.short_snooze_on)
 
 
-def fault(error: BaseException) -> Fault:
-    """What is kept of an error with the job."""
+def failure_details(error: BaseException) -> FailureDetails:
+    """The details of an error that are stored with the job."""
     name = type(error).__name__
     message = str(error) if isinstance(error, ApplianceError) else f"{name}: {error}"
-    return Fault(name, message, "".join(traceback.format_exception(error)))
+    return FailureDetails(name, message, "".join(traceback.format_exception(error)))

@@ -1,29 +1,35 @@
-"""The state machine, as fixed SQL. Starts no process, knows no kind.
+"""The state machine of jobs, in SQL. It starts no processes and does not depend on any job kind.
 
-Guarantees the fold (at most one job of a key waits and at most one runs, by unique index), the fence (a run is
-named by (id, attempt); what no longer holds it changes nothing) and that a run which ends badly while a newer
-request for its key waits is superseded by it in the same statement's transaction, never colliding with it.
+Guarantees the fold (unique indexes allow at most one pending and one running job for each key) and the fence (a run is
+identified by (id, attempt), and a worker that no longer holds it cannot change anything). A run that fails or is
+released while a newer job for its key is pending becomes superseded in the same statement, so the two never collide.
 
-All times are the database's. Every function is one write transaction, or joins the caller's; `release` and `rescue`
-are one for each run, since who holds several rows and waits for another may be waited for by its holder.
+All times are read from the database's clock. Every function runs in one write transaction or joins the caller's.
+`release` and `rescue` use one transaction for each run, because a transaction that holds several rows while it waits
+for another could deadlock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from peewee import IntegrityError
 
 from appliance import db
 from appliance.db import NOW
-from appliance.queue.models import STATES
-from appliance.queue.requests import Request, enqueue, enqueue_selected
+from appliance.queue import future_times
+from appliance.queue.future_times import SLACK, is_from_future
+from appliance.queue.models import STATES, State
+
+#: Default length of a lease, in seconds.
+LEASE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One run of one job, as its worker holds it. (id, attempt) is the fence."""
+    """One run of one job, held by a worker. (id, attempt) is the fence."""
 
     id: int
     attempt: int
@@ -35,15 +41,17 @@ class Claim:
     payload: str | None
 
 
-# COALESCE keeps planners from looking jobs up by kind and sorting them all, instead of reading job_order; and the rows
-# are picked once, whatever way the update is joined with them.
+# COALESCE keeps query planners from finding jobs by kind and sorting them all; they read the index job_order instead.
+# MATERIALIZED makes them pick the rows once, however they join the update.
 _CLAIM = f"""
 WITH picked AS MATERIALIZED (
     SELECT j.id FROM job AS j
-    WHERE j.state = 'pending' AND j.run_at <= {NOW} AND COALESCE(j.kind, '') IN ({{kinds}}) {{keys}}
+    WHERE j.state = 'pending' AND (j.run_at <= {NOW} OR {is_from_future("j", NOW)})
+      AND COALESCE(j.kind, '') IN ({{kinds}}) {{keys}}
       AND NOT EXISTS (SELECT 1 FROM job AS r WHERE r.kind = j.kind AND r.key = j.key AND r.state = 'running')
       AND (j.every = 0 OR NOT EXISTS (
-        SELECT 1 FROM throttle AS t WHERE t.kind = j.kind AND t.key = j.key AND t.until > {NOW}))
+        SELECT 1 FROM throttle AS t WHERE t.kind = j.kind AND t.key = j.key AND t.until > {NOW}
+          AND t.until <= {NOW} + j.every + {SLACK}))
     ORDER BY j.rank, j.id LIMIT ? {{skip_locked}})
 UPDATE job SET state = 'running', worker = ?, attempt = attempt + 1, claimed_at = {NOW}, lease_until = {NOW} + ?
 WHERE id IN (SELECT id FROM picked)
@@ -54,38 +62,38 @@ RETURNING id, attempt, kind, key, scope, priority, failures, payload, rank
 def claim(
     worker: str, kinds: Sequence[str], limit: int, lease: float, *, keys: Sequence[str] | None = None
 ) -> list[Claim]:
-    """Take up to `limit` due jobs of `kinds` for `worker`, the most urgent first, for `lease` seconds.
+    """Claim up to `limit` due jobs of `kinds` for `worker`, the most urgent first, for `lease` seconds.
 
-    A job whose key is being worked on is left until that run has ended. With `keys` only jobs of those keys are taken.
+    A job is not claimed while another job of its key is running. With `keys`, only jobs of those keys are claimed.
     """
     with db.write():
-        db.by_index()
-        among = "" if keys is None else f"AND j.key IN ({db.marks(len(keys)) or 'NULL'})"
-        claiming = _CLAIM.format(kinds=db.marks(len(kinds)), keys=among, skip_locked=db.skip_locked())
+        db.prefer_index_order()
+        among = "" if keys is None else f"AND j.key IN ({db.placeholders(len(keys)) or 'NULL'})"
+        claiming = _CLAIM.format(kinds=db.placeholders(len(kinds)), keys=among, skip_locked=db.skip_locked())
         rows = db.execute(claiming, [*kinds, *(keys or ()), limit, worker, lease]).fetchall()
-    rows.sort(key=lambda row: (row[8], row[0]))  # RETURNING promises no order
+    rows.sort(key=lambda row: (row[8], row[0]))  # RETURNING guarantees no order
     return [Claim(*row[:8]) for row in rows]
 
 
 def _fence(claims: Sequence[Claim]) -> tuple[str, list[int]]:
-    # The ids are named twice: alone they are looked up by primary key, which no database does for pairs.
-    ids, pairs = db.marks(len(claims)), db.marks(len(claims), 2)
+    # The ids occur twice: a list of ids uses the primary key, a list of pairs does not.
+    ids, pairs = db.placeholders(len(claims)), db.placeholders(len(claims), 2)
     return (
         f"id IN ({ids}) AND state = 'running' AND (id, attempt) IN (VALUES {pairs})",
         [claim.id for claim in claims] + [v for claim in claims for v in (claim.id, claim.attempt)],
     )
 
 
-def beat(claims: Sequence[Claim], lease: float) -> set[int]:
-    """Renew the lease of what is still held; returns the ids that are."""
+def heartbeat(claims: Sequence[Claim], lease: float) -> set[int]:
+    """Renew the leases of the claims that are still held; returns their ids."""
     where, values = _fence(claims)
     with db.write():
         rows = db.execute(f"UPDATE job SET lease_until = {NOW} + ? WHERE {where} RETURNING id", [lease, *values])
         return {row[0] for row in rows.fetchall()}
 
 
-def held(claims: Sequence[Claim]) -> set[int]:
-    """The ids still held. Inside a write transaction they stay so until it ends."""
+def lock_held(claims: Sequence[Claim]) -> set[int]:
+    """Lock the claims that are still held until the transaction ends; returns their ids."""
     where, values = _fence(claims)
     rows = db.execute(f"SELECT id FROM job WHERE {where} {db.for_update()}", values).fetchall()
     return {row[0] for row in rows}
@@ -97,7 +105,7 @@ UPDATE job SET state = 'done', outcome = ?, finished_at = {NOW}, lease_until = N
 WHERE %s RETURNING kind, key, every
 """
 
-# In the order in which a selection of failed jobs is tried again, lest each wait for the other.
+# Rows are locked in the order that administration.retry uses, so that the two cannot deadlock.
 _RESOLVE = f"""
 WITH done (kind, key) AS (VALUES %s)
 UPDATE job SET state = 'superseded', finished_at = {NOW}
@@ -105,14 +113,14 @@ WHERE id IN (SELECT f.id FROM done JOIN job AS f ON f.kind = done.kind AND f.key
              WHERE f.state = 'failed' ORDER BY f.id %s)
 """
 
-# Keys with a least interval between two runs may run again only after it.
+# A key with a minimum interval may run again only after that interval.
 _THROTTLE = f"""
 WITH done (kind, key, every) AS (VALUES %s)
-INSERT INTO throttle (kind, key, until) SELECT kind, key, {NOW} + every FROM done WHERE true
-ON CONFLICT (kind, key) DO UPDATE SET until = excluded.until
+INSERT INTO throttle (kind, key, since, until) SELECT kind, key, {NOW}, {NOW} + every FROM done WHERE true
+ON CONFLICT (kind, key) DO UPDATE SET since = excluded.since, until = excluded.until
 """
-# A claim looks at the interval too; this has the follow-up say when it is due. One that somebody is just asking for
-# again need not be waited for.
+# Claims check the interval too; this sets the due time of the follow-up. A row that another transaction is enqueueing
+# right now is skipped rather than waited for.
 _HOLD_BACK = """
 WITH done (kind, key) AS (VALUES %s),
      held AS (SELECT w.id FROM done JOIN job AS w ON w.kind = done.kind AND w.key = done.key
@@ -123,10 +131,10 @@ WHERE job.kind = t.kind AND job.key = t.key AND job.run_at < t.until AND job.id 
 """
 
 
-def finish(outcomes: Mapping[Claim, str]) -> None:
-    """End runs well, each with 'changed' or 'unchanged'; what lost its lease is passed over.
+def complete(outcomes: Mapping[Claim, str]) -> None:
+    """End runs successfully, each as 'changed' or 'unchanged'. Claims that lost their lease are skipped.
 
-    A failed job of the same key is thereby resolved: it ends as superseded.
+    Failed jobs of the same keys become superseded.
     """
     with db.write():
         done: list[tuple[str, str, float]] = []
@@ -135,15 +143,15 @@ def finish(outcomes: Mapping[Claim, str]) -> None:
             done += db.execute(_FINISH % where, [outcome, *values]).fetchall()
         if done:
             keys = [v for kind, key, _ in done for v in (kind, key)]
-            db.execute(_RESOLVE % (db.marks(len(done), 2), db.for_update("f")), keys)
+            db.execute(_RESOLVE % (db.placeholders(len(done), 2), db.for_update("f")), keys)
             _hold_back([row for row in done if row[2] > 0])
 
 
 def _hold_back(ended: Sequence[tuple[str, str, float]]) -> None:
     if ended:
-        db.execute(_THROTTLE % db.marks(len(ended), 3), [v for row in ended for v in row])
+        db.execute(_THROTTLE % db.placeholders(len(ended), 3), [v for row in ended for v in row])
         keys = [v for kind, key, _ in ended for v in (kind, key)]
-        db.execute(_HOLD_BACK % (db.marks(len(ended), 2), db.skip_locked("w")), keys)
+        db.execute(_HOLD_BACK % (db.placeholders(len(ended), 2), db.skip_locked("w")), keys)
 
 
 _SUPERSEDED = """
@@ -159,7 +167,7 @@ UPDATE job SET
 WHERE id = ? AND attempt = ? AND state = 'running' %s RETURNING state
 """
 
-# What was urgent stays so: the follow-up takes the place in the order of the run that it supersedes.
+# The follow-up inherits the place in the queue of the run that it supersedes.
 _INHERIT = """
 UPDATE job SET rank = CASE WHEN r.rank < job.rank THEN r.rank ELSE job.rank END,
                priority = CASE WHEN r.priority > job.priority THEN r.priority ELSE job.priority END
@@ -170,7 +178,7 @@ FROM job AS r WHERE r.id = ? AND r.kind = job.kind AND r.key = job.key AND job.s
 def _end_badly(
     job: int, values: Sequence[object], still: str = "", more: Sequence[object] = (), tries: int = 20
 ) -> str | None:
-    """End a run that did not end well, if `still` is true of it; returns the job's new state."""
+    """End a run without success if the condition `still` holds for it; returns the job's new state."""
     try:
         with db.write():
             row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
@@ -179,8 +187,8 @@ def _end_badly(
             if row:
                 db.notify()
     except IntegrityError:
-        # While the row was put back as pending, somebody committed a request for the same key. Now the run sees it,
-        # and is superseded by it; unless somebody deletes it this very moment, and asks once more.
+        # Another transaction has committed a pending job of the same key. The next try sees that job and ends as
+        # superseded, unless the job is deleted and enqueued again at this very moment.
         if not tries:
             raise
         return _end_badly(job, values, still, more, tries - 1)
@@ -188,68 +196,78 @@ def _end_badly(
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a run failed: the error's class, its sentence and its stack trace."""
+class FailureDetails:
+    """Why a run failed: the class of the error, its message and its stack trace."""
 
     error: str
     message: str
     trace: str
 
 
-def fail(claim: Claim, fault: Fault, *, retry_after: float | None, counts: bool = True) -> str | None:
-    """End a run badly: tried again after so many seconds, or failed for good when that is None.
+def fail(claim: Claim, fault: FailureDetails, *, retry_after: float | None, counts: bool = True) -> str | None:
+    """Fail a run: the job is retried after `retry_after` seconds, or failed for good when that is None.
 
-    One that does not count leaves the job as many tries as it had.
+    With `counts=False` the run does not use up a retry.
 
     Returns:
-        The job's new state ('pending', 'failed', 'superseded'), None when the lease was lost before.
+        The job's new state ('pending', 'failed' or 'superseded'); None if the lease was lost before.
     """
     values = [retry_after is not None, retry_after or 0.0, int(counts), fault.error, fault.message, fault.trace]
     return _end_badly(claim.id, [*values, claim.id, claim.attempt])
 
 
 def release(claims: Iterable[Claim]) -> None:
-    """Give runs back unworked; this counts as no attempt."""
+    """Give claims back without having run them. This does not count as a failure."""
     for claim in claims:
         _end_badly(claim.id, [True, 0.0, 0, None, None, None, claim.id, claim.attempt])
 
 
-def rescue(retries: int, *, worker: str | None = None) -> int:
-    """Free the jobs whose lease has run out, or all that `worker` (known to be dead) holds.
+def rescue(retries: int, *, worker: str | None = None, lease: float = LEASE) -> int:
+    """Free the jobs whose lease has expired, or all jobs of `worker` if that worker is known to be dead.
 
-    A lost run counts as a failure; with more than `retries` of them the job is failed.
+    A lost run counts as a failure; a job with more than `retries` failures is failed for good. Times that were
+    set while the clock ran ahead are corrected first; `lease` is the length of a lease in seconds.
 
     Returns:
-        How many were freed.
+        The number of jobs freed.
     """
+    if worker is None:
+        future_times.correct(lease)
+    # "+id" sorts the few running jobs. "id" would make SQLite walk through all jobs in the order of the primary key.
     lost = f"lease_until < {NOW}" if worker is None else "worker = ?"
     whose: list[object] = [] if worker is None else [worker]
     rows = db.execute(
-        f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost} ORDER BY id", whose
+        f"SELECT id, attempt, failures, worker FROM job WHERE state = 'running' AND {lost} ORDER BY +id", whose
     ).fetchall()
     freed = 0
     for job, attempt, failures, holder in rows:
-        fault = ("LostLease", f"The worker {holder} vanished while it held this job.", "")
+        fault = ("JobLeaseLost", f"The worker {holder} vanished while it held this job.", "")
         values = [failures < retries, 0.0, 1, *fault, job, attempt]
-        # A worker that was only late may have renewed its lease since.
+        # A worker that was only late may have renewed its lease meanwhile.
         freed += _end_badly(job, values, f"AND {lost}", whose) is not None
     return freed
 
 
-def counts() -> dict[str, int]:
-    """Number of jobs by state."""
-    rows = db.execute(
-        """
-        SELECT 'pending', COUNT(*) FROM job WHERE state = 'pending'
-        UNION ALL SELECT 'running', COUNT(*) FROM job WHERE state = 'running'
-        UNION ALL SELECT state, COUNT(*) FROM job WHERE state NOT IN ('pending', 'running') GROUP BY state
-        """
-    ).fetchall()
-    return dict.fromkeys(STATES, 0) | dict(rows)
+# Each of these conditions has an index of its own. "finished_at > 0" is always true of ended jobs; it makes SQLite use
+# the index.
+_COUNTS = """
+SELECT (SELECT COUNT(*) FROM job WHERE state = 'pending'), (SELECT COUNT(*) FROM job WHERE state = 'running'),
+       (SELECT COUNT(*) FROM job WHERE state IN ('done', 'superseded', 'cancelled') AND finished_at > 0),
+       (SELECT COUNT(*) FROM job WHERE state = 'failed'),
+       (SELECT COUNT(*) FROM job WHERE state = 'superseded' AND state IN ('superseded', 'cancelled')),
+       (SELECT COUNT(*) FROM job WHERE state = 'cancelled' AND state IN ('superseded', 'cancelled'))
+"""
 
 
-def unfinished() -> int:
-    """Number of jobs that wait, for now or a later time, or run."""
+def count_by_state() -> dict[State, int]:
+    """The number of jobs in each state."""
+    pending, running, over, failed, superseded, cancelled = db.execute(_COUNTS).fetchone()
+    done = over - superseded - cancelled
+    return dict(zip(STATES, (pending, running, done, failed, superseded, cancelled), strict=True))
+
+
+def count_unfinished() -> int:
+    """The number of jobs that are pending, whenever they are due, or running."""
     row = db.execute(
         """SELECT (SELECT COUNT(*) FROM job WHERE state = 'pending')
                 + (SELECT COUNT(*) FROM job WHERE state = 'running')"""
@@ -257,25 +275,26 @@ def unfinished() -> int:
     return int(row[0])
 
 
-def outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9, besides: Sequence[str] = ()) -> int:
-    """Number of jobs that run or wait for a worker.
+def count_outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9, besides: Sequence[str] = ()) -> int:
+    """The number of jobs that are running or waiting for a worker.
 
-    Not counted are those held back until the least interval of their key is over, those due only in more than
-    `patience` seconds (a retry may be far off), those of other kinds when `kinds` says what there are workers for, and
-    those that wait since their last run ended with one of the errors `besides`, by class.
+    Not counted are jobs held back by the minimum interval of their key, jobs due later than `patience` seconds from
+    now (such as late retries), jobs of kinds other than `kinds`, and jobs whose last run ended with an error class in
+    `besides`.
     """
-    strange = f"OR COALESCE(kind, '') NOT IN ({db.marks(len(kinds))})" if kinds else ""
-    strange += f" OR error_class IN ({db.marks(len(besides))})" if besides else ""
+    strange = f"OR COALESCE(kind, '') NOT IN ({db.placeholders(len(kinds))})" if kinds else ""
+    strange += f" OR error_class IN ({db.placeholders(len(besides))})" if besides else ""
     row = db.execute(
         f"""SELECT COUNT(*) FROM job WHERE state = 'pending'
-            AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ? {strange})""",
+            AND (NOT {is_from_future("job", NOW)}
+                 AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ?) {strange})""",
         [patience, *(kinds or ()), *besides],
     ).fetchone()
-    return unfinished() - int(row[0])
+    return count_unfinished() - int(row[0])
 
 
-def held_up(error: str, limit: int = 20) -> list[tuple[str, str, str]]:
-    """The jobs that wait since their last run ended with this error, by class, as (kind, key, message)."""
+def waiting_after_error(error: str, limit: int = 20) -> list[tuple[str, str, str]]:
+    """Pending jobs whose last run ended with this class of error, as (kind, key, message)."""
     return list(
         db.execute(
             """SELECT kind, key, error_message FROM job WHERE state = 'pending' AND error_class = ?
@@ -285,10 +304,10 @@ def held_up(error: str, limit: int = 20) -> list[tuple[str, str, str]]:
     )
 
 
-def next_due(within: float) -> float | None:
-    """Seconds until the next job that waits for its time is due, None when none is `within` so many seconds.
+def seconds_until_due(within: float) -> float | None:
+    """Seconds until the next pending job is due; None if no job becomes due in the next `within` seconds.
 
-    0 for one that became due a moment ago: it may have done so after the claim that did not find it.
+    Returns 0 if a job became due in the last 0.1 s, perhaps after a claim that did not find it.
     """
     row = db.execute(
         f"""SELECT MIN(run_at) - {NOW} FROM job
@@ -298,29 +317,25 @@ def next_due(within: float) -> float | None:
     return None if row[0] is None else max(0.0, float(row[0]))
 
 
-def unfinished_kinds() -> dict[str, int]:
-    """Number of jobs that wait or run, by kind."""
-    rows = db.execute("SELECT kind, COUNT(*) FROM job WHERE state IN ('pending', 'running') GROUP BY kind").fetchall()
-    return dict(rows)
+def count_unknown_kinds(kinds: Container[str]) -> dict[str, int]:
+    """The number of pending and running jobs by kind, for all kinds that are not in `kinds`."""
+    found: Counter[str] = Counter()
+    for state in ("pending", "running"):  # each state has an index of its own
+        rows = db.execute(f"SELECT kind, COUNT(*) FROM job WHERE state = '{state}' GROUP BY kind").fetchall()
+        found.update(dict(rows))
+    return {kind: number for kind, number in found.items() if kind not in kinds}
 
 
-def holders() -> list[str]:
-    """The names of the workers that hold jobs."""
+def holder_names() -> list[str]:
+    """The names of the workers that hold claims."""
     return [row[0] for row in db.execute("SELECT DISTINCT worker FROM job WHERE state = 'running'").fetchall()]
 
 
-def failures(limit: int = 20) -> list[tuple[str, str, str]]:
-    """The newest failed jobs as (kind, key, message)."""
+def recent_failures(limit: int = 20) -> list[tuple[str, str, str]]:
+    """The latest failed jobs, as (kind, key, message)."""
     return list(
         db.execute(
             "SELECT kind, key, error_message FROM job WHERE state = 'failed' ORDER BY finished_at DESC LIMIT ?",
             [limit],
         ).fetchall()
     )
-
-
-__all__ = [
-    "Claim", "Fault", "Request", "beat", "claim", "counts", "enqueue", "enqueue_selected", "fail", "failures",
-    "finish", "held", "held_up", "holders", "next_due", "outstanding", "release", "rescue", "unfinished",
-    "unfinished_kinds",
-]  # fmt: skip

@@ -1,7 +1,7 @@
-"""A few processes kept alive: forks them, restarts the dead with back-off, passes signals on, and ends with them.
+"""A supervisor of processes: forks them, restarts them with back-off, forwards signals, and ends after them.
 
-The supervisor stays single-threaded, and gives up its database connections before each fork, so that a child inherits
-neither locks nor connections.
+The supervisor is single-threaded and closes its database connections before each fork, so that a child inherits neither
+locks nor connections.
 """
 
 from __future__ import annotations
@@ -15,18 +15,24 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
-from appliance import clock, telemetry
+from appliance import clock, db, logging
+from appliance.db import wait_limits
 
-log = telemetry.logger("supervisor")
+log = logging.get_logger("supervisor")
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-#: The exit status of a process that a fresh one is to replace at once.
-REPLACE: Final = 85
-#: Seconds that processes told to end may take before they are killed.
-PATIENCE: Final = 4.7
-_FIRST_PAUSE, _LONGEST_PAUSE, _STEADY = 0.1, 10.0, 30.0
+#: The exit status of a process that should be replaced at once.
+EXIT_RECYCLE: Final = 85
+#: The exit status of a process that cannot use the database. It is restarted after `_DATABASE_RETRY_DELAY` seconds.
+EXIT_DATABASE_LOST: Final = 86
+_DATABASE_RETRY_DELAY: Final = 1.0
+#: Seconds that stopping processes may take before they are killed.
+STOP_TIMEOUT: Final = 4.3
+#: The longest time in seconds that a stopping process waits for the database.
+_DATABASE_WAIT: Final = 1.5
+_FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_AFTER = 0.1, 10.0, 30.0
 
-#: In a supervised process: the id of its supervisor.
+#: In a supervised process, the process id of its supervisor.
 _supervisor = 0
 
 
@@ -35,96 +41,93 @@ class _Child:
     main: Callable[[], int]
     pid: int = 0
     started: float = 0.0
-    pause: float = _FIRST_PAUSE
+    backoff: float = _FIRST_BACKOFF
     due: float = 0.0
-    leaving: bool = False
-    over: bool = False
-    #: Asked to end so that a fresh one can take its place.
-    replaced: bool = False
+    stopping: bool = False
+    finished: bool = False
+    #: Whether the process was asked to end so that a fresh one can replace it.
+    recycling: bool = False
 
 
 class Supervisor:
-    """Keeps one process for each named main function.
+    """Keeps one process running for each named main function.
 
-    A main that returns 0 is over, one that returns REPLACE is followed by a fresh one at once; any other end is
-    restarted with back-off.
+    A process that exits with 0 is finished. EXIT_RECYCLE restarts it at once, EXIT_DATABASE_LOST after a second, and
+    any other status with back-off.
     """
 
     def __init__(
         self,
-        mains: Mapping[str, Callable[[], int]],
+        main_functions: Mapping[str, Callable[[], int]],
         on_death: Callable[[str, int], None] = lambda _name, _pid: None,
         before_fork: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare, and start nothing yet.
+        """Create the supervisor without starting any process.
 
         Args:
-            mains: what each process does; the value returned is its exit status.
-            on_death: told the name and process id of each process that has ended.
-            before_fork: gives up what a child must not inherit, such as connections.
+            main_functions: the main function of each process, by name. Its return value is the exit status.
+            on_death: called with the name and process id of each process that has ended.
+            before_fork: closes resources that a child must not inherit, such as connections.
         """
-        self._children = {name: _Child(main) for name, main in mains.items()}
+        self._children = {name: _Child(main) for name, main in main_functions.items()}
         self._on_death = on_death
         self._before_fork = before_fork
         self._recycling: list[str] = []
         self._deadline = float("inf")
-        #: Bytes of memory the children that have ended had at most, by name.
-        self.peaks: dict[str, int] = {}
+        #: The peak memory of ended children in bytes, by name.
+        self.peak_memory: dict[str, int] = {}
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process ids of the living children by name."""
+        """The process ids of the running children, by name."""
         return {name: child.pid for name, child in self._children.items() if child.pid}
 
-    def over(self, *, but: str = "") -> bool:
-        """Whether all children, `but` for one, have ended for good."""
-        return all(child.over or name == but for name, child in self._children.items())
+    def all_finished(self, *, except_for: str = "") -> bool:
+        """Whether all children have ended for good, not counting the one named `except_for`."""
+        return all(child.finished or name == except_for for name, child in self._children.items())
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ask every child to end; none is started again. Safe in a signal handler.
+        """Ask every child to end and start none again. Safe in a signal handler.
 
-        SIGTERM asks to end in good order, SIGINT to leave what is not done.
+        SIGTERM asks them to finish the current work, SIGINT to abandon it.
         """
         for child in self._children.values():
-            child.leaving = True
-            _tell(child, number)
+            child.stopping = True
+            _send_signal(child, number)
 
     def recycle(self) -> None:
-        """Have every child end in good order and be replaced, one after another. Safe in a signal handler."""
+        """Replace every child by a fresh process, one after another. Safe in a signal handler."""
         self._recycling = list(self._children)
 
     def start(self) -> None:
-        """Fork what is due."""
+        """Fork the children that are due."""
         for name, child in self._children.items():
-            if not child.pid and not child.over and not child.leaving and clock.monotonic() >= child.due:
+            if not child.pid and not child.finished and not child.stopping and clock.monotonic() >= child.due:
                 self._fork(name, child)
-        if self._recycling and not any(child.replaced for child in self._children.values()):
+        if self._recycling and not any(child.recycling for child in self._children.values()):
             child = self._children[self._recycling.pop(0)]
-            if child.pid and not child.leaving:
-                child.replaced = True
-                _tell(child, signal.SIGTERM)
+            if child.pid and not child.stopping:
+                child.recycling = True
+                _send_signal(child, signal.SIGTERM)
 
-    def tend(self) -> bool:
-        """Reap the dead and restart them when their pause is over; returns whether any child is alive or due."""
+    def supervise(self) -> bool:
+        """Reap ended children and restart those that are due; returns whether any child is running or due."""
         for name, child in self._children.items():
             if child.pid:
                 pid, status, usage = os.wait4(child.pid, os.WNOHANG)
                 if pid:
-                    self.peaks[name] = max(self.peaks.get(name, 0), usage.ru_maxrss * 1024)
-                    self._reaped(name, child, os.waitstatus_to_exitcode(status))
+                    self.peak_memory[name] = max(self.peak_memory.get(name, 0), usage.ru_maxrss * 1024)
+                    self._record_exit(name, child, os.waitstatus_to_exitcode(status))
         self.start()
-        self._kill_the_late()
-        return any(child.pid or not (child.over or child.leaving) for child in self._children.values())
+        self._kill_overdue()
+        return any(child.pid or not (child.finished or child.stopping) for child in self._children.values())
 
-    def end(self, seconds: float = PATIENCE) -> None:
-        """Stop all children; those still alive after `seconds` are killed. Safe in a signal handler.
-
-        `tend` sees to it.
-        """
+    def shut_down(self, seconds: float = STOP_TIMEOUT) -> None:
+        """Stop all children; `supervise` kills those still running after `seconds`. Safe in a signal handler."""
         self._deadline = clock.monotonic() + seconds
         self.stop()
 
-    def _kill_the_late(self) -> None:
+    def _kill_overdue(self) -> None:
         if clock.monotonic() > self._deadline:
             for name, pid in self.pids.items():
                 log.warning("killing a process that did not stop", process=name, pid=pid)
@@ -145,65 +148,78 @@ class Supervisor:
             global _supervisor
             _supervisor, code = parent, 1
             try:
-                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the supervisor's
-                # Nor are the parent's handlers the child's, which come and go with its main. Not ignored either:
-                # that would lose the signals that wait for them.
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # only the supervisor handles it
+                # The child must not run the parent's handlers; its main function installs its own. Ignoring the
+                # signals until then would discard those that are pending.
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, lambda _number, _frame: None)
                 code = child.main()
             except KeyboardInterrupt:
                 code = 0
-            except BaseException:  # the child must not unwind into the parent's code
-                log.exception("process died", process=name)
+            except BaseException as error:  # the child must not unwind into the parent's code
+                if db.is_unavailable(error):
+                    db.outage.record_loss(error)
+                    code = EXIT_DATABASE_LOST
+                else:
+                    log.exception("process died", process=name)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
 
-    def _reaped(self, name: str, child: _Child, code: int) -> None:
+    def _record_exit(self, name: str, child: _Child, code: int) -> None:
         pid, child.pid = child.pid, 0
-        replaced, child.replaced = child.replaced, False
-        if child.leaving or (code == 0 and not replaced):
-            child.over = True
-        elif replaced or code == REPLACE:
-            child.due, child.pause = 0.0, _FIRST_PAUSE
+        recycling, child.recycling = child.recycling, False
+        if child.stopping or (code == 0 and not recycling):
+            child.finished = True
+        elif recycling or code == EXIT_RECYCLE:
+            child.due, child.backoff = 0.0, _FIRST_BACKOFF
+        elif code == EXIT_DATABASE_LOST:
+            db.outage.mark_reported()
+            child.due = clock.monotonic() + _DATABASE_RETRY_DELAY
         else:
-            steady = clock.monotonic() - child.started > _STEADY
-            child.pause = _FIRST_PAUSE if steady else min(_LONGEST_PAUSE, child.pause * 2)
-            child.due = clock.monotonic() + child.pause
-            log.warning("process ended, starting it again", process=name, code=code, pause=child.pause)
+            steady = clock.monotonic() - child.started > _STABLE_AFTER
+            child.backoff = _FIRST_BACKOFF if steady else min(_MAX_BACKOFF, child.backoff * 2)
+            child.due = clock.monotonic() + child.backoff
+            log.warning("process ended, starting it again", process=name, code=code, pause=child.backoff)
         self._on_death(name, pid)
 
 
-def _tell(child: _Child, number: signal.Signals) -> None:
-    # In a signal handler: it may have been reaped and not yet noted down.
+def _send_signal(child: _Child, number: signal.Signals) -> None:
+    # A signal handler may run just after the child was reaped, while its process id is still set.
     with suppress(ProcessLookupError):
         if child.pid:
             os.kill(child.pid, number)
 
 
-def orphaned() -> Callable[[], bool]:
-    """Tells, when called later, whether this process's supervisor has gone without asking it to end."""
-    # Asked for here, its id would be that of whoever inherits orphans should it have gone already.
+def make_orphan_check() -> Callable[[], bool]:
+    """Return a function that tells whether the supervisor of this process has ended without stopping it."""
+    # The id was recorded before the fork. If the supervisor has already ended, os.getppid() returns another process.
     parent = _supervisor or os.getppid()
     return lambda: os.getppid() != parent
 
 
 @contextmanager
-def on_signals(
+def handle_signals(
     terminate: Callable[[], None],
     interrupt: Callable[[], None] | None = None,
     hangup: Callable[[], None] | None = None,
+    *,
+    patient_on_sigterm: bool = False,
 ) -> Iterator[None]:
-    """While the block runs, SIGTERM calls `terminate`, SIGINT `interrupt` or else the same, SIGHUP `hangup` if given.
+    """While the block runs, call `terminate` on SIGTERM, `interrupt` on SIGINT and `hangup` on SIGHUP.
 
-    Every main function of a supervised process runs inside one: until then all three signals wait.
+    Without `interrupt`, SIGINT calls `terminate` too. Without `hangup`, SIGHUP is not handled. After SIGINT or SIGTERM
+    this process waits only briefly for a database that does not answer; with `patient_on_sigterm`, only after SIGINT.
+    The main function of a supervised process must use this block: until it is entered, all three signals are blocked.
     """
     handlers = {signal.SIGTERM: terminate, signal.SIGINT: interrupt or terminate}
     if hangup:
         handlers[signal.SIGHUP] = hangup
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT or (number == signal.SIGTERM and not patient_on_sigterm):
+            wait_limits.set_deadline(_DATABASE_WAIT)
         handlers[signal.Signals(number)]()
 
     before = {number: signal.signal(number, handle) for number in handlers}

@@ -1,8 +1,7 @@
-"""The worker loop: claim a batch, have its kind perform it, see every claim to an end. Writes no SQL.
+"""The worker loop: claim a batch, run the handler of its kind, end every claim. It writes no SQL.
 
-Guarantees that every claim ends as finished, failed or released whatever a kind's code does, and that an effect
-is only had under the fence: `Desk.complete` runs it inside the write transaction that ends the runs, for those runs
-alone that are still held.
+Guarantees that every claim ends as completed, failed or released, whatever a handler does. An effect happens only under
+the fence: `Batch.complete` runs it in the write transaction that ends the runs, for claims that are still held.
 """
 
 from __future__ import annotations
@@ -15,32 +14,32 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from appliance import clock, db, telemetry
+from appliance import clock, db, logging
 from appliance.config import QueueSettings
-from appliance.errors import LostLease
+from appliance.errors import JobLeaseLost
 from appliance.queue import store
-from appliance.queue.limits import Limits
-from appliance.queue.processes import Presence
-from appliance.queue.retry import RetryPolicy, fault
+from appliance.queue.limits import WorkerLimits
+from appliance.queue.processes import RegisteredProcess
+from appliance.queue.retry import RetryPolicy, failure_details
 from appliance.queue.store import Claim
-from appliance.queue.supervisor import REPLACE
+from appliance.queue.supervisor import EXIT_RECYCLE
 
-log = telemetry.logger("worker")
+log = logging.get_logger("worker")
 
 
-class Perform(Protocol):
-    """A kind's code: works on claims of its kind and ends each through the desk."""
+class BatchHandler(Protocol):
+    """The handler of a kind: works on a batch of claims and ends each of them through `batch`."""
 
-    def __call__(self, claims: Sequence[Claim], desk: Desk) -> None:
-        """Work on `claims`; what it leaves open is released, what it raises fails all that is open."""
+    def __call__(self, claims: Sequence[Claim], batch: Batch, /) -> None:
+        """Work on `claims`. Claims left open are released; an exception fails all open claims."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of work: its name on the queue, what performs it and how it is retried."""
+class JobKind:
+    """A kind of job: its name, its handler and its retry policy."""
 
     name: str
-    perform: Perform
+    perform: BatchHandler
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -51,244 +50,246 @@ class Wake(Protocol):
         """Return True as soon as there may be news, False after `timeout` seconds without any."""
 
 
-class Desk:
-    """What a kind's code holds while it performs: the claims that are open and the ways to end them."""
+class Batch:
+    """The claims that a handler works on, and the ways to end them."""
 
     def __init__(
-        self, kind: Kind, claims: Sequence[Claim], settings: QueueSettings, stopping: Callable[[], bool]
+        self, kind: JobKind, claims: Sequence[Claim], settings: QueueSettings, is_stopping: Callable[[], bool]
     ) -> None:
         self.kind = kind
         self.settings = settings
-        #: True once the worker was asked to stop: end the job at hand and return.
-        self.stopping = stopping
-        self.open: dict[int, Claim] = {claim.id: claim for claim in claims}
-        #: How many runs have come to an end here.
-        self.ended = 0
+        #: Returns True once the worker is asked to stop: the handler finishes the current job and returns.
+        self.is_stopping = is_stopping
+        self.open_claims: dict[int, Claim] = {claim.id: claim for claim in claims}
+        #: The number of claims that have ended.
+        self.ended_count = 0
         self._renewed = clock.monotonic()
         self._lock = threading.Lock()
 
-    def beat(self) -> None:
-        """Renew the lease of all open claims when a third of it has passed; call it between jobs.
+    def heartbeat(self) -> None:
+        """Renew the leases of all open claims once a third of the time has passed. Call it between jobs.
 
-        A worker's heartbeat calls it as well, from its own thread, for jobs that take long.
+        The worker's heartbeat thread also calls it, for long jobs.
         """
         with self._lock:
-            held = list(self.open.values())
+            held = list(self.open_claims.values())
             if clock.monotonic() - self._renewed < self.settings.lease / 3 or not held:
                 return
-            still = store.beat(held, self.settings.lease)
+            still = store.heartbeat(held, self.settings.lease)
             self._renewed = clock.monotonic()
         for claim in held:
             if claim.id not in still:
-                self.open.pop(claim.id, None)
+                self.open_claims.pop(claim.id, None)
 
     def complete(self, claims: Sequence[Claim], effect: Callable[[Sequence[Claim]], Mapping[Claim, str]]) -> None:
-        """End runs well, with an effect had only for those still held.
+        """Complete claims, and run `effect` for those that are still held, in one transaction.
 
         Args:
             claims: open claims.
-            effect: called inside the write transaction with the claims still held; returns 'changed' or
-                'unchanged' for each it has finished. When it raises, nothing is committed.
+            effect: called in the write transaction with the claims still held. Returns 'changed' or 'unchanged' for
+                each claim that it completed. If it raises, nothing is committed.
         """
-        # The heartbeat waits: two transactions of one worker that lock the same rows could lock each other out.
+        # The heartbeat waits meanwhile: two transactions of one worker that lock the same rows could deadlock.
         with self._lock, db.write():
-            still = store.held(claims)
+            still = store.lock_held(claims)
             outcomes = effect([claim for claim in claims if claim.id in still])
-            store.finish(outcomes)
-        self.ended += len(outcomes)
+            store.complete(outcomes)
+        self.ended_count += len(outcomes)
         for claim in claims:
             if claim in outcomes or claim.id not in still:
-                self.open.pop(claim.id, None)
+                self.open_claims.pop(claim.id, None)
 
     def fail(self, claim: Claim, error: BaseException) -> None:
-        """End a run badly; the kind's policy says whether it is tried again.
+        """Fail a claim. The retry policy of the kind decides whether the job is retried.
 
         Raises:
-            PeeweeException: `error`, when it is the database that cannot be reached: the job is not to blame.
+            PeeweeException: `error` itself, if it says that the database is unavailable: that is no failure of the job.
         """
-        if db.lost(error):
+        if db.is_unavailable(error):
             raise error
-        if not isinstance(error, LostLease):
-            retry = self.kind.retry.delay(claim.failures, error)
-            patient = self.kind.retry.is_patient(error)
-            state = store.fail(claim, fault(error), retry_after=retry, counts=not patient)
-            tell = log.debug if patient else log.warning  # else as often as there are jobs, until it is mended
+        if not isinstance(error, JobLeaseLost):
+            retry = self.kind.retry.retry_delay(claim.failures, error)
+            patient = self.kind.retry.is_snoozed(error)
+            state = store.fail(claim, failure_details(error), retry_after=retry, counts=not patient)
+            tell = log.debug if patient else log.warning  # a snoozed error would be logged once for each job
             tell("job failed", kind=claim.kind, key=claim.key, state=state, error=str(error))
-        self.ended += 1
-        self.open.pop(claim.id, None)
+        self.ended_count += 1
+        self.open_claims.pop(claim.id, None)
 
 
-#: Seconds before the first try to reach a lost database again, and the longest between two.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-#: Seconds a run-once worker waits for what is about to be due; no retry is due so soon.
-_MOMENT = 0.25
-#: Seconds a worker that was told to stop may take for the job at hand.
-PATIENCE = 4.0
+#: Seconds before the first attempt to reach an unavailable database again, and the longest delay between two.
+_FIRST_DELAY, _MAX_DELAY = 0.1, 2.0
+#: Seconds that a worker with `once` waits for jobs that are about to be due. No retry is due so soon.
+_DUE_SOON = 0.25
+#: Seconds that a stopping worker may spend on the current job.
+STOP_TIMEOUT = 3.5
 
 
 class Worker:
-    """One worker: performs jobs of its kinds until it is told to stop or its limit is reached.
+    """A worker: runs jobs of its kinds until it is asked to stop or reaches its limit.
 
-    `keep` is to be called from a `Heartbeat` while it runs.
+    Call `heartbeat` from a `Heartbeat` thread while it runs.
     """
 
     def __init__(
         self,
         name: str,
-        kinds: Sequence[Kind],
+        kinds: Sequence[JobKind],
         settings: QueueSettings,
         wake: Wake,
-        leave: Callable[[], bool] = lambda: False,
-        presence: Presence | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        process: RegisteredProcess | None = None,
     ) -> None:
         self.name = name
         self.kinds = {kind.name: kind for kind in kinds}
         self.settings = settings
         self.wake = wake
-        #: Jobs ended.
-        self.done = 0
-        #: Whether it ended, or is about to, because a fresh one is to take its place.
-        self.worn = False
+        #: Number of jobs that have ended.
+        self.jobs_done = 0
+        #: Whether the worker ends, or has ended, so that a fresh one can replace it.
+        self.should_recycle = False
         self._stop = float("inf")
-        self._leave = leave
-        self._presence = presence
-        self._limits = Limits(settings)
-        self._desk: Desk | None = None
-        self._unsure: list[Claim] = []
-        self._pause = _FIRST_PAUSE
+        self._should_stop = should_stop
+        self._process = process
+        self._limits = WorkerLimits(settings)
+        self._batch: Batch | None = None
+        self._unresolved: list[Claim] = []
+        self._delay = _FIRST_DELAY
 
     def stop(self) -> None:
-        """Ask the worker to end after the job at hand. Safe in a signal handler."""
+        """Ask the worker to end after the current job. Safe in a signal handler."""
         self._stop = min(self._stop, clock.monotonic())
 
-    def stopping(self) -> bool:
-        """Whether the worker was asked to stop, or is to end for another reason."""
-        if self._presence and self._presence.recycled:
-            self.worn = True
-        return self.worn or self._stop < float("inf") or self._leave()
+    def is_stopping(self) -> bool:
+        """Whether the worker should end after the current job."""
+        if self._process and self._process.should_recycle:
+            self.should_recycle = True
+        return self.should_recycle or self._stop < float("inf") or self._should_stop()
 
     def run(
-        self, limit: int | None = None, *, once: bool = False, tally: Callable[[int], None] = lambda _jobs: None
+        self, limit: int | None = None, *, once: bool = False, on_batch_done: Callable[[int], None] = lambda _jobs: None
     ) -> int:
-        """Perform jobs until stopped; returns how many have been ended.
+        """Run jobs until asked to stop; returns the number of jobs that ended.
 
         Args:
-            limit: jobs to end at most.
-            once: end as soon as no job is due, instead of waiting for more.
-            tally: told after each batch how many of it have been ended.
+            limit: the largest number of jobs to run.
+            once: return as soon as no job is due, instead of waiting for more.
+            on_batch_done: told after each batch how many of it have been ended.
         """
-        while not self.stopping() and (limit is None or self.done < limit):
-            before = self.done
+        while not self.is_stopping() and (limit is None or self.jobs_done < limit):
+            before = self.jobs_done
             try:
-                if not self._turn(limit):
-                    # What only gathers for a moment is not left for another run.
-                    if once and store.next_due(_MOMENT) is None:
+                if not self._work_once(limit):
+                    # A follow-up that is due in a moment is not left for another run.
+                    if once and store.seconds_until_due(_DUE_SOON) is None:
                         break
-                    self._rest("waiting for work")
-                self._pause = _FIRST_PAUSE
+                    self._wait_for_work("waiting for work")
+                self._delay = _FIRST_DELAY
             except Exception as error:
-                if not db.lost(error):
+                if not db.is_unavailable(error):
                     raise
-                self._mend(error)
+                self._wait_for_database(error)
             finally:
-                tally(self.done - before)
-        return self.done
+                on_batch_done(self.jobs_done - before)
+        return self.jobs_done
 
-    def keep(self) -> None:
-        """Keep up leases and row; give up the job at hand when it takes too long to stop. From another thread."""
-        if clock.monotonic() - self._stop > PATIENCE:
-            self._abandon()
-        if desk := self._desk:
-            desk.beat()
-        if self._presence:
-            self._presence.beat()
+    def heartbeat(self) -> None:
+        """Renew leases and the process row; abort the current job if stopping takes too long. Thread-safe."""
+        if clock.monotonic() - self._stop > STOP_TIMEOUT:
+            self._abort_job()
+        if batch := self._batch:
+            batch.heartbeat()
+        if self._process:
+            self._process.heartbeat()
 
-    def _turn(self, limit: int | None) -> bool:
-        """Claim and perform a batch; returns False when there is none."""
-        if self._unsure:
-            store.release(self._unsure)
-            self._unsure = []
-        if self._presence and self._presence.paused:
-            self._rest("paused")
+    def _work_once(self, limit: int | None) -> bool:
+        """Claim and run one batch; returns False if no job is due."""
+        if self._unresolved:
+            store.release(self._unresolved)
+            self._unresolved = []
+        if self._process and self._process.is_paused:
+            self._wait_for_work("paused")
             return True
-        batch = self._limits.batch(self.done, limit)
+        batch = self._limits.batch_size(self.jobs_done, limit)
         claims = store.claim(self.name, list(self.kinds), batch, self.settings.lease)
         if not claims:
             return False
-        self._say(f"{claims[0].kind}: {claims[0].key}" + (f" and {len(claims) - 1} more" if claims[1:] else ""))
-        before = self.done
-        self.perform(claims)
-        self.worn = self.worn or self._limits.worn(self.done)
-        self._limits.worked(self.done - before)
-        self._limits.rest(self.stopping)
+        self._set_activity(
+            f"{claims[0].kind}: {claims[0].key}" + (f" and {len(claims) - 1} more" if claims[1:] else "")
+        )
+        before = self.jobs_done
+        self.run_batch(claims)
+        self.should_recycle = self.should_recycle or self._limits.should_recycle(self.jobs_done)
+        self._limits.record_jobs(self.jobs_done - before)
+        self._limits.wait_for_rate(self.is_stopping)
         return True
 
-    def _rest(self, doing: str) -> None:
-        self._say(doing)
-        # Follow-ups and retries become due without any news.
-        due = store.next_due(1.0)
-        if self.wake.wait(1.0 if due is None else due + 0.001) and self._presence:
-            self._presence.look()
+    def _wait_for_work(self, doing: str) -> None:
+        self._set_activity(doing)
+        # Follow-ups and retries become due without a commit.
+        due = store.seconds_until_due(1.0)
+        if self.wake.wait(1.0 if due is None else due + 0.001) and self._process:
+            self._process.refresh_request()
 
-    def _say(self, doing: str) -> None:
-        if self._presence:
-            self._presence.doing, self._presence.jobs = doing, self.done
+    def _set_activity(self, doing: str) -> None:
+        if self._process:
+            self._process.activity, self._process.jobs_done = doing, self.jobs_done
 
-    def perform(self, claims: Sequence[Claim]) -> None:
-        """See a batch to its end, kind by kind.
+    def run_batch(self, claims: Sequence[Claim]) -> None:
+        """Run a batch, kind by kind, and end all of its claims.
 
         Raises:
-            PeeweeException: the database cannot be reached; what was not ended is released once it can be.
+            PeeweeException: the database is unavailable; open claims are released once it is back.
         """
-        self._unsure = list(claims)
+        self._unresolved = list(claims)
         for name, group in groupby(claims, key=lambda claim: claim.kind):
             kind = self.kinds[name]
-            self._desk = desk = Desk(kind, list(group), self.settings, self._stopping_at_job())
+            self._batch = batch = Batch(kind, list(group), self.settings, self._batch_stop_check())
             try:
-                self._perform(desk)
+                self._perform(batch)
             finally:
-                self._desk = None
-                self.done += desk.ended
-            store.release(list(desk.open.values()))
-        self._unsure = []
+                self._batch = None
+                self.jobs_done += batch.ended_count
+            store.release(list(batch.open_claims.values()))
+        self._unresolved = []
 
-    def _perform(self, desk: Desk) -> None:
+    def _perform(self, batch: Batch) -> None:
         try:
-            desk.kind.perform(list(desk.open.values()), desk)
-        except Exception as error:  # whatever a kind's code raises, its jobs must not be left running
-            for claim in list(desk.open.values()):
-                desk.fail(claim, error)
+            batch.kind.perform(list(batch.open_claims.values()), batch)
+        except Exception as error:  # whatever a handler raises, its jobs must not stay claimed
+            for claim in list(batch.open_claims.values()):
+                batch.fail(claim, error)
 
-    def _stopping_at_job(self) -> Callable[[], bool]:
-        """Asked before each job of a batch: a worker too heavy ends with the first job that made it so."""
+    def _batch_stop_check(self) -> Callable[[], bool]:
+        """Return the check made before each job of a batch: a worker over its memory limit stops there."""
         asked = 0
 
         def stopping() -> bool:
             nonlocal asked
             asked += 1
-            self.worn = self.worn or (asked > 1 and self._limits.heavy())
-            return self.stopping()
+            self.should_recycle = self.should_recycle or (asked > 1 and self._limits.exceeds_memory())
+            return self.is_stopping()
 
         return stopping
 
-    def _mend(self, error: Exception) -> None:
-        """Wait for a lost database and forget its connection."""
-        log.warning("the database cannot be used, trying again", pause=self._pause, error=str(error))
+    def _wait_for_database(self, error: Exception) -> None:
+        """Drop the connection of an unavailable database and wait a while."""
+        db.outage.record_loss(error)
         db.disconnect()
-        end = clock.monotonic() + self._pause
-        while clock.monotonic() < end and not self.stopping():
+        end = clock.monotonic() + self._delay
+        while clock.monotonic() < end and not self.is_stopping():
             clock.sleep(0.02)
-        self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+        self._delay = min(_MAX_DELAY, self._delay * 2)
 
-    def _abandon(self) -> None:
-        """Give back what is open and end this process: the job at hand takes longer than may be waited for.
+    def _abort_job(self) -> None:
+        """Release the open claims and end this process, since the current job takes too long to stop.
 
-        Whatever that job still does is not published: its attempt is over before the process is.
+        The job can publish nothing any more: its attempt ends before the process does.
         """
-        log.warning("the job at hand is given up, it takes too long to stop", worker=self.name)
-        with suppress(Exception):  # then the leases will run out
-            if desk := self._desk:
-                store.release(list(desk.open.values()))
-            if self._presence:
-                self._presence.leave()
-        os._exit(REPLACE if self.worn else 0)
+        log.warning("the current job is aborted, it takes too long to stop", worker=self.name)
+        with suppress(Exception):  # otherwise the leases expire
+            if batch := self._batch:
+                store.release(list(batch.open_claims.values()))
+            if self._process:
+                self._process.deregister()
+        os._exit(EXIT_RECYCLE if self.should_recycle else 0)

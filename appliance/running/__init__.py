@@ -1,14 +1,14 @@
-"""The processes of a publishing host: workers, a schedule, and a courier when there are targets.
+"""The processes of a publishing host: workers, a schedule, and a courier if there are targets.
 
-`drain` runs them until nothing is left to do, `work_off` until nothing is due, `work` until it is told to stop. A
-process that dies is started again, and the jobs it held are freed at once; one that has become too large, or was asked
-to, is followed by a fresh one. All beat in the database and outlive its absence. A host may have several supervisors at
-once, each with a part of its processes: what one's dead held, any of them frees.
+`drain` runs them until nothing is left to do, `run_due_jobs` until no job is due, `work` until it is asked to stop. A
+process that dies is restarted, and its jobs are freed at once. A process that is over its memory limit, or was asked to
+recycle, is replaced by a fresh one. All send heartbeats and survive an outage of the database. A host may run several
+supervisors, each with a part of its processes; any of them frees the jobs of dead processes.
 """
 
-from appliance.running.draining import Drained, drain, work_off
-from appliance.running.host import rescue_dead, worker_name
-from appliance.running.mains import PARTS
-from appliance.running.working import work
+from appliance.running.drain import DrainResult, drain, run_due_jobs
+from appliance.running.host import rescue_dead_workers, worker_name
+from appliance.running.process_mains import PARTS
+from appliance.running.work import work
 
-__all__ = ["PARTS", "Drained", "drain", "rescue_dead", "work", "work_off", "worker_name"]
+__all__ = ["PARTS", "DrainResult", "drain", "rescue_dead_workers", "run_due_jobs", "work", "worker_name"]

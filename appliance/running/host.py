@@ -1,4 +1,4 @@
-"""What a publishing host's processes need before they start, and what their supervisor sees to while they run."""
+"""Checks before the processes of a publishing host start, and the maintenance work of their supervisor."""
 
 from __future__ import annotations
 
@@ -9,56 +9,57 @@ from pathlib import Path
 from appliance import clock, db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
-from appliance.delivery import rsync
+from appliance.delivery.diagnostics import rsync_trial
 from appliance.queue import processes, store
-from appliance.queue.notify import Notifier
-from appliance.queue.processes import Presence
+from appliance.queue.processes import RegisteredProcess
+from appliance.queue.sd_notify import SystemdNotifier
 from appliance.queue.supervisor import Supervisor
 
-#: Seconds between two looks for leases that have run out, and for requests.
+#: Seconds between two checks for expired leases and for requests.
 _LOOK = 1.0
 
 
 def preflight(config: Config) -> None:
-    """Check what the processes need before any is started.
+    """Check that this host can publish and deliver, before any process is started.
 
     Raises:
-        DocrootError, DeliveryError: it is not there.
+        DocrootError: the docroot cannot be used.
+        DeliveryError: rsync cannot be used.
     """
     Docroot.prepare(config).sweep()
     if config.targets or config.publishing_hosts:
-        rsync.preflight(config.delivery)
+        rsync_trial.run(config.delivery)
 
 
-def rescue_dead(config: Config) -> None:
-    """Free the jobs of workers of this host whose process is gone; their leases need not run out first.
+def rescue_dead_workers(config: Config) -> None:
+    """Free the jobs of dead workers of this host, before their leases expire.
 
-    Whose they were makes no difference: a supervisor that was killed may not come back.
+    This includes workers of other supervisors: a supervisor that was killed may not come back.
     """
-    gone = [row.name for row in processes.list()] + store.holders()
+    gone = [row.name for row in processes.list_processes()] + store.holder_names()
     for name in {name for name in gone if _is_dead(config, name)}:
-        _bury(config, name)
-    store.rescue(config.queue.retries)
+        _release_worker_jobs(config, name)
+    store.rescue(config.queue.retries, lease=config.queue.lease)
 
 
-def bury(config: Config, host: str) -> int:
-    """Free the jobs of the workers of another host, which is gone for good; returns how many they were."""
-    gone = {row.name for row in processes.list() if row.host == host}
-    gone |= {name for name in store.holders() if name.rpartition(":")[0] == host}
-    return sum(_bury(config, name) for name in sorted(gone))
+def release_host_jobs(config: Config, host: str) -> int:
+    """Free the jobs of all workers of a host that is gone for good; returns the number of jobs."""
+    gone = {row.name for row in processes.list_processes() if row.host == host}
+    gone |= {name for name in store.holder_names() if name.rpartition(":")[0] == host}
+    return sum(_release_worker_jobs(config, name) for name in sorted(gone))
 
 
 def worker_name(config: Config, process: int) -> str:
-    """What a worker is called on the queue."""
-    return processes.name_of(config.host_name, process)
+    """The name of a worker on the queue."""
+    return processes.process_name(config.host_name, process)
 
 
 def _is_dead(config: Config, name: str) -> bool:
     host, _, process = name.rpartition(":")
-    return host == config.host_name and process.isdigit() and not _alive(int(process))
+    return host == config.host_name and process.isdigit() and not _is_alive(int(process))
 
 
-def _alive(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -66,73 +67,73 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     with suppress(OSError):
-        # What has ended and nobody has yet asked how is still known by its number.
+        # A zombie, which has ended but was not reaped yet, still has its process id.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     return True
 
 
-def _bury(config: Config, name: str) -> int:
+def _release_worker_jobs(config: Config, name: str) -> int:
     freed = store.rescue(config.queue.retries, worker=name)
-    processes.forget(name)
+    processes.deregister(name)
     return freed
 
 
-class Upkeep:
-    """What a supervisor of a host's processes does besides: frees what the dead held, beats, tells systemd.
+class HostMaintenance:
+    """The periodic work of a host's supervisor: frees jobs of dead workers, sends heartbeats, notifies systemd.
 
-    A database that is lost is waited for; the processes go on being kept meanwhile.
+    During an outage of the database it waits, and the processes are still supervised.
     """
 
     def __init__(self, config: Config, doing: str) -> None:
-        self.presence = Presence("supervisor", config.host_name)
-        self.presence.doing = doing
+        self.process = RegisteredProcess("supervisor", config.host_name)
+        self.process.activity = doing
         self._config = config
-        self._notifier = Notifier()
+        self._notifier = SystemdNotifier()
         self._dead: list[str] = []
         self._due = clock.monotonic()
 
-    def begin(self) -> None:
-        """Bury the dead of former runs and appear among the processes."""
-        rescue_dead(self._config)
-        self.presence.enter()
+    def start(self) -> None:
+        """Free the jobs of workers that died in earlier runs, and register this process."""
+        rescue_dead_workers(self._config)
+        self.process.register()
 
-    def died(self, _name: str, process: int) -> None:
-        """Take note of a process that has ended."""
+    def record_exit(self, _name: str, process: int) -> None:
+        """Record a process that has ended."""
         self._dead.append(worker_name(self._config, process))
 
-    def ready(self) -> None:
+    def notify_ready(self) -> None:
         """Tell systemd that the service is up."""
-        self._notifier.tell("READY=1")
+        self._notifier.send("READY=1")
 
-    def stopping(self) -> None:
-        """Tell systemd that the service ends. Safe in a signal handler."""
-        self._notifier.tell("STOPPING=1")
+    def notify_stopping(self) -> None:
+        """Tell systemd that the service is stopping. Safe in a signal handler."""
+        self._notifier.send("STOPPING=1")
 
-    def tend(self, supervisor: Supervisor) -> None:
-        """See to what is due; call it often."""
-        self._notifier.alive(f"{self.presence.doing}: {', '.join(supervisor.pids) or 'no process'}")
-        with db.tolerant():
-            self._bury_own()
+    def run_due(self, supervisor: Supervisor) -> None:
+        """Do the maintenance work that is due. Call this often."""
+        self._notifier.report_status(f"{self.process.activity}: {', '.join(supervisor.pids) or 'no process'}")
+        with db.suppress_unavailable():
+            self._release_own_dead()
             if clock.monotonic() < self._due:
                 return
             self._due = clock.monotonic() + _LOOK
-            rescue_dead(self._config)
+            rescue_dead_workers(self._config)
             processes.prune()
-            self.presence.beat()
-            self.presence.look()
-            if self.presence.recycled:
+            self.process.heartbeat()
+            self.process.refresh_request()
+            if self.process.should_recycle:
                 supervisor.recycle()
-                self.presence.obeyed()
+                self.process.clear_request()
 
-    def end(self) -> None:
-        """Vanish from among the processes."""
-        with db.tolerant():
-            self._bury_own()
-            self.presence.leave()
+    def stop(self) -> None:
+        """Free the jobs of ended workers and delete the row of this process."""
+        with db.suppress_unavailable():
+            self._release_own_dead()
+            self.process.deregister()
 
-    def _bury_own(self) -> None:
+    def _release_own_dead(self) -> None:
         while self._dead:
-            # While the database was away another supervisor's process may have been given the same number.
+            # While the database was unavailable, another supervisor's process may have been given the same id.
             if _is_dead(self._config, self._dead[0]):
-                _bury(self._config, self._dead[0])
+                _release_worker_jobs(self._config, self._dead[0])
             del self._dead[0]

@@ -1,63 +1,61 @@
-"""The commands: `invoke X` in a checkout and `appliance X` once installed are the same tasks."""
+"""The commands of the appliance. `invoke X` in a checkout and `appliance X` once installed run the same task.
+
+`command_table` lists all commands and explains why their modules are imported only when needed.
+"""
 
 from __future__ import annotations
 
-from invoke import Collection
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from appliance import __version__
-from appliance.tasks import (
-    bench,
-    collections,
-    comments,
-    demo,
-    editing,
-    files,
-    house,
-    jobs,
-    molecule,
-    periodic,
-    preview,
-    processes,
-    publish,
-    site,
-    soak,
-    sources,
-    targets,
-    terms,
-    transfer,
-    wheelhouse,
-    why,
-)  # fmt: skip
-from appliance.tasks.program import ApplianceProgram
+from appliance import __version__, lazy_imports
 
-#: Every task, by the name it has on the command line.
-namespace = Collection(
-    publish.publish, publish.drain, publish.work, publish.status, why.why,
-    preview.preview, periodic.periodic,
-    house.test, house.lint, house.lock, house.docs,
-    demo.demo, bench.bench, soak.soak, molecule.molecule,
-    collections.collections, wheelhouse.wheelhouse,
-    Collection("site", site.init, site.check),
-    Collection(
-        "content", transfer.import_, transfer.export, sources.pull, sources.sources_list,
-        editing.add, editing.edit, editing.show, editing.entries_list, editing.delete,
-        comments.comment, comments.comments_list, comments.edit_comment, comments.moderate,
-        files.upload, files.assets_list, files.move_asset, files.remove_asset,
-        terms.terms_list, terms.rename, terms.merge, terms.delete_term,
-    ),
-    Collection("docroot", targets.docroot_init, targets.docroot_renew, targets.docroot_clear),
-    Collection(
-        "targets", targets.targets_list, targets.check, targets.verify, targets.resync, targets.pause, targets.resume,
-        targets.forget,
-    ),
-    Collection("jobs", jobs.jobs_list, jobs.show, jobs.delete, jobs.retry, jobs.prioritise),
-    Collection("processes", processes.processes_list, processes.pause, processes.resume, processes.recycle),
-)  # fmt: skip
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+
+def _print_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an unexpected exception. Its message may contain text from strangers, so it is escaped."""
+    import traceback
+
+    from appliance.terminal_text import escape_text
+
+    sys.stderr.write(escape_text("".join(traceback.format_exception(kind, error, trace))))
+
+
+#: The exit status that a shell reports for a program that SIGPIPE ended.
+_PIPE_CLOSED = 141
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """End quietly when nobody reads the output any more, as in `appliance jobs.list | head`."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(_PIPE_CLOSED) from None
 
 
 def main() -> None:
-    """The console script `appliance`."""
-    ApplianceProgram(name="appliance", binary="appliance", namespace=namespace, version=__version__).run()
+    """Run the console script `appliance`."""
+    sys.excepthook = _print_exception
+    with _readers_may_leave():
+        if sys.argv[1:] in (["--version"], ["-V"]):
+            print(f"appliance {__version__}")
+            return
+        with lazy_imports.skip_mock_import():
+            from appliance.tasks.program import ApplianceProgram
+
+        ApplianceProgram(name="appliance", binary="appliance", version=__version__).run()
 
 
-__all__ = ["main", "namespace"]
+__all__ = ["main"]

@@ -1,4 +1,4 @@
-"""Comments from the shell: added, edited, listed, judged."""
+"""Commands about comments: add, edit, list and moderate them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from invoke import Context, task
 
 from appliance import editorial
 from appliance.content.models import COMMENT_STATUSES, CommentStatus
+from appliance.editorial import CommentFilter
 from appliance.errors import ContentError
-from appliance.tasks.console import command, opened, tell, tell_json
-from appliance.tasks.edited import ACTOR, ENTRY, JSON, LATER, SITE, VERBOSE, counted, numbers, report
-from appliance.tasks.listing import cut, one_line, one_more, short, show_list
+from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.edit_output import ACTOR, print_result, require_ids
+from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
+from appliance.tasks.option_help import ENTRY, JSON, LATER, SITE, VERBOSE
 
-_NAMED = {
-    "author": "Who says it.",
-    "email": "The author's address; it is not published.",
+_AUTHOR_HELP = {
+    "author": "The name of the author.",
+    "email": "The author's email address; it is not published.",
     "url": "The author's web site.",
 }
 
@@ -22,109 +24,159 @@ _NAMED = {
     positional=["entry", "text"],
     help={
         "entry": ENTRY,
-        "text": "What the comment says, in Markdown.",
-        **_NAMED,
-        "reply_to": "The id of the comment it answers.",
-        **LATER, **SITE, **VERBOSE,
+        "text": "The text of the comment, in Markdown.",
+        **_AUTHOR_HELP,
+        "reply_to": "The id of the comment that this one replies to.",
+        **LATER,
+        **SITE,
+        **VERBOSE,
     },
-)  # fmt: skip
+)
 @command
 def comment(
-    _context: Context, entry: str, text: str, author: str = "Editor", email: str = "", url: str = "", reply_to: int = 0,
-    later: bool = False, site: str = "", verbose: bool = False,
-) -> None:  # fmt: skip
+    _context: Context,
+    entry: str,
+    text: str,
+    author: str = "Editor",
+    email: str = "",
+    url: str = "",
+    reply_to: int = 0,
+    later: bool = False,
+    site: str = "",
+    verbose: bool = False,
+) -> None:
     """Add an approved comment to an entry."""
-    with opened() as (config, _):
-        done = editorial.comment(
-            config, site, entry, text, author=author, email=email, url=url, reply_to=reply_to or None, actor=ACTOR,
+    with open_installation() as (config, _):
+        result = editorial.add_comment(
+            config,
+            site,
+            entry,
+            text,
+            author=author,
+            email=email,
+            url=url,
+            reply_to=reply_to or None,
+            actor=ACTOR,
             later=later,
-        )  # fmt: skip
-        report(done, f"comment {done.subject.id} on “{done.subject.entry.title}”")
+        )
+        print_result(result, f"comment {result.subject.id} on “{result.subject.entry.title}”")
 
 
 @task(
     name="edit-comment",
     positional=["number"],
-    help={"number": "The comment's id.", "text": "What it says, in Markdown.", **_NAMED, **LATER, **SITE, **VERBOSE},
+    help={
+        "number": "The comment's id.",
+        "text": "The new text, in Markdown.",
+        **_AUTHOR_HELP,
+        **LATER,
+        **SITE,
+        **VERBOSE,
+    },
 )
 @command
 def edit_comment(
-    _context: Context, number: int, text: str | None = None, author: str | None = None, email: str | None = None,
-    url: str | None = None, later: bool = False, site: str = "", verbose: bool = False,
-) -> None:  # fmt: skip
-    """Change what a comment says, or who says it."""
+    _context: Context,
+    number: int,
+    text: str | None = None,
+    author: str | None = None,
+    email: str | None = None,
+    url: str | None = None,
+    later: bool = False,
+    site: str = "",
+    verbose: bool = False,
+) -> None:
+    """Change the text or the author of a comment."""
     if all(value is None for value in (text, author, email, url)):
-        raise ContentError("Name what is to change: --text, --author, --email or --url.")
-    with opened() as (config, _):
-        done = editorial.edit_comment(
+        raise ContentError("Give something to change: --text, --author, --email or --url.")
+    with open_installation() as (config, _):
+        result = editorial.edit_comment(
             config, site, number, text=text, author=author, email=email, url=url, actor=ACTOR, later=later
         )
-        report(done, f"comment {number} on “{done.subject.entry.title}” edited")
+        print_result(result, f"comment {number} on “{result.subject.entry.title}” edited")
 
 
 @task(
     name="comments",
     help={
-        "entry": "Those on this entry: its id, slug, or address below the site.",
-        "status": f"Those of this status: {', '.join(COMMENT_STATUSES)}.",
-        "author": "Those whose author's name contains this.",
-        "text": "Those that contain this.",
-        "since": "Those made since: now, 2026-11-22 or 2026-11-22 08:30, by the site's clock.",
-        "limit": "This many at most; 0 for all.",
-        **JSON, **SITE, **VERBOSE,
+        "entry": "Comments on this entry: its id, slug, or address below the site.",
+        "status": f"Comments with this status: {', '.join(COMMENT_STATUSES)}.",
+        "author": "Comments by authors with a name that contains this.",
+        "text": "Comments that contain this text.",
+        "since": "Comments made since this date: 2026-11-22 or 2026-11-22 08:30, in the site's time zone.",
+        "limit": "List at most this many; 0 lists all.",
+        **JSON,
+        **SITE,
+        **VERBOSE,
     },
-)  # fmt: skip
+)
 @command
 def comments_list(
-    _context: Context, entry: str = "", status: str = "", author: str = "", text: str = "", since: str = "",
-    limit: int = 50, json: bool = False, site: str = "", verbose: bool = False,
-) -> None:  # fmt: skip
-    """The comments for which all that is named holds, the latest first."""
-    with opened() as (config, _):
-        found = editorial.comments(
-            config, site, entry=entry or None, status=status, author=author, text=text, since=since,
-            limit=one_more(limit),
-        )  # fmt: skip
-    found = cut(found, limit)
+    _context: Context,
+    entry: str = "",
+    status: str = "",
+    author: str = "",
+    text: str = "",
+    since: str = "",
+    limit: int = 50,
+    json: bool = False,
+    site: str = "",
+    verbose: bool = False,
+) -> None:
+    """List comments that match all given options, the newest first."""
+    wanted = CommentFilter(entry or None, status, author, text, since)
+    with open_installation() as (config, _):
+        rows = read_rows(
+            lambda size, after: editorial.list_comments(config, site, wanted, size=size, after=after, with_total=False),
+            limit,
+        )
     if json:
-        tell_json(found)
-    elif not found:
-        tell("no comments")
+        print_json([row_json(row) for row in rows])
+    elif not rows:
+        print_line("no comments")
     else:
-        columns = {
-            "id": [str(one["id"]) for one in found],
-            "date": [short(one["date"]) for one in found],
-            "status": [one["status"] for one in found],
-            "author": [one["author"] for one in found],
-            "on": [one_line(one["title"]) for one in found],
-            "text": [one_line(one["text"]) for one in found],
+        columns: dict[str, list[str]] = {
+            "id": [str(row.id) for row in rows],
+            "date": [format_date(row.date) for row in rows],
+            "status": [row.status for row in rows],
+            "author": [row.author for row in rows],
+            "on": [one_line(row.title) for row in rows],
+            "text": [one_line(row.text) for row in rows],
         }
-        show_list(columns, {"author": 2, "on": 3, "text": 4})
+        print_columns(columns, {"author": 2, "on": 3, "text": 4})
 
 
 @task(
     help={
-        "approve": "Readers see them.",
-        "hold": "Readers do not see them yet.",
-        "spam": "Readers never see them.",
-        "delete": "Remove them.",
-        **LATER, **SITE, **VERBOSE,
+        "approve": "Publish them.",
+        "hold": "Keep them from readers until they are approved.",
+        "spam": "Mark them as spam, which readers never see.",
+        "delete": "Delete them.",
+        **LATER,
+        **SITE,
+        **VERBOSE,
     },
-)  # fmt: skip
+)
 @command
 def moderate(
-    context: Context, approve: bool = False, hold: bool = False, spam: bool = False, delete: bool = False,
-    later: bool = False, site: str = "", verbose: bool = False,
-) -> None:  # fmt: skip
-    """Approve, hold, mark as spam or remove the comments with these ids: all of them or none."""
+    context: Context,
+    approve: bool = False,
+    hold: bool = False,
+    spam: bool = False,
+    delete: bool = False,
+    later: bool = False,
+    site: str = "",
+    verbose: bool = False,
+) -> None:
+    """Approve, hold, mark as spam or delete the comments with these ids: all of them or none."""
     if approve + hold + spam + delete != 1:
-        raise ContentError("Say what is to become of them: --approve, --hold, --spam or --delete.")
-    judged: CommentStatus = "approved" if approve else "pending" if hold else "spam"
-    with opened() as (config, _):
-        ids = numbers(context, "the comments by their ids, which content.comments lists")
+        raise ContentError("Choose what to do with the comments: --approve, --hold, --spam or --delete.")
+    status: CommentStatus = "approved" if approve else "pending" if hold else "spam"
+    with open_installation() as (config, _):
+        ids = require_ids(context, "the comments by the ids that content.comments shows")
         if delete:
-            done = editorial.delete_comment(config, site, *ids, actor=ACTOR, later=later)
+            result = editorial.delete_comments(config, site, *ids, actor=ACTOR, later=later)
         else:
-            done = editorial.moderate(config, site, ids, judged, actor=ACTOR, later=later)
-        said = "removed" if delete else {"approved": "approved", "pending": "held", "spam": "marked as spam"}[judged]
-        report(done, f"{counted(len(done.subject), 'comment')} {said}")
+            result = editorial.moderate_comments(config, site, ids, status, actor=ACTOR, later=later)
+        action = "removed" if delete else {"approved": "approved", "pending": "held", "spam": "marked as spam"}[status]
+        print_result(result, f"{pluralize(len(result.subject), 'comment')} {action}")

@@ -1,4 +1,4 @@
-"""The demonstration on the command line."""
+"""The command that runs the demo."""
 
 from __future__ import annotations
 
@@ -11,39 +11,42 @@ from types import FrameType
 from invoke import Context, task
 
 from appliance import clock
-from appliance.demo import sample, show
-from appliance.demo.show import Stage
-from appliance.tasks.console import command, leave, out
-from appliance.tasks.house import ROOT
+from appliance.demo import sample, scenario
+from appliance.demo.scenario import RunningDemo
+from appliance.tasks.command_line import command, console, exit_with
+from appliance.tasks.option_help import VERBOSE
+
+#: The folder above the package. In a checkout it contains the script `inv`.
+_ROOT = Path(__file__).parents[2]
 
 
 @task(
     help={
-        "serve": "Stay up until interrupted, to be looked at and commented on.",
-        "folder": "Where the demo's site lives.",
-        "verbose": "Show the stack trace of an error.",
+        "serve": "Keep running until interrupted, so that you can look around and comment.",
+        "folder": "The folder of the demo's site.",
+        **VERBOSE,
     },
 )
 @command
 def demo(_context: Context, serve: bool = False, folder: str = "demo-site", verbose: bool = False) -> None:
-    """Publish a sample site to two front ends on this host, and show how soon a comment is readable on both."""
+    """Publish a sample site to two front ends on this host, and measure how soon a new comment appears on both."""
     signal.signal(signal.SIGTERM, _interrupt)
     began, screen, served = clock.monotonic(), _Screen(), False
     try:
-        with show.stage(Path(folder), screen) as standing:
-            shown = show.perform(standing, screen)
+        with scenario.start_demo(Path(folder), screen) as demo_site:
+            result = scenario.time_comment(demo_site, screen)
             screen.line(
-                f"{shown.files} files, two front ends, nothing differs ({clock.monotonic() - began:.1f} s in all)"
+                f"{result.files} files, two front ends, nothing differs ({clock.monotonic() - began:.1f} s in all)"
             )
             if serve:
-                _invite(standing, screen)
+                _print_invitation(demo_site, screen)
                 served = True
-                show.await_end(standing)
+                scenario.wait_for_exit(demo_site)
     except KeyboardInterrupt:
         screen.line("")
         if not served:
-            leave("Interrupted; all it had started is ended. Run it again to go on.", 130)
-        screen.line("All ended.")
+            exit_with("Interrupted; everything it started has ended. Run it again to continue.", 130)
+        screen.line("Everything has ended.")
     finally:
         screen.break_line()
 
@@ -52,25 +55,25 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _invite(standing: Stage, screen: _Screen) -> None:
-    folder = standing.config.path.parent
-    inv = _command(folder)
+def _print_invitation(demo_site: RunningDemo, screen: _Screen) -> None:
+    folder = demo_site.config.path.parent
+    inv = _task_command(folder)
     entry = sample.newest_entry()
     screen.line("")
-    screen.line("The site is up; whatever you do to it is on both in a moment:")
-    for front_end in standing.front_ends:
+    screen.line("The site is up. Every change appears on both front ends within moments:")
+    for front_end in demo_site.front_ends:
         screen.line(f"  {front_end.url}")
     screen.line("Post a comment from another shell:")
     screen.line(
         f"  cd {shlex.quote(os.path.relpath(folder))} && {inv} content.comment {entry.slug} 'Well said.' --author Ada"
     )
-    screen.line(f"  and see {standing.front_ends[0].url.rstrip('/')}{sample.address_of(entry)}#comments")
-    screen.line("Ctrl-C ends it.")
+    screen.line(f"  and see {demo_site.front_ends[0].url.rstrip('/')}{sample.address_of(entry)}#comments")
+    screen.line("Press Ctrl-C to stop.")
 
 
-def _command(folder: Path) -> str:
-    """How tasks are run in `folder`: the checkout's ./inv, or the installed command."""
-    inv = ROOT / "inv"
+def _task_command(folder: Path) -> str:
+    """Return the command that runs tasks in `folder`: the checkout's ./inv, or `appliance`."""
+    inv = _ROOT / "inv"
     if not inv.exists():
         return "appliance"
     near = os.path.relpath(inv, folder)
@@ -78,34 +81,34 @@ def _command(folder: Path) -> str:
 
 
 class _Screen:
-    """Lines for people: a step's name at once, its result when it is there."""
+    """Prints the name of a step when it begins, and its result when it ends."""
 
     def __init__(self) -> None:
         self._open = False
 
-    def begin(self, what: str) -> None:
-        """A step begins."""
-        out.print(f"{what:<12}", end="", style="bold", markup=False)
-        out.file.flush()
+    def begin(self, step: str) -> None:
+        """Print the name of a step."""
+        console().print(f"{step:<12}", end="", style="bold", markup=False)
+        console().file.flush()
         self._open = True
 
     def end(self, result: str, seconds: float) -> None:
-        """It has come to a good end."""
+        """Print the result of the step."""
         self._open = False
-        out.print(f"{f'{seconds:.2f} s':>8}", end="   ", style="dim", markup=False)
-        out.print(result, markup=False)
+        console().print(f"{f'{seconds:.2f} s':>8}", end="   ", style="dim", markup=False)
+        console().print(result, markup=False)
 
     def figure(self, sentence: str) -> None:
-        """What the demonstration is for."""
-        out.print(f"{'':<23}{sentence}", style="bold green", markup=False)
+        """Print the main figure of the demo."""
+        console().print(f"{'':<23}{sentence}", style="bold green", markup=False)
 
     def line(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self.break_line()
-        out.print(text, markup=False)
+        console().print(text, markup=False)
 
     def break_line(self) -> None:
-        """End the line of a step that came to no end."""
+        """End the line of a step that did not finish."""
         if self._open:
-            out.print()
+            console().print()
         self._open = False

@@ -1,32 +1,31 @@
-"""The queue in people's hands: list and show jobs, delete them, try them again, put them first."""
+"""Commands about jobs: list, show, delete, retry and prioritise them."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
 from invoke import Context, task
 
 from appliance import db
-from appliance.queue import selection as queue
+from appliance.errors import FilterError
+from appliance.queue import administration as queue
+from appliance.queue.administration import ORDERS, Acted, JobDetails, JobFilter
 from appliance.queue.models import STATES
-from appliance.queue.selection import ORDERS, Acted, Selection, Shown
-from appliance.tasks.console import command, leave, opened, out, tell, tell_json
-from appliance.tasks.filters import HELP, REPEATED, FilterError, filtered, numbers
-from appliance.tasks.job_views import counted, show_list, show_one
+from appliance.tasks.command_line import command, exit_with, open_installation, print_json, print_line
+from appliance.tasks.job_filters import HELP, REPEATED, parse_job_ids, with_job_filter
+from appliance.tasks.job_output import print_counts, print_job, print_jobs
+from appliance.tasks.option_help import JSON, VERBOSE
 
-_MOST = 2**31 - 1
-_JSON = "One JSON document instead of lines."
-_VERBOSE = "Show the stack trace of an error."
-_ACTING = {
-    "all-matching": "Act on all jobs for which the filters hold.",
-    "dry-run": "Say what would be done, and do nothing.",
-    "json": _JSON,
-    "verbose": _VERBOSE,
+_UNLIMITED = 2**31 - 1
+_ACTION_HELP = {
+    "all-matching": "Act on all jobs that match the filters.",
+    "dry-run": "Show what would be done, and change nothing.",
+    **JSON,
+    **VERBOSE,
 }
 
 
@@ -36,178 +35,183 @@ _ACTING = {
     auto_shortflags=False,
     help={
         **HELP,
-        "limit": "Show this many at most; 0 for all.",
-        "sort": f"Sort by {', '.join(ORDERS)}; a hyphen before the word turns it round.",
-        "json": _JSON,
-        "verbose": _VERBOSE,
+        "limit": "Show at most this many; 0 shows all.",
+        "sort": f"Sort by {', '.join(ORDERS)}; a hyphen before the name reverses the order.",
+        **JSON,
+        **VERBOSE,
     },
 )
 @command
-@filtered
+@with_job_filter
 def jobs_list(
     _context: Context,
-    selection: Selection,
+    job_filter: JobFilter,
     limit: int = 50,
     sort: str = "queue",
     json: bool = False,
     verbose: bool = False,
 ) -> None:
-    """List jobs: what runs, what waits in its order, what failed, and what is over. Numbers may follow plainly."""
+    """List jobs: the running, the pending in their order, the failed, and the finished. Job ids may follow."""
     if sort.removeprefix("-") not in ORDERS:
-        raise FilterError(f"--sort: “{sort}” is no order; sort by {', '.join(ORDERS)}.")
-    with opened(), db.snapshot():
-        jobs = queue.find(selection, sort, limit or _MOST)
-        counts, now = queue.count(selection), db.now()
+        raise FilterError(f"--sort: “{sort}” is not an order; sort by {', '.join(ORDERS)}.")
+    with open_installation(), db.snapshot():
+        jobs = queue.find(job_filter, sort, limit or _UNLIMITED)
+        counts, now = queue.count(job_filter), db.now()
     if json:
         states = {state: counts[state] for state in STATES}
-        tell_json({"counts": states, "jobs": [asdict(job) for job in jobs]})
+        print_json({"counts": states, "jobs": [asdict(job) for job in jobs]})
         return
     if jobs:
-        show_list(jobs, now)
-    out.print(counted(counts))
+        print_jobs(jobs, now)
+    print_counts(counts)
     if len(jobs) < counts.total():
-        tell(f"The first {len(jobs):,} are shown; --limit 0 shows all.")
+        print_line(f"Only the first {len(jobs):,} are shown; --limit 0 shows all.")
 
 
-@task(auto_shortflags=False, help={"json": _JSON, "verbose": _VERBOSE})
+@task(auto_shortflags=False, help={**JSON, **VERBOSE})
 @command
 def show(context: Context, json: bool = False, verbose: bool = False) -> None:
-    """Say all that is known of the jobs whose numbers follow: why each exists, how often it was tried, its error."""
-    wanted = numbers(context)
-    if not wanted:
-        raise FilterError("Say which jobs by their numbers, such as jobs.show 12 13; jobs.list shows them.")
-    with opened():
-        found = [shown for job in wanted if (shown := queue.show(job))]
+    """Show the details of the jobs with the ids that follow: what triggered each, its attempts, and its error."""
+    ids = parse_job_ids(context)
+    if not ids:
+        raise FilterError("Give the ids of the jobs, such as jobs.show 12 13; jobs.list shows them.")
+    with open_installation():
+        found = [details for job in ids if (details := queue.show(job))]
         now = db.now()
     if json:
-        tell_json([_whole(shown) for shown in found])
+        print_json([_details_json(details) for details in found])
     else:
-        for shown in found:
-            show_one(shown, now)
-    _leave_if_missing(set(wanted) - {shown.job.id for shown in found})
+        for details in found:
+            print_job(details, now)
+    _exit_if_missing(set(ids) - {details.job.id for details in found})
 
 
-def _whole(shown: Shown) -> dict[str, Any]:
-    chain = [asdict(trigger) for trigger in shown.chain]
-    return {**asdict(shown.job), "trace": shown.trace, "payload": shown.payload, "chain": chain}
+def _details_json(details: JobDetails) -> dict[str, Any]:
+    chain = [asdict(trigger) for trigger in details.chain]
+    return {**asdict(details.job), "trace": details.trace, "payload": details.payload, "chain": chain}
 
 
-def _leave_if_missing(missing: Iterable[int]) -> None:
+def _exit_if_missing(missing: Iterable[int]) -> None:
     if missing:
-        leave("\n".join(f"{job}: there is no job of this number." for job in sorted(missing)), 1)
+        exit_with("\n".join(f"{job}: there is no job with this id." for job in sorted(missing)), 1)
 
 
-def _acting(**more: str) -> Callable[[Callable[..., None]], Any]:
-    """Makes a task that acts on a selection of jobs."""
+def _action(**options: str) -> Callable[[Callable[..., None]], Any]:
+    """Decorate a function as a task that changes the jobs of a filter."""
 
     def decorate(body: Callable[..., None]) -> Any:
-        described = {**more, **HELP, **_ACTING}
-        return task(iterable=REPEATED, auto_shortflags=False, help=described)(command(filtered(body)))
+        described = {**options, **HELP, **_ACTION_HELP}
+        return task(iterable=REPEATED, auto_shortflags=False, help=described)(command(with_job_filter(body)))
 
     return decorate
 
 
-@_acting()
+@_action()
 def delete(
-    _context: Context, selection: Selection, all_matching: bool = False, dry_run: bool = False, json: bool = False,
+    _context: Context,
+    job_filter: JobFilter,
+    all_matching: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
     verbose: bool = False,
-) -> None:  # fmt: skip
-    """Cancel jobs that wait or are failed: those whose numbers follow, or all that the filters match."""
-    _refuse_vague("delete", selection, all_matching)
-    with opened():
-        acted = _try(lambda: queue.delete(selection), dry_run)
-        _report(selection, acted, dry_run, json)
+) -> None:
+    """Cancel pending or failed jobs: those with the ids that follow, or all that match the filters."""
+    _require_explicit_choice("delete", job_filter, all_matching)
+    with open_installation():
+        acted = _run(lambda: queue.delete(job_filter), dry_run)
+        _print_outcome(job_filter, acted, dry_run, json)
 
 
-@_acting()
+@_action()
 def retry(
-    _context: Context, selection: Selection, all_matching: bool = False, dry_run: bool = False, json: bool = False,
+    _context: Context,
+    job_filter: JobFilter,
+    all_matching: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
     verbose: bool = False,
-) -> None:  # fmt: skip
-    """Try failed jobs again, as if for the first time: those whose numbers follow, or all that the filters match."""
-    _refuse_vague("retry", selection, all_matching)
-    with opened():
-        acted = _try(lambda: queue.retry(selection), dry_run)
-        _report(selection, acted, dry_run, json)
+) -> None:
+    """Retry failed jobs from the beginning: those with the ids that follow, or all that match the filters."""
+    _require_explicit_choice("retry", job_filter, all_matching)
+    with open_installation():
+        acted = _run(lambda: queue.retry(job_filter), dry_run)
+        _print_outcome(job_filter, acted, dry_run, json)
 
 
-@_acting(to="The new priority; higher is sooner. Pages have 10, feeds 9, archives 1 to 5.")
+@_action(to="The new priority; a higher one runs sooner. Pages have 10, feeds 9, archives 1 to 5.")
 def prioritise(
-    _context: Context, selection: Selection, to: str = "", all_matching: bool = False, dry_run: bool = False,
-    json: bool = False, verbose: bool = False,
-) -> None:  # fmt: skip
-    """Give jobs that wait another priority: those whose numbers follow, or all that the filters match."""
+    _context: Context,
+    job_filter: JobFilter,
+    to: str = "",
+    all_matching: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Change the priority of pending jobs: those with the ids that follow, or all that match the filters."""
     if not re.fullmatch(r"-?[0-9]{1,4}", to):
-        raise FilterError("Say the new priority, a whole number, such as jobs.prioritise 12 13 --to 10.")
-    _refuse_vague("prioritise", selection, all_matching)
-    with opened() as (config, _):
+        raise FilterError("Give the new priority as a whole number, such as jobs.prioritise 12 13 --to 10.")
+    _require_explicit_choice("prioritise", job_filter, all_matching)
+    with open_installation() as (config, _):
         ageing = config.queue.ageing
-        acted = _try(lambda: queue.prioritise(selection, int(to), ageing=ageing), dry_run)
-        _report(selection, acted, dry_run, json, moved=("pending", f"priority {int(to)}"))
+        acted = _run(lambda: queue.prioritise(job_filter, int(to), ageing=ageing), dry_run)
+        _print_outcome(job_filter, acted, dry_run, json, moved=("pending", f"priority {int(to)}"))
 
 
-def _refuse_vague(verb: str, selection: Selection, all_matching: bool) -> None:
-    """Acting needs numbers, or a filter and the word that it is meant.
+def _require_explicit_choice(verb: str, job_filter: JobFilter, all_matching: bool) -> None:
+    """Require job ids, or filters together with --all-matching.
 
     Raises:
         FilterError: neither was given.
     """
-    if selection.ids:
+    if job_filter.ids:
         return
-    if not selection:
+    if not job_filter:
         raise FilterError(
-            f"Say which jobs: by their numbers, such as jobs.{verb} 12 13, or by a filter and --all-matching,"
+            f"Choose jobs by their ids, such as jobs.{verb} 12 13, or by filters and --all-matching,"
             f" such as jobs.{verb} --state pending --all-matching."
         )
     if not all_matching:
-        raise FilterError(f"Add --all-matching to {verb} every job these filters match; jobs.list shows them.")
+        raise FilterError(f"Add --all-matching to {verb} every job that matches these filters; jobs.list shows them.")
 
 
-class _Undo(Exception):  # noqa: N818 - no error
-    """Takes back what was only tried."""
+def _run(act: Callable[[], Acted], dry_run: bool) -> Acted:
+    """Run an action; in a dry run, roll it back."""
+    with db.write(rollback=True) if dry_run else nullcontext():
+        return act()
 
 
-def _try(act: Callable[[], Acted], dry_run: bool) -> Acted:
-    """Act; in a dry run, take it back."""
-    acted: Acted = Counter()
-    with suppress(_Undo), db.write() if dry_run else nullcontext():
-        acted = act()
-        if dry_run:
-            raise _Undo
-    return acted
-
-
-def _report(
-    selection: Selection, acted: Acted, dry_run: bool, json: bool, moved: tuple[str, str] = ("", "")
-) -> None:  # fmt: skip
-    """Say what was done, by state; exit status 1 when a job that was named is not there or was left alone."""
+def _print_outcome(
+    job_filter: JobFilter, acted: Acted, dry_run: bool, json: bool, moved: tuple[str, str] = ("", "")
+) -> None:
+    """Print what changed, by state. Exits with status 1 when a job given by id does not exist or was left alone."""
     done: dict[tuple[str, str], int] = {}
-    left: dict[str, int] = {}
+    unchanged: dict[str, int] = {}
     for (before, after), number in sorted(acted.items()):
         if before != after:
             done[before, after] = number
         elif before == moved[0]:
             done[moved] = number
         else:
-            left[before] = number
-    known = {job.id for job in queue.find(Selection(ids=selection.ids or ()), limit=_MOST)}
-    missing = sorted(set(selection.ids or ()) - known)
+            unchanged[before] = number
+    known = {job.id for job in queue.find(JobFilter(ids=job_filter.ids or ()), limit=_UNLIMITED)}
+    missing = sorted(set(job_filter.ids or ()) - known)
     if json:
         changed = [{"from": before, "to": after, "jobs": number} for (before, after), number in done.items()]
-        tell_json({"dry_run": dry_run, "changed": changed, "left": left, "missing": missing})
+        print_json({"dry_run": dry_run, "changed": changed, "left": unchanged, "missing": missing})
     else:
-        for line in _lines(done, left, dry_run):
-            tell(line)
-    if selection.ids and left and not missing:
-        leave("", 1)
-    _leave_if_missing(missing)
+        for line in _format_outcome(done, unchanged, dry_run):
+            print_line(line)
+    if job_filter.ids and unchanged and not missing:
+        exit_with("", 1)
+    _exit_if_missing(missing)
 
 
-def _lines(done: Mapping[tuple[str, str], int], left: Mapping[str, int], dry_run: bool) -> Iterator[str]:
+def _format_outcome(done: Mapping[tuple[str, str], int], unchanged: Mapping[str, int], dry_run: bool) -> Iterator[str]:
     would = "would become" if dry_run else "now"
     for (before, after), number in done.items():
         yield f"{number:,} {before}: {would} {after}"
-    for state, number in left.items():
+    for state, number in unchanged.items():
         yield f"{number:,} {state}: left alone"
-    if not done and not left:
+    if not done and not unchanged:
         yield "No job matches."

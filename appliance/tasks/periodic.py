@@ -1,4 +1,4 @@
-"""Periodic tasks from the command line: run what is due once, for cron, or see when each is due."""
+"""The command that runs periodic tasks for cron, or lists when each is due."""
 
 from __future__ import annotations
 
@@ -9,49 +9,44 @@ from invoke import Context, task
 
 from appliance import clock, housekeeping
 from appliance.config import Config
-from appliance.queue.schedule import Ran, Standing
-from appliance.tasks.console import command, leave, opened, tell, tell_json, tell_table
+from appliance.queue.periodic import TaskRun, TaskState
+from appliance.tasks.command_line import command, exit_with, open_installation, print_json, print_line, print_table
+from appliance.tasks.option_help import JSON, VERBOSE
 
 
-@task(
-    help={
-        "list": "Run nothing; say when each task ran last and is due next.",
-        "json": "One JSON document instead of lines.",
-        "verbose": "Show the stack trace of an error.",
-    }
-)
+@task(help={"list": "Run nothing; show when each task was last due and is next due.", **JSON, **VERBOSE})
 @command
 def periodic(_context: Context, list: bool = False, json: bool = False, verbose: bool = False) -> None:
-    """Run the periodic tasks that are due, each once, then end; exit status 1 when one failed."""
-    with opened() as (config, _):
-        schedule = housekeeping.scheduler(config)
+    """Run each periodic task that is due, once; exit status 1 when one failed."""
+    with open_installation() as (config, _):
+        schedule = housekeeping.make_schedule(config)
         if list:
-            _tell_standing(config, [schedule.standing(one) for one in schedule.tasks], json)
+            _print_states(config, [schedule.state(task) for task in schedule.tasks], json)
             return
-        ran = schedule.run_due()
+        runs = schedule.run_due()
     if json:
-        tell_json([asdict(one) for one in ran])
-    for one in ran if not json else []:
-        tell(_line(one))
-    if failed := [one for one in ran if one.error]:
-        leave("\n".join(f"{one.name}: {one.error}" for one in failed), 1)
+        print_json([asdict(run) for run in runs])
+    for run in runs if not json else []:
+        print_line(_format_run(run))
+    if failed := [run for run in runs if run.error]:
+        exit_with("\n".join(f"{run.name}: {run.error}" for run in failed), 1)
 
 
-def _line(ran: Ran) -> str:
-    return f"{ran.name}: {'failed' if ran.error else ran.did or 'nothing to do'}"
+def _format_run(run: TaskRun) -> str:
+    return f"{run.name}: {'failed' if run.error else run.did or 'nothing to do'}"
 
 
-def _tell_standing(config: Config, standings: list[Standing], json: bool) -> None:
+def _print_states(config: Config, states: list[TaskState], json: bool) -> None:
     if json:
-        tell_json([asdict(one) for one in standings])
+        print_json([asdict(state) for state in states])
         return
     zone = config.schedule.timezone
     rows = [
-        [one.name, _moment(one.due_at, zone), one.host, _moment(one.next_at, zone), one.error or ""]
-        for one in standings
+        [state.name, _format_time(state.due_at, zone), state.host, _format_time(state.next_at, zone), state.error or ""]
+        for state in states
     ]
-    tell_table(["task", "last due", "by", "next due", "last error"], rows)
+    print_table(["task", "last due", "by", "next due", "last error"], rows)
 
 
-def _moment(moment: float | None, zone: str) -> str:
-    return "" if moment is None else clock.local(moment, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+def _format_time(time: float | None, zone: str) -> str:
+    return "" if time is None else clock.to_datetime(time, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,77 +1,75 @@
-"""The program behind `./inv` and `appliance`: invoke's own, but that patterns may follow `publish` plainly, and
-numbers the tasks about jobs.
+"""The program behind `./inv` and `appliance`: invoke's Program, plus tasks that take any number of arguments.
 
-invoke knows no arguments of any number; what follows -- it hands on untouched, so loose words are put there.
+Invoke has no arguments of variable number, but passes what follows `--` to the task untouched. Arguments of such a
+task are moved there.
 """
 
 from __future__ import annotations
 
-import copy
 import shlex
-from typing import Any
+import sys
+from typing import Any, Final
 
-from invoke import Argument, Collection, Exit, Program
+from invoke import Argument, Collection, Exit, ParserContext, Program
 
 from appliance.errors import ApplianceError
-from appliance.tasks import remote
-from appliance.tasks.console import leave
-from appliance.tasks.filters import HELP
+from appliance.tasks import command_table, remote_commands
+from appliance.tasks.command_line import exit_with
 
-#: Tasks that take any number of words, with their flags that take a value.
-_FILTERS = {f"--{name}" for name in HELP}
-_WORDY = {
-    "publish": {"--match", "--site", "--limit"},
-    "content.delete": {"--site", "-s"},
-    "content.pull": {"--site", "-s"},
-    "content.moderate": {"--site", "-s"},
-    "content.remove-asset": {"--site", "-s"},
-    "jobs.list": {*_FILTERS, "--limit", "--sort"},
-    "jobs.show": set[str](),
-    "jobs.delete": _FILTERS,
-    "jobs.retry": _FILTERS,
-    "jobs.prioritise": {*_FILTERS, "--to"},
-    "targets.check": {
-        "--access",
-        "--inside",
-        "--inside-key",
-        "--key",
-        "--known-hosts",
-        "--port",
-        "--ssh-option",
-        "--timeout",
-    },
+#: Tasks that take any number of arguments.
+_VARIADIC: Final = {
+    "publish",
+    "content.delete",
+    "content.pull",
+    "comments.approve",
+    "comments.delete",
+    "comments.hold",
+    "comments.spam",
+    "content.moderate",
+    "content.remove-asset",
+    "jobs.list",
+    "jobs.show",
+    "jobs.delete",
+    "jobs.retry",
+    "jobs.prioritise",
+    "targets.check",
 }
 
 
-def with_words_aside(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Command line tokens without the loose words of a wordy task, and those words."""
+def split_arguments(tokens: list[str]) -> tuple[list[str], list[str]]:
+    """Split the tokens of a command line into those for invoke and the arguments of a variadic task."""
     kept: list[str] = []
-    words: list[str] = []
-    valued: set[str] | None = None
+    arguments: list[str] = []
+    flags: set[str] | None = None
     previous = ""
     for token in tokens:
-        if valued is None:
-            valued = _WORDY.get(token)
+        if flags is None:
+            flags = _flags_with_value(token) if token in _VARIADIC else None
             kept.append(token)
-        elif token.startswith("-") or previous in valued:
+        elif token.startswith("-") or previous in flags:
             kept.append(token)
         else:
-            words.append(token)
+            arguments.append(token)
         previous = token
-    return kept, words
+    return kept, arguments
+
+
+def _flags_with_value(name: str) -> set[str]:
+    flags = ParserContext(args=command_table.load_task(name).get_arguments()).flags
+    return {flag for flag in (*flags, *flags.aliases) if flags[flag].takes_value}
 
 
 class ApplianceProgram(Program):
-    """invoke's Program with the appliance's way of reading patterns."""
+    """Invoke's Program with `--inventory`, variadic tasks, and tasks that are imported when needed."""
 
-    def __init__(self, *, namespace: Collection, **named: Any) -> None:
-        # Parsing a command line takes the help out of tasks; those of others keep theirs.
-        super().__init__(namespace=copy.deepcopy(namespace), **named)
+    def __init__(self, **options: Any) -> None:
+        # parse_collection fills the namespace once the command line is known.
+        super().__init__(namespace=Collection(), **options)
 
     def core_args(self) -> list[Argument]:
-        """What may stand before or after any task."""
+        """Return the arguments that may stand before or after any task."""
         inventory = "Run the task on a publishing host of this Ansible inventory."
-        on = "The publishing host to run it on, with --inventory; the first that can be reached when not given."
+        on = "The publishing host to run it on, with --inventory; by default the first that can be reached."
         return [
             *super().core_args(),
             Argument(names=("inventory",), help=inventory),
@@ -79,19 +77,29 @@ class ApplianceProgram(Program):
         ]
 
     def parse_core(self, argv: list[str] | None) -> None:
-        """Parse what invoke itself takes, unless the command line is for a cluster, which then runs it."""
+        """Parse invoke's own options. A command line with --inventory is run on that cluster instead."""
         self.normalize_argv(argv)
         try:
-            asked = remote.aside(self.argv[1:])
-            if asked is not None:
-                raise Exit(code=remote.run(asked))
+            remote = remote_commands.parse(self.argv[1:])
+            if remote is not None:
+                raise Exit(code=remote_commands.run(remote))
         except ApplianceError as error:
-            leave(str(error), error.exit_code)
+            exit_with(str(error), error.exit_code)
+        writes_bytecode = not sys.dont_write_bytecode
         super().parse_core(self.argv)
+        # Invoke turns bytecode off here, before most of what a command needs is imported; turn it back on.
+        sys.dont_write_bytecode = not (writes_bytecode or self.args["write-pyc"].value)
+
+    def parse_collection(self) -> None:
+        """Load the tasks named on the command line, and placeholders for all others."""
+        help_for = self.args.help.value
+        words = {*self.core.unparsed, *self.core.remainder.split(), *([help_for] if isinstance(help_for, str) else [])}
+        self.namespace = command_table.namespace_for(words)
+        super().parse_collection()
 
     def parse_tasks(self) -> None:
-        """Parse tasks after putting loose words with what follows --."""
-        self.core.unparsed, words = with_words_aside(list(self.core.unparsed))
-        if words:
-            self.core.remainder = " ".join(filter(None, [shlex.join(words), self.core.remainder]))
+        """Parse the tasks after moving arguments of variadic tasks behind `--`."""
+        self.core.unparsed, arguments = split_arguments(list(self.core.unparsed))
+        if arguments:
+            self.core.remainder = " ".join(filter(None, [shlex.join(arguments), self.core.remainder]))
         super().parse_tasks()

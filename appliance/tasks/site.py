@@ -1,7 +1,8 @@
-"""Making an installation, and looking whether its settings are sound."""
+"""Commands that create an installation and check its settings."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +10,17 @@ from pathlib import Path
 from invoke import Context, task
 
 from appliance import config as settings
-from appliance import publishing
-from appliance.config import Config
+from appliance import installation
+from appliance.config import Config, ownership
 from appliance.errors import ApplianceError, ConfigError
-from appliance.tasks.console import command, tell
-from appliance.tasks.edited import counted
+from appliance.tasks.command_line import command, pluralize, print_line
+from appliance.tasks.option_help import VERBOSE
 
-#: What runs tasks in a checkout; elsewhere the installed command does.
+#: The script that runs tasks in a checkout.
 _INV = Path(__file__).parents[2] / "inv"
 
 _SETTINGS = """\
-# What this publishing host serves, and to whom. docs/reference/settings.md of the appliance has every key.
+# The settings of this publishing host. docs/reference/settings.md describes every key.
 
 docroot = {docroot}
 
@@ -40,11 +41,11 @@ theme = "default"
 @task(
     positional=["folder"],
     help={
-        "folder": "The folder to make; it may be there already, but not hold an installation.",
+        "folder": "The folder to create. It may exist, but must not hold an installation.",
         "title": "The site's title.",
-        "url": "The address readers will use.",
-        "name": "What the site is called in commands.",
-        "docroot": "The folder front ends serve; FOLDER/www when not given.",
+        "url": "The public address of the site.",
+        "name": "The name of the site in commands.",
+        "docroot": "The folder that front ends serve; by default FOLDER/www.",
     },
 )
 @command
@@ -56,67 +57,85 @@ def init(
     name: str = "site",
     docroot: str = "",
 ) -> None:
-    """Make a folder with settings, an empty database and a docroot."""
+    """Create a folder with settings, an empty database and a docroot."""
     home = Path(folder).absolute()
     file = home / settings.FILE_NAME
     if file.exists():
-        raise ConfigError([f"{file} is there already; edit it, or name another folder"])
+        raise ConfigError([f"{file} exists already; edit it, or name another folder"])
     if home.exists() and not home.is_dir():
         raise ConfigError([f"{home} is a file; name a folder"])
     place = Path(docroot) if docroot else home / "www"
     raw = {"docroot": str(place), "sites": [{"name": name, "title": title, "url": url}]}
-    config = settings.check(raw, file)
-    home.mkdir(parents=True, exist_ok=True)
-    file.write_text(settings_text(str(place), name, title, url), "utf-8")
-    with publishing.installation(config):
-        config.docroot.mkdir(parents=True, exist_ok=True)
-        config.assets_folder.mkdir(parents=True, exist_ok=True)
+    config = settings.validate(raw, file)
+    if home.exists():
+        ownership.check_owner(config)
+    # A web server must be able to reach a docroot inside. All else belongs to this account alone.
+    _make_folder(home, 0o711 if config.docroot.is_relative_to(home) else 0o700)
+    with open(file, "x", encoding="utf-8", opener=_private) as written:
+        written.write(settings_text(str(place), name, title, url))
+    with installation.open_installation(config):
+        _make_folder(config.docroot, 0o755)
+        _make_folder(config.assets_folder, 0o700)
     call = shlex.quote(str(_INV)) if _INV.is_file() else "appliance"
-    tell(f"{home} is ready. Next:")
-    tell(f"  cd {shlex.quote(folder)}")
-    tell(f"  {call} content.import PATH-OF-YOUR-POSTS")
-    tell(f"  {call} publish && {call} drain")
+    print_line(f"{home} is ready. Next:")
+    print_line(f"  cd {shlex.quote(folder)}")
+    print_line(f"  {call} content.import PATH-OF-YOUR-POSTS")
+    print_line(f"  {call} publish && {call} drain")
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Create a folder with this mode, whatever the umask. A folder that exists keeps its mode."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(mode)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else can read, since settings may contain passwords later."""
+    return os.open(path, flags, 0o600)
 
 
 @task(
     positional=["file"],
     help={
         "file": "The settings file.",
-        "as": "The path it will have: relative places in it count from there.",
-        "verbose": "Show the stack trace of an error.",
+        "as": "The path the file will have. Relative paths in it are relative to that path.",
+        **VERBOSE,
     },
 )
 @command
 def check(_context: Context, file: str, as_: str = "", verbose: bool = False) -> None:
-    """Say everything that is wrong with a settings file, exit status 3, or that it is sound; nothing is touched."""
+    """Check a settings file and report every error, with exit status 3; nothing is changed."""
     config = settings.load(Path(file), Path(as_) if as_ else None)
-    if faults := list(_theme_faults(config)):
-        raise ConfigError(faults, config.path)
+    if errors := list(_theme_errors(config)):
+        raise ConfigError(errors, config.path)
     targets = len(config.targets)
-    tell(f"{config.path} is sound: {counted(len(config.sites), 'site')}, {counted(targets, 'target')}")
+    print_line(f"{config.path} is valid: {pluralize(len(config.sites), 'site')}, {pluralize(targets, 'target')}")
 
 
-def _theme_faults(config: Config) -> Iterator[str]:
-    """What is wrong with the themes that sites name, and with what sites set of them."""
+def _theme_errors(config: Config) -> Iterator[str]:
+    """Yield the errors of the themes that sites use, and of the theme settings of sites."""
+    from appliance import publishing
+
     for site in config.sites:
         try:
-            publishing.themes(config, [site.name])
+            publishing.load_themes(config, [site.name])
         except ApplianceError as error:
             yield f"sites.{site.name}: {error}"
 
 
 def settings_text(docroot: str, name: str, title: str, url: str) -> str:
-    """The first settings file of an installation."""
+    """Return the first settings file of an installation."""
     return _SETTINGS.format(
-        docroot=quoted(docroot),
-        name=quoted(name),
-        title=quoted(title),
-        url=quoted(url),
+        docroot=toml_string(docroot),
+        name=toml_string(name),
+        title=toml_string(title),
+        url=toml_string(url),
         plain_docroot=docroot,
     )
 
 
-def quoted(text: str) -> str:
-    """A TOML basic string."""
+def toml_string(text: str) -> str:
+    """Return a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'

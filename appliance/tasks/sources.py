@@ -1,76 +1,85 @@
-"""Sources from the command line: pull them now, see where each stands."""
+"""Commands about the folders and git repositories that feed the sites."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 from invoke import Context, task
 
-from appliance import clock, pulling
+from appliance import clock
 from appliance.config import Config
 from appliance.errors import ApplianceError
 from appliance.importing import sources
-from appliance.importing.sources import Pulled, Standing
-from appliance.tasks.console import command, leave, opened, tell, tell_json, tell_table
-
-_VERBOSE = {"verbose": "Show the stack trace of an error."}
+from appliance.importing.sources import PullResult, SourceState
+from appliance.tasks.command_line import (
+    command,
+    exit_with,
+    open_installation,
+    print_json,
+    print_line,
+    print_table,
+    remaining_arguments,
+)
+from appliance.tasks.option_help import JSON, VERBOSE
 
 
 @task(
     help={
         "site": "Only sources of this site.",
-        "allow_removals": "Take over even what removes a large part of what the source brought.",
-        "again": "Import a commit that was imported already once more.",
-        **_VERBOSE,
+        "allow_removals": "Import even if that removes a large part of the entries from this source.",
+        "again": "Import a commit again that was imported before.",
+        **VERBOSE,
     }
 )
 @command
 def pull(
     context: Context, site: str = "", allow_removals: bool = False, again: bool = False, verbose: bool = False
 ) -> None:
-    """Import what the named sources, or all, say now; the sites that it changes are planned, and drain builds them."""
-    failed = []
-    with opened() as (config, _):
-        for source in sources.find(config, shlex.split(context.remainder or ""), site):
+    """Import the current state of the named sources, or of all, and plan the sites that it changes."""
+    from appliance import pull_job  # imports all of publishing, which `content.sources` does not need
+
+    failures = []
+    with open_installation() as (config, _):
+        for source in sources.find_sources(config, remaining_arguments(context), site):
             try:
-                _tell(pulling.pull(config, source, allow_removals=allow_removals, again=again))
+                _print_pull(pull_job.pull(config, source, allow_removals=allow_removals, again=again))
             except ApplianceError as error:
-                failed.append(f"{source.site}, {source.name}: {error}")
-    if failed:
-        leave("\n".join(failed), 1)
+                failures.append(f"{source.site}, {source.name}: {error}")
+    if failures:
+        exit_with("\n".join(failures), 1)
 
 
-@task(
-    name="sources", help={"site": "Only sources of this site.", "json": "One JSON document for programs.", **_VERBOSE}
-)
+@task(name="sources", help={"site": "Only sources of this site.", **JSON, **VERBOSE})
 @command
 def sources_list(_context: Context, site: str = "", json: bool = False, verbose: bool = False) -> None:
-    """The sources the sites are fed from: the commit each is at, when it was last pulled, and what went wrong."""
-    with opened() as (config, _):
-        sources.find(config, site=site)
-        found = [one for one in sources.standings(config) if site in ("", one.site)]
+    """List the sources of the sites: the commit each is at, when it was last pulled, and its last error."""
+    with open_installation() as (config, _):
+        sources.find_sources(config, site=site)
+        states = [state for state in sources.source_states(config) if site in ("", state.site)]
         if json:
-            tell_json([asdict(one) for one in found])
-        elif found:
-            rows = [_row(config, one) for one in found]
-            tell_table(["site", "source", "from", "every", "at", "last pulled", "outcome"], rows)
+            print_json([asdict(state) for state in states])
+        elif states:
+            rows = [_row(config, state) for state in states]
+            print_table(["site", "source", "from", "every", "at", "last pulled", "outcome"], rows)
         else:
-            tell("No site has a source; docs/how-to/edit-in-git.md shows how to name one.")
-    for one in found if not json else []:
-        if one.error:
-            tell(f"{one.site}, {one.name}: {one.error}")
+            print_line("No site has a source; docs/how-to/edit-in-git.md shows how to add one.")
+    for state in states if not json else []:
+        if state.error:
+            print_line(f"{state.site}, {state.name}: {state.error}")
 
 
-def _tell(pulled: Pulled) -> None:
+def _print_pull(pulled: PullResult) -> None:
     at = f" at {pulled.revision[:12]}" if pulled.revision else ""
-    tell(f"{pulled.source.site}, {pulled.source.name}{at}: {'changed' if pulled.changed else 'nothing new'}")
+    print_line(f"{pulled.source.site}, {pulled.source.name}{at}: {'changed' if pulled.changed else 'nothing new'}")
     for line in pulled.report.lines() if pulled.report else []:
-        tell(line)
+        print_line(line)
 
 
-def _row(config: Config, one: Standing) -> list[str]:
-    zone = ZoneInfo(config.site(one.site).timezone)
-    at = "never" if one.pulled_at is None else clock.local(one.pulled_at, zone).strftime("%Y-%m-%d %H:%M:%S")
-    return [one.site, one.name, one.place, one.every or "when asked", one.revision[:12], at, one.outcome]
+def _row(config: Config, state: SourceState) -> list[str]:
+    zone = ZoneInfo(config.site(state.site).timezone)
+    pulled_at = (
+        "never" if state.pulled_at is None else clock.to_datetime(state.pulled_at, zone).strftime("%Y-%m-%d %H:%M:%S")
+    )
+    every = state.every or "when asked"
+    return [state.site, state.name, state.place, every, state.revision[:12], pulled_at, state.outcome]

@@ -1,8 +1,7 @@
-"""The targets: see how far each is, and check that they are set up right."""
+"""Commands about targets: list, check, verify, repair, pause, resume and forget them."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,162 +11,128 @@ from invoke import Context, task
 
 from appliance import config as settings
 from appliance import db
-from appliance.building import restoring
-from appliance.config import Config
-from appliance.delivery import checking, courier, forgetting, looks, marker, repairing, standing
-from appliance.delivery.checking import Checked, Inside
-from appliance.delivery.targets import Target, everywhere
+from appliance.config import Config, ownership
+from appliance.delivery import repair, shared_docroot, target_state
+from appliance.delivery.courier import no_report
+from appliance.delivery.diagnostics import check_targets, target_check
+from appliance.delivery.diagnostics.check_targets import InspectionAccount
+from appliance.delivery.diagnostics.target_check import CheckResult
+from appliance.delivery.targets import Target, courier_targets, find_target
 from appliance.errors import ConfigError
-from appliance.running import host
-from appliance.tasks.console import command, leave, opened, tell, tell_json, warn
-from appliance.tasks.listing import one_line
-from appliance.tasks.target_views import show_targets, target_json
-
-_NONE = "There are no targets: the docroot is served where it is. [[targets]] in appliance.toml send it elsewhere."
-
-
-@task(
-    name="list",
-    help={"json": "One JSON document instead of a table.", "verbose": "Show the stack trace of an error."},
+from appliance.tasks.command_line import (
+    command,
+    exit_with,
+    open_installation,
+    print_json,
+    print_line,
+    remaining_arguments,
+    warn,
 )
+from appliance.tasks.list_output import one_line
+from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.target_output import print_targets, target_json
+
+_NO_TARGETS = "There are no targets, so the docroot is served from this host; [[targets]] in appliance.toml add some."
+
+
+@task(name="list", help={**JSON, **VERBOSE})
 @command
 def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
-    """List the targets: how far each has confirmed the journal, its last push, and what went wrong last."""
-    with opened() as (config, _):
-        states, now = courier.status(everywhere(config)), db.now()
+    """List the targets with their lag, their last push and their last error."""
+    with open_installation() as (config, _):
+        states, now = target_state.read_all(courier_targets(config)), db.now()
     if json:
-        tell_json([target_json(state) for state in states])
+        print_json([target_json(state) for state in states])
         return
     if not states:
-        tell(_NONE)
+        print_line(_NO_TARGETS)
         return
-    show_targets(states, now)
+    print_targets(states, now)
 
 
-_NAMED = {
-    "name": "The target, as `targets.list` names it.",
-    "verbose": "Show the stack trace of an error.",
-}
+_NAME_HELP = {"name": "The target, as `targets.list` shows it.", **VERBOSE}
 
 
-@task(positional=["name"], help=_NAMED)
+@task(positional=["name"], help=_NAME_HELP)
 @command
 def pause(_context: Context, name: str, verbose: bool = False) -> None:
-    """Send a target nothing until it is resumed, as before work on its host; a push under way is ended."""
-    with opened() as (config, _):
-        standing.pause(repairing.find(config, name).name)
-    tell(f"{name}: paused; what is published meanwhile is sent once it is resumed")
+    """Send nothing to a target until it is resumed, for example during maintenance; a push in progress is stopped."""
+    with open_installation() as (config, _):
+        target_state.pause(find_target(config, name).name)
+    print_line(f"{name}: paused; files published meanwhile are sent when it is resumed")
 
 
-@task(positional=["name"], help=_NAMED)
+@task(positional=["name"], help=_NAME_HELP)
 @command
 def resume(_context: Context, name: str, verbose: bool = False) -> None:
-    """Send a target that was paused what it has missed."""
-    with opened() as (config, _):
-        standing.resume(repairing.find(config, name).name)
-    tell(f"{name}: resumed")
+    """Resume a paused target and send it everything it missed."""
+    with open_installation() as (config, _):
+        target_state.resume(find_target(config, name).name)
+    print_line(f"{name}: resumed")
 
 
 @task(
     positional=["name"],
-    help={**_NAMED, "json": "One JSON document instead of lines."},
+    help={**_NAME_HELP, **JSON},
 )
 @command
 def verify(_context: Context, name: str, json: bool = False, verbose: bool = False) -> None:
-    """Compare a target with what it confirmed, by content, and change nothing; exit status 2 when it differs."""
-    with opened() as (config, _):
-        found = repairing.verify(config, name)
+    """Compare the files of a target with what it confirmed, by content; exit status 2 when they differ."""
+    with open_installation() as (config, _):
+        found = repair.verify(config, name)
     if json:
-        tell_json({**asdict(found), "right": found.is_right})
+        print_json({**asdict(found), "right": found.is_right})
     else:
         for path in found.differing:
-            tell(f"differs: {ascii(path)[1:-1]}")
+            print_line(f"differs: {ascii(path)[1:-1]}")
         for path in found.extra:
-            tell(f"not ours: {ascii(path)[1:-1]}")
+            print_line(f"not ours: {ascii(path)[1:-1]}")
         counts = f"{len(found.differing):,} differ, {len(found.extra):,} are there that nobody published"
-        tell(f"{name}: {found.checked:,} files compared; {counts}")
+        print_line(f"{name}: {found.checked:,} files compared; {counts}")
     if not found.is_right:
-        leave("" if json else f"targets.resync {name} repairs it.", 2)
+        exit_with("" if json else f"targets.resync {name} repairs it.", 2)
 
 
 @task(
     positional=["name"],
-    help={**_NAMED, "allow-removals": "Remove however large a part of what is there and nobody published."},
+    help={
+        **_NAME_HELP,
+        "allow-removals": "Remove unpublished files there even if they are a large part of the target.",
+    },
 )
 @command
 def resync(_context: Context, name: str, allow_removals: bool = False, verbose: bool = False) -> None:
-    """Have couriers send a target everything again, and clear it of what nobody published."""
-    with opened() as (config, _):
-        repairing.repair(config, name, allow_removals=allow_removals)
-    tell(f"{name}: to be sent everything again, by the daemon or the next drain; targets.list says how far it is")
+    """Send everything to a target again, and remove files there that were never published."""
+    with open_installation() as (config, _):
+        repair.request_repair(config, name, clear_strangers=True, allow_removals=allow_removals)
+    print_line(f"{name}: to be sent everything again, by the daemon or the next drain; targets.list shows the progress")
 
 
-@task(positional=["name"], help={**_NAMED, "name": "The target, or host:NAME for a publishing host."})
+@task(positional=["name"], help={**_NAME_HELP, "name": "The target, or host:NAME for a publishing host."})
 @command
 def forget(_context: Context, name: str, verbose: bool = False) -> None:
-    """Forget a target that left the settings for good, and free what a publishing host of that name was doing."""
-    with opened() as (config, _):
-        rows = forgetting.forget(config, name)
-        jobs = host.bury(config, name.removeprefix("host:")) if name.startswith("host:") else 0
+    """Forget a target, or a publishing host and its jobs, that was removed from the settings."""
+    from appliance.running import host  # imports everything that a publishing host runs
+
+    with open_installation() as (config, _):
+        rows = target_state.forget(config, name)
+        jobs = host.release_host_jobs(config, name.removeprefix("host:")) if name.startswith("host:") else 0
     freed = f"; {jobs:,} of its jobs are free for others" if jobs else ""
-    tell(f"{name}: {f'{rows:,} rows forgotten' if rows else 'nothing was known of it'}{freed}")
-
-
-@task(
-    name="init",
-    help={
-        "anyway": "Also a docroot on this host's own file system, or one that holds files already.",
-        "verbose": "Show the stack trace of an error.",
-    },
-)
-@command
-def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False) -> None:
-    """Make a docroot on a shared file system this installation's own: write the marker without which it is not used."""
-    config = settings.load()
-    mount = marker.mark(config, anyway=anyway)
-    tell(f"{config.docroot} is the docroot of “{config.shared}”: {mount}.")
-
-
-@task(name="renew", help={"verbose": "Show the stack trace of an error."})
-@command
-def docroot_renew(_context: Context, verbose: bool = False) -> None:
-    """After the database was restored: have every file published anew and all targets brought to that."""
-    with opened() as (config, _):
-        files, targets = restoring.renew(config)
-    tell(
-        f"{files:,} files and {targets} targets are to be renewed; next: docroot.clear on every publishing host,"
-        " then publish --all, then the daemon or drain"
-    )
-
-
-@task(
-    name="clear",
-    auto_shortflags=False,
-    help={
-        "allow-removals": "Remove however large a part of what is there and nobody published.",
-        "verbose": "Show the stack trace of an error.",
-    },
-)
-@command
-def docroot_clear(_context: Context, allow_removals: bool = False, verbose: bool = False) -> None:
-    """Remove from this host's docroot what nobody published, while nothing is published there."""
-    with opened() as (config, _):
-        removed = restoring.clear(config, allow_removals=allow_removals)
-    tell(f"{config.docroot}: {removed:,} files removed")
+    print_line(f"{name}: {f'{rows:,} rows forgotten' if rows else 'nothing was stored about it'}{freed}")
 
 
 _CHECK = {
-    "access": "How the key of an address is confined: shell, rrsync or module.",
-    "inside": "An account with a shell on the front ends, to look at what a confined key may not see.",
-    "inside-key": "The private key of that account; ssh's own choice when not given.",
-    "json": "One JSON document instead of lines.",
+    "access": "For an address: how the key is confined: shell, rrsync or module.",
+    "inside": "An account with a shell on the front ends, for checks that a confined key does not allow.",
+    "inside-key": "The private key of that account; by default ssh chooses.",
+    **JSON,
     "key": "The private key to try, instead of delivery.ssh_key.",
     "known-hosts": "The file of pinned host keys to try, instead of delivery.known_hosts.",
-    "other-path": "Allow a path that differs from the docroot's.",
-    "port": "The ssh port of an address.",
-    "ssh-option": "A further ssh option for an address, such as ProxyJump=gate; may be repeated.",
+    "other-path": "For an address: allow a path other than the docroot's.",
+    "port": "For an address: the ssh port.",
+    "ssh-option": "For an address: a further ssh option, such as ProxyJump=gate; may be repeated.",
     "timeout": "Seconds for each target.",
-    "verbose": "Tell every command, its duration and exit status to standard error.",
+    "verbose": "Report every command, its duration and exit status on standard error.",
 }
 
 
@@ -187,98 +152,102 @@ def check(
     timeout: float = 30.0,
     verbose: bool = False,
 ) -> None:
-    """Send a probe to targets, look at it there and remove it; by name, or an ADDRESS that is not configured yet.
+    """Check targets, by name or by an ADDRESS not configured yet: send a probe file, inspect it and remove it.
 
-    Without a word all targets are checked. Exit status 0 says that all passed.
+    Without arguments all targets are checked. The exit status is 0 when all passed.
     """
     config = settings.load()
-    chosen = _chosen(
-        config, _words(context),
-        access=access, port=port, ssh_options=list(ssh_option or ()), other_path=other_path,
-    )  # fmt: skip
-    if not chosen and config.shared:
+    ownership.check_owner(config)
+    names = remaining_arguments(context)
+    targets = _select_targets(
+        config,
+        names,
+        access=access,
+        port=port,
+        ssh_options=list(ssh_option or ()),
+        other_path=other_path,
+    )
+    if not targets and config.shared:
         _check_shared(config, json=json)
         return
-    if not chosen:
-        leave("There are no targets to check; name an address, such as publish@www1.example.org:/srv/www.", 3)
+    if not targets:
+        exit_with("There are no targets to check; give an address, such as publish@www1.example.org:/srv/www.", 3)
     if not 0 < timeout < 3600:
-        leave(f"--timeout {timeout:g} makes no sense; give seconds, such as 30", 3)
-    keys = (_path(key, "key"), _path(known_hosts, "known-hosts"))
-    account = Inside(inside, _path(inside_key, "inside-key")) if inside else None
-    checked = checking.check(
-        [checking.with_keys(target, *keys) for target in chosen],
-        inside=account,
+        exit_with(f"--timeout {timeout:g} is out of range; give seconds, such as 30", 3)
+    keys = (_existing_file(key, "key"), _existing_file(known_hosts, "known-hosts"))
+    account = InspectionAccount(inside, _existing_file(inside_key, "inside-key")) if inside else None
+    results = target_check.check(
+        [check_targets.with_keys(target, *keys) for target in targets],
+        account=account,
         limit=timeout,
-        told=warn if verbose else courier.silence,
-        done=(lambda _checked: None) if json else (lambda one: tell(line(one))),
+        log=warn if verbose else no_report,
+        on_result=(lambda _checked: None) if json else (lambda result: print_line(format_check(result))),
     )
     if json:
-        tell_json([_check_json(one) for one in checked])
-    for word in set(_words(context)) - {target.name for target in everywhere(config)}:
-        if not set("@:/") & set(word) and not all(one.passed for one in checked):
-            warn(f"“{word}” is no target of {config.path}; it was taken for an alias of ssh's settings.")
-    if failed := [one for one in checked if not one.passed]:
-        leave("" if json or len(checked) == 1 else f"{len(failed)} of {len(checked)} targets failed.", 2)
+        print_json([_check_json(result) for result in results])
+    for name in set(names) - {target.name for target in courier_targets(config)}:
+        if not set("@:/") & set(name) and not all(result.passed for result in results):
+            warn(f"“{name}” is no target of {config.path}; it was taken for an alias in ssh's configuration.")
+    if failed := [result for result in results if not result.passed]:
+        exit_with("" if json or len(results) == 1 else f"{len(failed)} of {len(results)} targets failed.", 2)
 
 
 def _check_shared(config: Config, *, json: bool) -> None:
-    """Say whether a shared docroot, which has no targets, can be published to."""
-    away = marker.fault(config)
+    """Report whether a shared docroot, which has no targets, can be published to."""
+    problem = shared_docroot.find_fault(config)
     if json:
-        tell_json({"docroot": str(config.docroot), "passed": away is None, "said": away})
+        print_json({"docroot": str(config.docroot), "passed": problem is None, "said": problem})
     else:
-        tell(f"{config.docroot} (shared as “{config.shared}”): " + (f"failed: {away}" if away else "passed"))
-    if away:
-        leave("", 2)
+        print_line(
+            f"{config.docroot} (shared as “{config.shared}”): " + (f"failed: {problem}" if problem else "passed")
+        )
+    if problem:
+        exit_with("", 2)
 
 
-def _words(context: Context) -> list[str]:
-    return shlex.split(context.remainder or "")
-
-
-def _chosen(
-    config: Config, words: Sequence[str], *, access: str, port: int, ssh_options: Sequence[str], other_path: bool
+def _select_targets(
+    config: Config, names: Sequence[str], *, access: str, port: int, ssh_options: Sequence[str], other_path: bool
 ) -> list[Target]:
-    known = {target.name: target for target in everywhere(config)}
-    if not words:
+    known = {target.name: target for target in courier_targets(config)}
+    if not names:
         return list(known.values())
     given = {"access": access, "port": port, "ssh-option": ssh_options, "other-path": other_path}
-    if wrong := [name for name, value in given.items() if value and all(word in known for word in words)]:
+    if wrong := [option for option, value in given.items() if value and all(name in known for name in names)]:
         raise ConfigError(
             [f"--{wrong[0]} is for an address that is not configured; change [[targets]] in {config.path} instead"]
         )
     return [
-        known[word]
-        if word in known
-        else looks.target(config, word, access or "shell", port or 22, ssh_options, other_path)
-        for word in words
+        known[name]
+        if name in known
+        else check_targets.unconfigured_target(config, name, access or "shell", port or 22, ssh_options, other_path)
+        for name in names
     ]
 
 
-def _path(text: str, option: str) -> Path | None:
+def _existing_file(text: str, option: str) -> Path | None:
     path = Path(text).expanduser().absolute()
     if text and not path.is_file():
         raise ConfigError([f"--{option}: there is no file {path}; correct it"])
     return path if text else None
 
 
-def line(checked: Checked) -> str:
-    """What became of one target, for people."""
-    target = checked.target
-    wrong = [check.said for check in checked.checks if check.passed is False]
-    if wrong:
-        return f"{target.name} ({target.address}): failed: {'; '.join(map(one_line, wrong))}"
-    unseen = [check.aspect for check in checked.checks if check.passed is None]
-    seen = sum(check.passed is True for check in checked.checks)
-    rest = f"; not seen through this key: {', '.join(unseen)}" if unseen else ""
-    return f"{target.name} ({target.address}): passed {seen} checks in {checked.seconds:.1f} s{rest}"
+def format_check(result: CheckResult) -> str:
+    """Return the result of checking one target in one line."""
+    target = result.target
+    failures = [check.said for check in result.checks if check.passed is False]
+    if failures:
+        return f"{target.name} ({target.address}): failed: {'; '.join(map(one_line, failures))}"
+    skipped = [check.aspect for check in result.checks if check.passed is None]
+    passed = sum(check.passed is True for check in result.checks)
+    suffix = f"; not seen through this key: {', '.join(skipped)}" if skipped else ""
+    return f"{target.name} ({target.address}): passed {passed} checks in {result.seconds:.1f} s{suffix}"
 
 
-def _check_json(checked: Checked) -> dict[str, Any]:
+def _check_json(result: CheckResult) -> dict[str, Any]:
     return {
-        "name": checked.target.name,
-        "address": checked.target.address,
-        "passed": checked.passed,
-        "seconds": round(checked.seconds, 3),
-        "checks": [asdict(check) for check in checked.checks],
+        "name": result.target.name,
+        "address": result.target.address,
+        "passed": result.passed,
+        "seconds": round(result.seconds, 3),
+        "checks": [asdict(check) for check in result.checks],
     }

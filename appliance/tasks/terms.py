@@ -1,91 +1,113 @@
-"""Authors, categories and tags from the shell: listed, renamed, merged, removed."""
+"""Commands about authors, categories and tags: list, rename, merge and delete them."""
 
 from __future__ import annotations
 
 from invoke import Context, task
 
 from appliance import editorial
-from appliance.content.term_edits import SAME
-from appliance.content.term_names import called
+from appliance.content.term_edits import SAME_PARENT
+from appliance.content.term_names import full_name
 from appliance.errors import ContentError
-from appliance.tasks.console import command, opened, tell, tell_json
-from appliance.tasks.edited import ACTOR, JSON, LATER, SITE, VERBOSE, counted, report
-from appliance.tasks.listing import show_list
+from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.edit_output import ACTOR, print_result
+from appliance.tasks.list_output import print_columns, read_rows, row_json
+from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
 
-_TERM = {
+_TERM_HELP = {
     "kind": "author, category or tag.",
-    "name": "Its name or slug; a category from the topmost down, such as News/Local.",
+    "name": "Its name or slug; for a category the full path, such as News/Local.",
 }
 
 
 @task(name="terms", positional=["kind"], help={"kind": "author, category or tag.", **JSON, **SITE, **VERBOSE})
 @command
 def terms_list(_context: Context, kind: str, json: bool = False, site: str = "", verbose: bool = False) -> None:
-    """The authors, categories or tags with how many entries each has."""
-    with opened() as (config, _):
-        found = editorial.terms(config, site, kind)
+    """List the authors, categories or tags with the number of entries of each."""
+    with open_installation() as (config, _):
+        rows = read_rows(
+            lambda size, after: editorial.list_terms(
+                config, site, kind, size=size, after=after, with_total=False, cap=None
+            ),
+            limit=0,
+        )
     if json:
-        tell_json(found)
-    elif not found:
-        tell("none")
+        print_json([row_json(row) for row in rows])
+    elif not rows:
+        print_line("none")
     else:
         columns = {
-            "entries": [f"{one['entries']:,}" for one in found],
-            "name": [one["name"] for one in found],
-            "slug": [one.get("path", one["slug"]) for one in found],
+            "entries": [str(row.entries) for row in rows],
+            "name": [row.name for row in rows],
+            "slug": [row.path or row.slug for row in rows],
         }
-        show_list(columns, {"name": 1, "slug": 1})
+        print_columns(columns, {"name": 1, "slug": 1})
 
 
 @task(
     positional=["kind", "name"],
     help={
-        **_TERM,
-        "to": "Its new name; the slug, and with it the addresses, stay.",
-        "slug": "Its new slug, which gives its pages other addresses.",
-        "parent": "For categories: the one it is to be below; empty for the top.",
-        **LATER, **SITE, **VERBOSE,
+        **_TERM_HELP,
+        "to": "Its new name. The slug and the addresses stay the same.",
+        "slug": "Its new slug, which changes the addresses of its pages.",
+        "parent": "For categories: the new parent category; empty for the top level.",
+        **LATER,
+        **SITE,
+        **VERBOSE,
     },
-)  # fmt: skip
+)
 @command
 def rename(
-    _context: Context, kind: str, name: str, to: str | None = None, slug: str | None = None, parent: str | None = None,
-    later: bool = False, site: str = "", verbose: bool = False,
-) -> None:  # fmt: skip
-    """Give an author, a category or a tag another name, slug or place."""
+    _context: Context,
+    kind: str,
+    name: str,
+    to: str | None = None,
+    slug: str | None = None,
+    parent: str | None = None,
+    later: bool = False,
+    site: str = "",
+    verbose: bool = False,
+) -> None:
+    """Change the name, the slug or the parent of an author, a category or a tag."""
     if all(value is None for value in (to, slug, parent)):
-        raise ContentError("Name what is to change: --to, --slug or --parent.")
-    with opened() as (config, _):
-        done = editorial.rename(
-            config, site, kind, name, to, slug=slug, parent=SAME if parent is None else parent or None, actor=ACTOR,
+        raise ContentError("Give something to change: --to, --slug or --parent.")
+    with open_installation() as (config, _):
+        result = editorial.rename_term(
+            config,
+            site,
+            kind,
+            name,
+            to,
+            slug=slug,
+            parent=SAME_PARENT if parent is None else parent or None,
+            actor=ACTOR,
             later=later,
-        )  # fmt: skip
-        term = done.subject
-        report(done, f"{kind} “{name}” is now “{called(term)}” ({getattr(term, 'path', term.slug)})")
+        )
+        term = result.subject
+        print_result(result, f"{kind} “{name}” is now “{full_name(term)}” ({getattr(term, 'path', term.slug)})")
 
 
 @task(
     positional=["kind", "name"],
-    help={**_TERM, "into": "The one that its entries move to, named likewise.", **LATER, **SITE, **VERBOSE},
+    help={**_TERM_HELP, "into": "The name or slug of the term that receives its entries.", **LATER, **SITE, **VERBOSE},
 )
 @command
 def merge(
     _context: Context, kind: str, name: str, into: str = "", later: bool = False, site: str = "", verbose: bool = False
 ) -> None:
-    """Move all entries of an author, a category or a tag to another, and remove it."""
+    """Move all entries of an author, a category or a tag to another one, and delete it."""
     if not into:
-        raise ContentError(f"Name the one that the entries of “{name}” move to: --into.")
-    with opened() as (config, _):
-        done = editorial.merge(config, site, kind, name, into, actor=ACTOR, later=later)
-        report(done, f"{kind} “{name}” merged into “{into}”, {counted(done.subject, 'entry', 'entries')}")
+        raise ContentError(f"Give the term that receives the entries of “{name}”: --into.")
+    with open_installation() as (config, _):
+        result = editorial.merge_terms(config, site, kind, name, into, actor=ACTOR, later=later)
+        print_result(result, f"{kind} “{name}” merged into “{into}”, {pluralize(result.subject, 'entry', 'entries')}")
 
 
-@task(name="delete-term", positional=["kind", "name"], help={**_TERM, **LATER, **SITE, **VERBOSE})
+@task(name="delete-term", positional=["kind", "name"], help={**_TERM_HELP, **LATER, **SITE, **VERBOSE})
 @command
 def delete_term(
     _context: Context, kind: str, name: str, later: bool = False, site: str = "", verbose: bool = False
 ) -> None:
-    """Remove an author, a category or a tag; its entries stay without it."""
-    with opened() as (config, _):
-        done = editorial.delete_term(config, site, kind, name, actor=ACTOR, later=later)
-        report(done, f"{kind} “{name}” removed, {counted(done.subject, 'entry', 'entries')} without it")
+    """Delete an author, a category or a tag. Its entries are kept."""
+    with open_installation() as (config, _):
+        result = editorial.delete_term(config, site, kind, name, actor=ACTOR, later=later)
+        print_result(result, f"{kind} “{name}” removed, {pluralize(result.subject, 'entry', 'entries')} without it")

@@ -1,4 +1,4 @@
-"""Why a published file is as it is: what it is, what it shows, and what last had it built."""
+"""The command that explains a published file: what it is made from, what it shows, and which job built it last."""
 
 from __future__ import annotations
 
@@ -7,147 +7,158 @@ from dataclasses import asdict
 from typing import Final
 
 from invoke import Context, task
-from rich.table import Table
-from rich.text import Text
 
 from appliance import db
-from appliance.building import provenance
-from appliance.building.provenance import EntryRead, ListingShown, Provenance
-from appliance.queue.selection import Shown
-from appliance.tasks.console import command, opened, out, tell, tell_json
-from appliance.tasks.edited import JSON, VERBOSE, counted
-from appliance.tasks.job_views import because, lasting, standing
+from appliance.editorial import provenance
+from appliance.editorial.provenance import EntryUse, ListingUse, Provenance
+from appliance.queue.administration import JobDetails
+from appliance.tasks.command_line import (
+    command,
+    console,
+    is_terminal,
+    open_installation,
+    pluralize,
+    print_json,
+    print_line,
+    print_styled,
+)
+from appliance.tasks.job_output import describe_state, describe_trigger, format_duration
+from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.terminal_text import escape_text
 
-#: Things of one sort that are listed.
-_MOST: Final = 10
+#: The most items of one kind that are listed.
+_LIMIT: Final = 10
 
-_HOW: Final = {
+_BUILD_MODES: Final = {
     "queue": "through the queue",
-    "now": "at once, by whoever publishes",
-    "hand": "when it is asked for by path",
+    "now": "immediately, by the process that publishes",
+    "hand": "when requested by path",
 }
 
 
 @task(
     positional=["path"],
-    help={"path": "The file: its path below the docroot, or its whole address.", **JSON, **VERBOSE},
+    help={"path": "The path of the file below the docroot, or its full address.", **JSON, **VERBOSE},
 )
 @command
 def why(_context: Context, path: str, json: bool = False, verbose: bool = False) -> None:
-    """Say what a published file shows, and what last had it built."""
-    with opened() as (config, _):
-        found, now = provenance.of(config, path), db.now()
+    """Explain a published file: what it shows, and which job built it last."""
+    with open_installation() as (config, _):
+        found, now = provenance.find_provenance(config, path), db.now()
     if json:
-        tell_json(asdict(found))
+        print_json(asdict(found))
         return
-    _show(Text.assemble((found.path, "bold"), "  ", found.site), list(_lines(found, now)))
+    print_styled((found.path, "bold"), "  ", found.site)
+    _print_properties(list(_properties(found, now)))
 
 
-def _show(title: Text, lines: Sequence[tuple[str, str]]) -> None:
-    """Names and what there is to say of each: fitted to a terminal, whole lines elsewhere."""
-    out.print(title)
-    if not out.is_terminal:
+def _print_properties(lines: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, fitted to a terminal or as whole lines elsewhere."""
+    if not is_terminal():
         for name, value in lines:
-            tell(f"  {name:<10} {value}".rstrip())
+            print_line(f"  {name:<10} {value}".rstrip())
         return
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines:
-        table.add_row(f"  {name}", Text(value))
-    out.print(table, soft_wrap=False)
+        table.add_row(f"  {name}", Text(escape_text(value)))
+    console().print(table, soft_wrap=False)
 
 
-def _lines(found: Provenance, now: float) -> Iterator[tuple[str, str]]:
+def _properties(found: Provenance, now: float) -> Iterator[tuple[str, str]]:
     yield "address", found.url
-    yield "is", _what(found)
-    every = f", at most every {lasting(found.every)}" if found.every else ""
-    yield "built", f"{_HOW[found.build]}; priority {found.priority}{every}"
-    yield "stands", _stands(found, now)
-    for sort, names in found.shared.items():
-        yield sort, ", ".join(names)
-    yield from _entries(found.entries)
-    yield from _some("uploads", found.uploads)
-    yield from _some("categories", found.categories)
+    yield "is", _describe_artifact(found)
+    every = f", at most every {format_duration(found.every)}" if found.every else ""
+    yield "built", f"{_BUILD_MODES[found.build]}; priority {found.priority}{every}"
+    yield "stands", _describe_publication(found, now)
+    for kind, names in found.shared.items():
+        yield kind, ", ".join(names)
+    yield from _entry_properties(found.entries)
+    yield from _shortened("uploads", found.uploads)
+    yield from _shortened("categories", found.categories)
     if found.listing:
-        yield from _listing(found.listing)
-    yield from _history(found, now)
+        yield from _listing_properties(found.listing)
+    yield from _job_properties(found, now)
 
 
-def _what(found: Provenance) -> str:
-    of = f", {found.about}" if found.about else ""
+def _describe_artifact(found: Provenance) -> str:
+    subject = f", {found.about}" if found.about else ""
     period = f", {found.period}" if found.period and found.type != "redirect" else ""
     if found.type == "static":
         return f"a file of the theme, {found.template}"
     if found.type == "asset":
-        return f"an upload{of}"
+        return f"an upload{subject}"
     if found.type == "thumbnail":
-        return f"a copy {found.template} pixels wide{of}"
-    return f"{found.type}, made by {found.template}{of}{period}"
+        return f"a copy {found.template} pixels wide{subject}"
+    return f"{found.type}, made by {found.template}{subject}{period}"
 
 
-def _stands(found: Provenance, now: float) -> str:
+def _describe_publication(found: Provenance, now: float) -> str:
     if found.digest is None:
         return "not published yet" if found.wanted else "gone"
-    when = f"{lasting(now - found.published_at)} ago, " if found.published_at is not None else ""
-    told = f"published {when}version {found.version}, {found.size:,} bytes, {found.digest[:16]}…"
+    when = f"{format_duration(now - found.published_at)} ago, " if found.published_at is not None else ""
+    text = f"published {when}version {found.version}, {found.size:,} bytes, {found.digest[:16]}…"
     if not found.wanted:
-        return f"{told}; no longer wanted, to be deleted"
-    told += "" if found.in_place else "; the docroot has another file or none there"
+        return f"{text}; no longer wanted, to be deleted"
+    text += "" if found.in_place else "; the docroot has another file or none there"
     if found.stale:
-        return f"{told}; stale: something it shows changed since"
-    later = f", but {counted(found.unplanned, 'change')} of the site not planned yet" if found.unplanned else ""
-    return f"{told}; up to date{later}"
+        return f"{text}; stale: something it shows has changed since"
+    later = f", but {pluralize(found.unplanned, 'change')} of the site not planned yet" if found.unplanned else ""
+    return f"{text}; up to date{later}"
 
 
-def _some(name: str, things: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """A line a thing, the first with a name; of many, the first and how many more."""
-    for number, thing in enumerate(things[:_MOST]):
-        yield ("" if number else name), thing
-    if len(things) > _MOST:
-        yield "", f"and {len(things) - _MOST:,} more; --json lists all"
+def _shortened(name: str, values: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """One line per value, the first with a name. A long list ends with the number of further values."""
+    for number, value in enumerate(values[:_LIMIT]):
+        yield ("" if number else name), value
+    if len(values) > _LIMIT:
+        yield "", f"and {len(values) - _LIMIT:,} more; --json lists all"
 
 
-def _entries(entries: Sequence[EntryRead]) -> Iterator[tuple[str, str]]:
-    """What is shown of which entries, those of which the same is shown together."""
-    groups: dict[str, list[EntryRead]] = {}
+def _entry_properties(entries: Sequence[EntryUse]) -> Iterator[tuple[str, str]]:
+    """The entries that a file shows, grouped by the aspects that it shows of them."""
+    groups: dict[str, list[EntryUse]] = {}
     for entry in entries:
         groups.setdefault(entry.aspects, []).append(entry)
-    for number, (aspects, some) in enumerate(groups.items()):
-        of = f"{counted(len(some), 'entry', 'entries')}: " if len(some) > 1 else ""
-        yield ("" if number else "shows"), f"{of}{aspects or 'all'} of"
-        yield from _some("", [f"  {_named(entry)}" for entry in some])
+    for number, (aspects, members) in enumerate(groups.items()):
+        count = f"{pluralize(len(members), 'entry', 'entries')}: " if len(members) > 1 else ""
+        yield ("" if number else "shows"), f"{count}{aspects or 'all'} of"
+        yield from _shortened("", [f"  {_entry_label(entry)}" for entry in members])
 
 
-def _named(entry: EntryRead) -> str:
+def _entry_label(entry: EntryUse) -> str:
     return f"entry {entry.id} “{entry.title}”" if entry.title else f"entry {entry.id}, which is gone"
 
 
-def _listing(shown: ListingShown) -> Iterator[tuple[str, str]]:
-    pages = -(-shown.total // shown.per_page) if shown.per_page else 1
-    page = f"page {shown.page} of {pages:,} of " if shown.page > 1 or pages > 1 else ""
-    differs = "" if shown.as_built else "; others than when it was built"
-    yield "listing", f"{page}{counted(shown.total, 'entry', 'entries')}{differs}"
-    yield from _some("", [f"  {_named(entry)}" for entry in shown.entries])
+def _listing_properties(listing: ListingUse) -> Iterator[tuple[str, str]]:
+    pages = -(-listing.total // listing.per_page) if listing.per_page else 1
+    page = f"page {listing.page} of {pages:,} of " if listing.page > 1 or pages > 1 else ""
+    differs = "" if listing.as_built else "; others than when it was built"
+    yield "listing", f"{page}{pluralize(listing.total, 'entry', 'entries')}{differs}"
+    yield from _shortened("", [f"  {_entry_label(entry)}" for entry in listing.entries])
 
 
-def _history(found: Provenance, now: float) -> Iterator[tuple[str, str]]:
+def _job_properties(found: Provenance, now: float) -> Iterator[tuple[str, str]]:
     if found.waiting:
         job = found.waiting.job
-        yield "waiting", f"job {job.id}, {job.state}{', ' if (how := standing(job, now)) else ''}{how}"
-        yield from (("", f"because {because(trigger, now)}") for trigger in found.waiting.chain)
+        yield "waiting", f"job {job.id}, {job.state}{', ' if (how := describe_state(job, now)) else ''}{how}"
+        yield from (("", f"because {describe_trigger(trigger, now)}") for trigger in found.waiting.chain)
     last = found.last if not found.waiting or found.last != found.waiting else None
     if last:
-        yield from _job("last job", last, now)
+        yield from _describe_job("last job", last, now)
     if found.changed and (not found.last or found.changed.job.id != found.last.job.id):
-        yield from _job("changed by", found.changed, now)
+        yield from _describe_job("changed by", found.changed, now)
     if not found.last:
-        yield "last job", "none is kept any more; the settings say how long they are"
+        yield "last job", "none is kept any more; schedule.keep_jobs in the settings says for how long"
 
 
-def _job(name: str, shown: Shown, now: float) -> Iterator[tuple[str, str]]:
-    job = shown.job
-    when = f", {lasting(now - job.finished_at)} ago" if job.finished_at is not None else ""
-    said = job.outcome if job.state == "done" else standing(job, now)
-    yield name, f"{job.id}, {job.state}{when}{f': {said}' if said else ''}"
-    yield from (("", f"because {because(trigger, now)}") for trigger in shown.chain)
+def _describe_job(name: str, details: JobDetails, now: float) -> Iterator[tuple[str, str]]:
+    job = details.job
+    when = f", {format_duration(now - job.finished_at)} ago" if job.finished_at is not None else ""
+    result = job.outcome if job.state == "done" else describe_state(job, now)
+    yield name, f"{job.id}, {job.state}{when}{f': {result}' if result else ''}"
+    yield from (("", f"because {describe_trigger(trigger, now)}") for trigger in details.chain)

@@ -17,7 +17,7 @@ from appliance.content import comments, entries, sites
 from appliance.content.entries import EntryData
 from appliance.content.models import Entry, Site
 from appliance.queue import store
-from appliance.queue.requests import Cause
+from appliance.queue.enqueue import Cause
 
 _FORK = multiprocessing.get_context("fork")
 _PATIENCE = 300.0
@@ -100,17 +100,17 @@ def _take(config: Config, entry_id: int, writer: int, number: int) -> None:
     for which in range(number):
         with db.write():
             comments.add(entry, "Ada", f"Comment number {writer}-{which} says something.")
-            publishing.ask(config, site, Cause("comment added", "reader"))
+            publishing.enqueue_plan(config, site, Cause("comment added", "reader"))
     opened.close()
 
 
 def _settle() -> None:
     end = clock.monotonic() + _PATIENCE
-    while store.unfinished():
+    while store.count_unfinished():
         if clock.monotonic() > end:
             raise RuntimeError("the queue did not become empty")
         clock.sleep(0.01)
-    if failed := store.failures():
+    if failed := store.recent_failures():
         raise RuntimeError(f"failed: {failed[0]}")
 
 

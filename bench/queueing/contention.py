@@ -25,8 +25,8 @@ from peewee import DatabaseError
 from appliance import clock, db
 from appliance.config import Config
 from appliance.queue import store
-from appliance.queue.requests import Cause, Request
-from appliance.queue.store import Claim, Fault
+from appliance.queue.enqueue import Cause, JobRequest, enqueue
+from appliance.queue.store import Claim, FailureDetails
 
 KIND = "bench"
 _FORK = multiprocessing.get_context("fork")
@@ -97,7 +97,7 @@ def contend(config: Config, *, seconds: float, workers: int = 8, enqueuers: int 
         quiet.set()
         for process in asking:
             account.add(process.end())
-        while store.unfinished() and all(p.alive() for p in working):
+        while store.count_unfinished() and all(p.alive() for p in working):
             account.counts["rescued"] += store.rescue(_ENDLESS)
             clock.sleep(0.02)
     finally:
@@ -149,7 +149,7 @@ def _again(account: Account, act: Callable[[], Any]) -> Any:
         try:
             return act()
         except DatabaseError as error:
-            if not db.collided(error):
+            if not db.is_conflict(error):
                 raise
             account.counts["collisions"] += 1
 
@@ -158,18 +158,18 @@ def _ask(account: Account, names: Sequence[str], over: Callable[[], bool]) -> No
     chance = random.Random()
     while not over():
         chosen = chance.sample(names, chance.randint(1, 4))
-        requests = [Request(name, chance.choice((1, 5, 9, 10))) for name in chosen]
+        requests = [JobRequest(name, chance.choice((1, 5, 9, 10))) for name in chosen]
         answers = _again(account, lambda: _change(chosen, requests))  # noqa: B023 - called at once
         account.counts["requests"] += len(requests)
         account.counts.update({f"answers {answer}": number for answer, number in answers.items()})
         clock.sleep(chance.uniform(0, 0.004))
 
 
-def _change(chosen: Sequence[str], requests: Sequence[Request]) -> Counter[Any]:
+def _change(chosen: Sequence[str], requests: Sequence[JobRequest]) -> Counter[Any]:
     with db.write():
         for name in sorted(chosen):
             db.execute("UPDATE bench_key SET written = written + 1 WHERE name = ?", [name])
-        return Counter(store.enqueue(KIND, requests, ageing=_AGEING, causes=[Cause("changed")]))
+        return Counter(enqueue(KIND, requests, ageing=_AGEING, causes=[Cause("changed")]))
 
 
 def _work(account: Account, _names: Sequence[str], over: Callable[[], bool]) -> None:
@@ -197,7 +197,7 @@ def _work(account: Account, _names: Sequence[str], over: Callable[[], bool]) -> 
 def _end(account: Account, claim: Claim, seen: int, how: float) -> None:
     if how < 0.12:
         account.counts["runs failed"] += 1
-        _again(account, lambda: store.fail(claim, Fault("OSError", "no", ""), retry_after=0.01))
+        _again(account, lambda: store.fail(claim, FailureDetails("OSError", "no", ""), retry_after=0.01))
     elif how < 0.18:
         account.counts["runs released"] += 1
         _again(account, lambda: store.release([claim]))
@@ -208,11 +208,11 @@ def _end(account: Account, claim: Claim, seen: int, how: float) -> None:
 def _succeed(account: Account, claim: Claim, seen: int) -> bool:
     """End a run with an effect, as `Desk.complete` does; returns whether it was still held."""
     with db.write():
-        if not store.held([claim]):
+        if not store.lock_held([claim]):
             return False
         raised = "UPDATE bench_key SET seen = ?, ends = ends + 1 WHERE name = ? RETURNING ends"
         ((number,),) = db.execute(raised, [seen, claim.key]).fetchall()
-        store.finish({claim: "changed"})
+        store.complete({claim: "changed"})
     account.ends.append((claim.key, number, seen))
     account.counts["runs done"] += 1
     return True
@@ -234,10 +234,10 @@ def _faults(account: Account) -> list[str]:
     remembered = db.execute("SELECT COALESCE(SUM(times), 0) FROM job_trigger").fetchone()[0]
     if not counted == remembered == account.counts["requests"]:
         found.append(f"{account.counts['requests']} requests, {counted} counted, {remembered} remembered")
-    if left := store.unfinished():
+    if left := store.count_unfinished():
         found.append(f"{left} jobs are left")
-    if failed := store.failures():
+    if failed := store.recent_failures():
         found.append(f"{len(failed)} jobs failed")
-    account.counts["jobs"] = sum(store.counts().values())
+    account.counts["jobs"] = sum(store.count_by_state().values())
     account.counts["runs"] = len(account.claims)
     return found

@@ -14,12 +14,12 @@ from multiprocessing.synchronize import Event
 
 from appliance import clock, db
 from appliance.config import Config
+from appliance.db.listener import CommitListener
 from appliance.queue import store
-from appliance.queue.requests import Request
+from appliance.queue.enqueue import JobRequest, enqueue
 from appliance.queue.store import Claim
-from appliance.queue.supervisor import on_signals
-from appliance.queue.wakeup import DatabaseWake
-from appliance.queue.worker import Desk, Kind, Worker
+from appliance.queue.supervisor import handle_signals
+from appliance.queue.worker import Batch, JobKind, Worker
 
 KIND = "bench"
 _FORK = multiprocessing.get_context("fork")
@@ -47,7 +47,7 @@ class Latency:
 
 def throughput(config: Config, *, jobs: int, batch: int, processes: int) -> float:
     """Claimed and finished jobs a second, `batch` of them in each transaction, by so many processes together."""
-    store.enqueue(KIND, (Request(f"{random.random()}-{n}") for n in range(jobs)), ageing=_AGEING)
+    enqueue(KIND, (JobRequest(f"{random.random()}-{n}") for n in range(jobs)), ageing=_AGEING)
     go = _FORK.Event()
     ready = [_FORK.Event() for _ in range(processes)]
     workers = [_FORK.Process(target=_drain, args=(config, batch, event, go)) for event in ready]
@@ -60,7 +60,7 @@ def throughput(config: Config, *, jobs: int, batch: int, processes: int) -> floa
     for worker in workers:
         worker.join()
     seconds = clock.monotonic() - began
-    if store.unfinished() or any(worker.exitcode for worker in workers):
+    if store.count_unfinished() or any(worker.exitcode for worker in workers):
         raise RuntimeError("the jobs were not all done")
     db.execute("DELETE FROM job_trigger")
     db.execute("DELETE FROM job")
@@ -73,7 +73,7 @@ def _drain(config: Config, batch: int, ready: Event, go: Event) -> None:
     go.wait()
     name = f"bench:{os.getpid()}"
     while claims := store.claim(name, [KIND], batch, _LEASE):
-        store.finish(dict.fromkeys(claims, "changed"))
+        store.complete(dict.fromkeys(claims, "changed"))
     opened.close()
 
 
@@ -90,13 +90,13 @@ class _Waiting:
     def _main(config: Config, send: Connection) -> None:
         opened = db.open_database(config)
 
-        def perform(claims: Sequence[Claim], desk: Desk) -> None:
+        def perform(claims: Sequence[Claim], batch: Batch) -> None:
             send.send(clock.monotonic())
-            desk.complete(claims, lambda held: dict.fromkeys(held, "changed"))
+            batch.complete(claims, lambda held: dict.fromkeys(held, "changed"))
 
-        wake = DatabaseWake(lambda: worker.stopping())
-        worker = Worker(f"bench:{os.getpid()}", [Kind(KIND, perform)], config.queue, wake)
-        with on_signals(worker.stop):
+        wake = CommitListener(lambda: worker.is_stopping())
+        worker = Worker(f"bench:{os.getpid()}", [JobKind(KIND, perform)], config.queue, wake)
+        with handle_signals(worker.stop):
             before = resource.getrusage(resource.RUSAGE_SELF)
             send.send(0.0)
             worker.run()
@@ -118,7 +118,7 @@ def latency(config: Config, *, samples: int) -> Latency:
     for sample in range(samples):
         clock.sleep(random.uniform(0.01, 0.04))
         asked = clock.monotonic()
-        store.enqueue(KIND, [Request(f"latency-{sample}")], ageing=_AGEING)
+        enqueue(KIND, [JobRequest(f"latency-{sample}")], ageing=_AGEING)
         seconds.append(waiting.receive.recv() - asked)
     waiting.end()
     return Latency.of(seconds)

@@ -113,7 +113,7 @@ class Cluster:
     def cut_power(self, name: str) -> None:
         """Have a host go from one moment to the next."""
         self._podman("kill", "--signal=KILL", self._containers[name])
-        self._hang_up(name)
+        self._close_connections(name)
 
     def start(self, name: str) -> None:
         """Switch a host on again, and wait until it answers."""
@@ -125,7 +125,7 @@ class Cluster:
         with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(lambda name: self._podman("restart", "--time=60", self._containers[name]), names))
         for name in names:
-            self._hang_up(name)
+            self._close_connections(name)
             self._await_answer(name)
 
     def console(self, name: str, command: str) -> None:
@@ -195,7 +195,7 @@ class Cluster:
         change(hosts["all"]["children"]["molecule"]["children"])
         file.write_text(yaml.safe_dump(hosts), "utf-8")
 
-    def _hang_up(self, name: str) -> None:
+    def _close_connections(self, name: str) -> None:
         """Close the connection that ssh keeps open, which would not notice that its host has gone."""
         command = ["ssh", *shlex.split(self._ssh), "-O", "exit", f"root@{self.addresses[name]}"]
         subprocess.run(command, capture_output=True, check=False, timeout=60)

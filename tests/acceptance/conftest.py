@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from appliance.demo.frontend import FrontEnd, pin
+from appliance.demo.frontend import FrontEnd, write_known_hosts
 from tests.leftovers import none_left
-from tests.workshop import archive, index, tree, write_theme
+from tests.local_site import archive, index, tree, write_theme
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds nothing here may take.
@@ -49,9 +49,9 @@ class Shell:
 
     def _in_one(self, *commands: list[str]) -> None:
         code = (
-            "import json, sys; from appliance.tasks import ApplianceProgram, namespace\n"
+            "import json, sys; from appliance.tasks.program import ApplianceProgram\n"
             "for words in json.loads(sys.argv[1]):\n"
-            "    ApplianceProgram(binary='appliance', namespace=namespace).run(['appliance', *words], exit=False)"
+            "    ApplianceProgram(binary='appliance').run(['appliance', *words], exit=False)"
         )
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         words = [sys.executable, "-c", code, json.dumps(commands)]
@@ -148,7 +148,7 @@ def front_ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path,
         try:
             for front_end in made:
                 front_end.start(http=False)
-            pin(folder / "key.known", made)
+            write_known_hosts(folder / "key.known", made)
             yield folder, made
         finally:
             for front_end in made:

@@ -15,7 +15,7 @@ from appliance.building.docroot import Docroot
 from appliance.demo.frontend import FrontEnd, descendants
 from tests.acceptance.conftest import Shell
 from tests.leftovers import none_left
-from tests.workshop import tree
+from tests.local_site import tree
 
 #: Long enough to be caught in the middle, also by a test that gets its turn late: many milliseconds a page.
 SLOW = "{% for i in range(100000) %}{% set x = i %}{% endfor %}{{ entry.title }}."
@@ -61,7 +61,7 @@ def test_an_interrupt_ends_a_drain_quickly_and_the_next_one_finishes(busy: Shell
     out, err = drain.communicate(timeout=30)
     assert time.monotonic() - began < 5
     assert drain.returncode == 130
-    assert "Interrupted; what was not done is kept on the queue." in err
+    assert "Interrupted; unfinished jobs stay on the queue." in err
     assert "Traceback" not in out + err
     assert busy.ask("SELECT COUNT(*) FROM job WHERE state = 'running'") == [(0,)]
     assert 5 < busy.published() < POSTS

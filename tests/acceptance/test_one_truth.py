@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from appliance.building import sitemaps as building_sitemaps
-from appliance.planning import sitemaps, touched
+from appliance.building import template_variables
+from appliance.planning import changeset, sitemaps
 from tests.acceptance.truth import World, world
 from tests.conftest import EMPTY
 
@@ -89,6 +89,11 @@ class Site(RuleBasedStateMachine):
     def remove_upload(self, **given: Any) -> None:
         self.change(**given)
 
+    @rule(how=st.sampled_from(["upload", "address", "alias", "name", "name"]), which=number, where=st.integers(0, 15),
+          then=AFTER)  # fmt: skip
+    def clash(self, **given: Any) -> None:
+        self.change(**given)
+
     @rule(what=st.sampled_from(["toml", "static/a.css", "entry.html", "macros.html", "listing.html"]), value=number,
           then=AFTER)  # fmt: skip
     def theme(self, **given: Any) -> None:
@@ -141,7 +146,7 @@ def test_incremental_publishing_equals_a_rebuild_on_postgresql(request: pytest.F
 
 def test_a_large_site_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is done otherwise on large sites: sitemaps in parts, and all looked at when much moved at once."""
-    for module in (sitemaps, building_sitemaps):
-        monkeypatch.setattr(module, "BLOCK", 3)
-    monkeypatch.setattr(touched, "MANY", 1)
+    for module in (sitemaps, template_variables):
+        monkeypatch.setattr(module, "BLOCK_SIZE", 3)
+    monkeypatch.setattr(changeset, "FULL_SYNC_THRESHOLD", 1)
     run(None, 10)

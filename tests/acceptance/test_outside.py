@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from appliance.content import editing, term_edits, terms
+from appliance.content import entry_edits, term_edits, terms
 from appliance.content.models import Category
 from appliance.errors import ContentError
-from appliance.importing.folder import import_folder
-from tests.planning.conftest import OpenWorkshop, open_workshop  # noqa: F401 - a fixture
-from tests.workshop import Workshop, archive, index, tree
+from appliance.importing.markdown.importer import import_folder
+from tests.local_site import LocalSite, archive, index, tree
+from tests.planning.conftest import OpenSite, open_site  # noqa: F401 - a fixture
 
 MANIFEST = (
     index("index.html")
@@ -23,11 +23,11 @@ MANIFEST = (
 
 
 @pytest.fixture
-def shop(open_workshop: OpenWorkshop) -> Workshop:  # noqa: F811 - the fixture of above
-    return open_workshop(MANIFEST)
+def shop(open_site: OpenSite) -> LocalSite:  # noqa: F811 - the fixture of above
+    return open_site(MANIFEST)
 
 
-def test_a_folder_that_is_a_link_is_not_published_into(shop: Workshop, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_link_is_not_published_into(shop: LocalSite, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept.html").write_text("theirs")
@@ -47,7 +47,7 @@ def test_a_folder_that_is_a_link_is_not_published_into(shop: Workshop, tmp_path:
     assert "One" in shop.text("news/one/index.html")
 
 
-def test_a_deletion_does_not_follow_a_link(shop: Workshop, tmp_path: Path) -> None:
+def test_a_deletion_does_not_follow_a_link(shop: LocalSite, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "index.html").write_text("theirs")
@@ -56,13 +56,13 @@ def test_a_deletion_does_not_follow_a_link(shop: Workshop, tmp_path: Path) -> No
     (shop.docroot / "news" / "one" / "index.html").unlink()
     (shop.docroot / "news" / "one").rmdir()
     (shop.docroot / "news" / "one").symlink_to(outside)
-    editing.unpublish(one)
+    entry_edits.unpublish(one)
     shop.publish()
     shop.drain()
     assert tree(outside) == {"index.html": b"theirs"}
 
 
-def test_a_file_that_is_a_link_is_replaced_not_followed(shop: Workshop, tmp_path: Path) -> None:
+def test_a_file_that_is_a_link_is_replaced_not_followed(shop: LocalSite, tmp_path: Path) -> None:
     outside = tmp_path / "theirs.html"
     outside.write_text("theirs")
     shop.save("One", categories=[["News"]])
@@ -80,15 +80,15 @@ NAMES = ["..", "../../etc", "/etc/passwd", ".", "a/../../b", "\\..\\x", ".htacce
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names_lead_nowhere_else(shop: Workshop, name: str) -> None:
+def test_names_lead_nowhere_else(shop: LocalSite, name: str) -> None:
     """Of entries, categories and authors: made into one harmless segment, or refused."""
     try:
-        entry = editing.add(shop.site, name, "Text.", categories=[[name]], authors=[name], status="published")
+        entry = entry_edits.add(shop.site, name, "Text.", categories=[[name]], authors=[name], status="published")
         assert "/" not in entry.slug
     except (ContentError, UnicodeEncodeError):
         pass
     with pytest.raises(ContentError):
-        editing.add(shop.site, "Plain", "Text.", slug=name if name != "é" * 200 else "../up", status="published")
+        entry_edits.add(shop.site, "Plain", "Text.", slug=name if name != "é" * 200 else "../up", status="published")
     shop.publish()
     shop.drain()
     for path in shop.docroot.rglob("*"):
@@ -98,20 +98,20 @@ def test_names_lead_nowhere_else(shop: Workshop, name: str) -> None:
     assert not (shop.folder / "etc").exists()
 
 
-def test_a_category_cannot_be_renamed_out(shop: Workshop) -> None:
-    found = Category.get_by_id(terms.Terms(shop.site).category(["News"]))
+def test_a_category_cannot_be_renamed_out(shop: LocalSite) -> None:
+    found = Category.get_by_id(terms.SiteTerms(shop.site).category_id(["News"]))
     for slug in ("..", "../up", "/up", ".hidden"):
         with pytest.raises(ContentError):
             term_edits.rename(found, slug=slug)
 
 
 @pytest.mark.parametrize("path", ["../up.txt", "/up.txt", "a/../../up.txt", "a\\b", "", "..", "x" * 256])
-def test_an_upload_stays_below_its_site(shop: Workshop, path: str) -> None:
+def test_an_upload_stays_below_its_site(shop: LocalSite, path: str) -> None:
     with pytest.raises(ContentError):
         shop.upload(path, b"x")
 
 
-def test_what_is_imported_stays_where_it_is(shop: Workshop, tmp_path: Path) -> None:
+def test_what_is_imported_stays_where_it_is(shop: LocalSite, tmp_path: Path) -> None:
     source, secret = tmp_path / "posts", tmp_path / "secret.txt"
     source.mkdir()
     secret.write_text("secret")
@@ -129,7 +129,7 @@ def test_what_is_imported_stays_where_it_is(shop: Workshop, tmp_path: Path) -> N
     assert not [name for name in published if "pipe" in name]
 
 
-def test_a_file_and_a_folder_swap_places(shop: Workshop) -> None:
+def test_a_file_and_a_folder_swap_places(shop: LocalSite) -> None:
     shop.upload("place", b"a file")
     shop.run()
     assert shop.text("place") == "a file"

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from appliance import clock, publishing, running
+from appliance import clock, running
 from appliance.config import Config
+from appliance.installation import open_installation
 from appliance.queue import store
 from tests.acceptance.truth import World, world
 from tests.conftest import EMPTY
@@ -25,7 +26,7 @@ _PATIENCE = 60.0
 
 
 def _work(config: Config) -> None:
-    with publishing.installation(config):
+    with open_installation(config):
         running.work(config, workers=2)
 
 
@@ -44,7 +45,7 @@ def crew(config: Config) -> Iterator[None]:
 def change(made: World, chance: random.Random) -> None:
     """One change of a kind that readers see soon."""
     which, value = chance.randrange(8), chance.randrange(8)
-    what = chance.randrange(8)
+    what = chance.randrange(9)
     if what == 0:
         made.add(value, value % 5, "published", "entry")
     elif what == 1:
@@ -55,6 +56,8 @@ def change(made: World, chance: random.Random) -> None:
         made.link(which, value)
     elif what == 4:
         made.theme(chance.choice(["macros.html", "static/a.css", "listing.html"]), value)
+    elif what == 5:
+        made.clash(chance.choice(["upload", "address", "alias", "name", "name"]), which, chance.randrange(16))
     else:
         fields = ("title", "text", "tags", "categories", "authors", "status", "published_at", "slug")
         made.edit(which, chance.choice(fields), value)
@@ -62,7 +65,7 @@ def change(made: World, chance: random.Random) -> None:
 
 def _await_built() -> None:
     end = clock.monotonic() + _PATIENCE
-    while store.unfinished():
+    while store.count_unfinished():
         assert clock.monotonic() < end
         clock.sleep(0.01)
 

@@ -16,7 +16,7 @@ from appliance.demo.frontend import FrontEnd
 from tests.acceptance.conftest import Shell
 from tests.conftest import DATA
 from tests.links import broken_links
-from tests.workshop import stamps, tree
+from tests.local_site import stamps, tree
 
 BLOG = DATA / "rust-blog"
 pytestmark = pytest.mark.skipif(not BLOG.is_dir(), reason=f"{BLOG} is not there: the real blog this test publishes")

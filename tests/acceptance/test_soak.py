@@ -15,7 +15,7 @@ from tests import postgresql
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Slow enough for a machine that does much else besides: what is checked is the same.
-ORDER = ("--seconds=60", "--seed=1", "--rate=5", "--gap=4.2")
+ORDER = ("--seconds=60", "--seed=4", "--rate=5", "--gap=4.2")
 
 pytestmark = pytest.mark.slow
 

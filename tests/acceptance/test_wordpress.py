@@ -18,7 +18,7 @@ from appliance.importing import wordpress
 from appliance.importing.report import Report
 from tests.conftest import DATA
 from tests.links import broken_links, pages_in
-from tests.workshop import Workshop, stamps, workshop
+from tests.local_site import LocalSite, local_site, stamps
 
 EXPORT = DATA / "wordpress" / "themeunittestdata.wordpress.xml"
 pytestmark = pytest.mark.skipif(not EXPORT.is_file(), reason=f"{EXPORT} is not there: the export this test publishes")
@@ -52,19 +52,19 @@ def export() -> Export:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Workshop]:
-    with workshop(folder, sites=[{"theme": "default"}]) as shop:
+def opened(folder: Path) -> Iterator[LocalSite]:
+    with local_site(folder, sites=[{"theme": "default"}]) as shop:
         yield shop
 
 
 def take(config: Config) -> Report:
     report = wordpress.import_file(config, "blog", EXPORT)
-    assert report.accounted == report.files
+    assert report.accounted_for == report.files
     return report
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSite]:
     with opened(tmp_path_factory.mktemp("wordpress")) as made:
         made.report = take(made.config)
         (plan,) = made.run()
@@ -72,7 +72,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         yield made
 
 
-def test_every_item_is_accounted_for_by_type_and_status(shop: Workshop, export: Export) -> None:
+def test_every_item_is_accounted_for_by_type_and_status(shop: LocalSite, export: Export) -> None:
     report: Report = shop.report
     assert report.files == len(export.items) == 180
     expected = {(*kind, "added" if kind in TAKEN else "skipped"): count for kind, count in export.kinds.items()}
@@ -85,7 +85,7 @@ def test_every_item_is_accounted_for_by_type_and_status(shop: Workshop, export: 
     assert "caption (12)" in said
 
 
-def test_every_text_is_what_the_file_says(shop: Workshop, export: Export) -> None:
+def test_every_text_is_what_the_file_says(shop: LocalSite, export: Export) -> None:
     for item in export.texts():
         entry = Entry.get(Entry.source_path == f"post/{export.said(item, 'post_id')}")
         assert entry.kind == {"post": "entry", "page": "page"}[export.said(item, "post_type")]
@@ -105,14 +105,14 @@ def test_every_text_is_what_the_file_says(shop: Workshop, export: Export) -> Non
     assert nested.path.count("/") == 2
 
 
-def test_pages_keep_their_tree(shop: Workshop) -> None:
+def test_pages_keep_their_tree(shop: LocalSite) -> None:
     folders = {entry.slug: entry.folder for entry in Entry.select().where(Entry.kind == "page")}
     assert folders["level-3"] == "level-1/level-2"
     assert folders["επίπεδο-3"] == "greek/επίπεδο-2"
     assert folders["page-with-comments"] == "about"
 
 
-def test_comments_are_threaded_and_pings_are_kept(shop: Workshop, export: Export) -> None:
+def test_comments_are_threaded_and_pings_are_kept(shop: LocalSite, export: Export) -> None:
     comments = export.comments("")
     assert shop.report.comments["added"] == Comment.select().count() == len(comments)
     pings = export.comments("pingback") + export.comments("trackback")
@@ -128,7 +128,7 @@ def test_comments_are_threaded_and_pings_are_kept(shop: Workshop, export: Export
     assert depth == 10
 
 
-def test_no_link_is_broken_and_old_addresses_lead_on(shop: Workshop, export: Export) -> None:
+def test_no_link_is_broken_and_old_addresses_lead_on(shop: LocalSite, export: Export) -> None:
     broken, followed = broken_links(shop.docroot, HOST)
     assert followed > 5000
     assert broken == set()
@@ -145,12 +145,12 @@ def test_no_link_is_broken_and_old_addresses_lead_on(shop: Workshop, export: Exp
     assert Alias.select().count() >= checked - 1
 
 
-def test_doing_it_all_again_does_nothing(shop: Workshop) -> None:
+def test_doing_it_all_again_does_nothing(shop: LocalSite) -> None:
     before, journal = stamps(shop.docroot), shop.journal()
     written = db.execute("SELECT total_changes()").fetchone()
     report = take(shop.config)
     assert db.execute("SELECT total_changes()").fetchone() == written
-    assert report.is_idle
+    assert report.changed_nothing
     assert report.unchanged == shop.report.added
     assert report.comments["unchanged"] == shop.report.comments["added"]
     assert report.pings["unchanged"] == shop.report.pings["added"]

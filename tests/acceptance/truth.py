@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from appliance import db, publishing
-from appliance.content import assets, comments, editing, entries, sites, term_edits
+from appliance.content import assets, comments, entries, entry_edits, sites, term_edits
 from appliance.content.models import Asset, Author, Category, Comment, Entry, Tag
 from appliance.errors import ContentError
 from tests.building.test_pages import picture
-from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index, moment, tree, workshop, write_theme
+from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index, local_site, moment, tree, write_theme
 
 MANIFEST = (
     '[static]\nfolder = "static"\n[redirect]\n[thumbnails]\nwidths = [20]\n[settings]\ntagline = "none"\n'
@@ -61,6 +61,13 @@ FILES = {
 }  # fmt: skip
 
 DAYS = ("2025-12-31", "2026-01-01", "2026-01-02", "2026-01-07", "2026-02-01")
+#: Paths that something else has or may have: index templates, the theme's files, listings and their pages, entries,
+#: smaller copies of pictures, parts of sitemaps, former addresses, and files that are folders elsewhere.
+CLASHES = (
+    "index.html", "theme/a.css", "feed.xml", "tag/a/index.html", "monthly/2026/01/index.html", "page/2/index.html",
+    "2026/01/s-1/index.html", "files/0-20w.png", "sitemap-entry-1.xml", "old/1.html", "tag", "2026", "files",
+    "old/1.html/index.html", "2026/01/s-2-2/index.html", "2026/01/S-1/index.html",
+)  # fmt: skip
 CATEGORIES: tuple[list[str], ...] = (["News"], ["News", "Local"], ["News-x"], ["Art"])
 _WHAT_FOLLOWS = (
     "job_trigger", "job", "throttle", "reading", "artifact", "recipe_key", "recipe", "answer", "planned", "publication",
@@ -70,7 +77,7 @@ _WHAT_FOLLOWS = (
 class World:
     """A site, what happens to it, and what a rebuild from nothing would make of it."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: LocalSite) -> None:
         self.shop = shop
         self.ahead = 0.0
 
@@ -87,7 +94,7 @@ class World:
 
     def add(self, title: int, day: int, status: str, kind: str) -> None:
         named = {"published_at": moment(DAYS[day]), "status": status, "kind": kind}
-        self._do(lambda: editing.add(self.shop.site, f"Title {title}", f"Text {title}.", **named))
+        self._do(lambda: entry_edits.add(self.shop.site, f"Title {title}", f"Text {title}.", **named))
 
     def edit(self, which: int, field: str, value: int) -> None:
         entry = _pick(Entry, which)
@@ -103,9 +110,11 @@ class World:
             "unpublish_at": (None, int(db.now()) + 7200)[value % 2], "extra": {"k": value},
         }[field]  # fmt: skip
         if field == "status" and named == "scheduled":
-            self._do(lambda: editing.edit(entry, status="scheduled", published_at=int(db.now()) + 1800 + 3600 * value))
+            self._do(
+                lambda: entry_edits.edit(entry, status="scheduled", published_at=int(db.now()) + 1800 + 3600 * value)
+            )
         else:
-            self._do(lambda: editing.edit(entry, **{field: named}))
+            self._do(lambda: entry_edits.edit(entry, **{field: named}))
 
     def link(self, which: int, other: int) -> None:
         """Let an entry point at another one, at a picture and at a category."""
@@ -117,7 +126,7 @@ class World:
         text += f'<img src="appliance:asset/{asset.id}">' if asset else ""
         text += f'<a href="appliance:category/{category.id}">c</a>' if category else ""
         with suppress(ContentError):
-            entries.save(self.shop.site, editing.data_of(entry).__class__(**_html(entry, text)), entry=entry)
+            entries.save(self.shop.site, entry_edits.entry_data(entry).__class__(**_html(entry, text)), entry=entry)
             db.execute("UPDATE entry SET late_bound = ? WHERE id = ?", [True, entry.id])
 
     def delete(self, which: int) -> None:
@@ -128,7 +137,8 @@ class World:
         if entry := _pick(Entry, which):
             last = Comment.select().where(Comment.entry == entry).order_by(Comment.id.desc()).first()
             parent = last if value % 3 == 0 else None
-            comments.add(entry, f"R {value}", f"Says {value}", parent=parent, status=("approved", "pending")[value % 2])
+            said = {"parent": parent, "status": ("approved", "pending")[value % 2]}
+            comments.add_imported(entry, f"R {value}", f"Says {value}", **said)
 
     def moderate(self, which: int, value: int) -> None:
         if comment := _pick(Comment, which):
@@ -154,10 +164,23 @@ class World:
             self._do(lambda: term_edits.rename(term, parent=other))
 
     def upload(self, which: int, value: int) -> None:
+        """Put a file on the site, one in two as an entry's own."""
+        owner = _pick(Entry, which + value) if value // 2 % 2 else None
         if value % 2:
-            self.shop.upload(f"files/{which}.png", picture(18 + value))
+            self.shop.upload(f"files/{which}.png", picture(18 + value), entry=owner)
         else:
-            self.shop.upload(f"files/{which}.txt", f"{value}".encode())
+            self.shop.upload(f"files/{which}.txt", f"{value}".encode(), entry=owner)
+
+    def clash(self, how: str, which: int, where: int) -> None:
+        """Let an upload, an entry, a page or a former address want a path that something else has."""
+        path, entry = CLASHES[where % len(CLASHES)], _pick(Entry, which)
+        if how == "upload":
+            self._do(lambda: self.shop.upload(path, f"{where}".encode()))
+        elif entry is not None:
+            named = {"address": {"address": path}, "alias": {"aliases": [path]}, "name": {"slug": f"s-{where % 3}"}}[
+                how
+            ]
+            self._do(lambda: entry_edits.edit(entry, **named))
 
     def remove_upload(self, which: int) -> None:
         if asset := _pick(Asset, which):
@@ -199,7 +222,7 @@ class World:
         """Publish and drain: what is written must be what differs."""
         before, last = self.shop.tree(), _newest()
         self.shop.publish(allow_removals=True)
-        self.shop.drain()
+        self.shop.drain(retries=4)  # a file may have to wait until the folder of its name is empty
         assert self.shop.failed() == {}
         after = self.shop.tree()
         rows = db.execute("SELECT path, op FROM publication WHERE id > ? ORDER BY id", [last]).fetchall()
@@ -212,7 +235,7 @@ class World:
         """The docroot that is made of the content alone, everything else forgotten; all of that is undone."""
         folder = Path(tempfile.mkdtemp(dir=self.shop.folder))
         where = {"docroot": folder / "www", "staging": folder / ".staging"}
-        other = Workshop(self.shop.folder, self.shop.config.model_copy(update=where))
+        other = LocalSite(self.shop.folder, self.shop.config.model_copy(update=where))
         try:
             with suppress(_Undone), db.write():
                 for table in _WHAT_FOLLOWS:
@@ -235,15 +258,15 @@ class _Undone(Exception):  # noqa: N818 - not an error
     pass
 
 
-def close(shop: Workshop) -> None:
-    """End what a workshop's builder started."""
+def close(shop: LocalSite) -> None:
+    """End what a local site's builder started."""
     if shop.kind is not None:
         shop.kind.perform.__self__._builder.close()  # type: ignore[attr-defined]
         shop.kind = None
 
 
 def _html(entry: Entry, text: str) -> dict[str, object]:
-    data = editing.data_of(entry)
+    data = entry_edits.entry_data(entry)
     return {name: getattr(data, name) for name in data.__slots__} | {"text": text, "format": "html"}
 
 
@@ -263,7 +286,7 @@ def world(database: str | None) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(dir=shm if shm.is_dir() else None))
     more = {"database": database} if database else {}
     try:
-        with workshop(folder, MANIFEST, FILES, sites=[{"timezone": "Europe/Berlin"}], **more) as shop:
+        with local_site(folder, MANIFEST, FILES, sites=[{"timezone": "Europe/Berlin"}], **more) as shop:
             made = World(shop)
             yield made
             db.backend().now_at(0.0)

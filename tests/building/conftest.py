@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.workshop import Workshop, workshop
+from tests.local_site import LocalSite, local_site
 
-OpenWorkshop = Callable[..., Workshop]
+OpenSite = Callable[..., LocalSite]
 
 
 @pytest.fixture
-def open_workshop(tmp_path: Path) -> Iterator[OpenWorkshop]:
+def open_site(tmp_path: Path) -> Iterator[OpenSite]:
     """Opens an installation of a manifest and its files; closed with the test."""
     with ExitStack() as stack:
 
-        def make(manifest: str = "", files: dict[str, str] | None = None, **settings: Any) -> Workshop:
-            return stack.enter_context(workshop(tmp_path, manifest, files, **settings))
+        def make(manifest: str = "", files: dict[str, str] | None = None, **settings: Any) -> LocalSite:
+            return stack.enter_context(local_site(tmp_path, manifest, files, **settings))
 
         yield make

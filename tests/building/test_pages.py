@@ -12,15 +12,15 @@ from PIL import Image
 from appliance import db
 from appliance.content import comments, entries, terms
 from appliance.content.models import Author, Comment
-from tests.building.conftest import OpenWorkshop
-from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index
+from tests.building.conftest import OpenSite
+from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index
 
 ENTRIES = archive("entry", "{year}/{slug}/index.html")
 PAGES = archive("page", "{folder}/{slug}/index.html")
 TERMS = "".join(archive(kind, EVERY_ARCHIVE[kind]) for kind in ("category", "author", "tag"))
 
 
-def shown(shop: Workshop, path: str) -> str:
+def shown(shop: LocalSite, path: str) -> str:
     shop.run()
     return shop.text(path).strip()
 
@@ -31,7 +31,7 @@ def picture(width: int = 60, height: int = 30, form: str = "PNG", **options: obj
     return out.getvalue()
 
 
-def test_an_entry(open_workshop: OpenWorkshop) -> None:
+def test_an_entry(open_site: OpenSite) -> None:
     form = (
         "{{ page_url }} {{ page_absolute_url }} {{ entry.url }} {{ entry.absolute_url }} {{ entry.kind }}\n"
         "{{ entry.published | iso }} {{ entry.modified | iso }}\n"
@@ -42,7 +42,7 @@ def test_an_entry(open_workshop: OpenWorkshop) -> None:
         "{{ entry.summary }}|{{ entry.extra.colour }}|{{ entry.allow_comments }}\n"
         "{{ entry.html }}"
     )
-    shop = open_workshop(
+    shop = open_site(
         ENTRIES + TERMS, {"entry.html": form},
         sites=[{"url": "https://blog.example/sub%20site/", "timezone": "Europe/Berlin"}],
     )  # fmt: skip
@@ -63,9 +63,9 @@ def test_an_entry(open_workshop: OpenWorkshop) -> None:
     ]
 
 
-def test_neighbours_follow_every_change(open_workshop: OpenWorkshop) -> None:
+def test_neighbours_follow_every_change(open_site: OpenSite) -> None:
     form = "{{ entry.previous.title if entry.previous }}<{{ entry.title }}<{{ entry.next.url if entry.next }}"
-    shop = open_workshop(ENTRIES + PAGES, {"entry.html": form})
+    shop = open_site(ENTRIES + PAGES, {"entry.html": form})
     shop.save("Same B", "2026-01-02")
     middle = shop.save("Same C", "2026-01-02")
     shop.save("Old", "2026-01-01")
@@ -88,8 +88,8 @@ THREADS = (
 )
 
 
-def test_threads_of_comments(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(ENTRIES, {"entry.html": THREADS})
+def test_threads_of_comments(open_site: OpenSite) -> None:
+    shop = open_site(ENTRIES, {"entry.html": THREADS})
     entry = shop.save("One")
     first = comments.add(entry, "A", "one")
     second = comments.add(entry, "B", "two", parent=first)
@@ -104,8 +104,8 @@ def test_threads_of_comments(open_workshop: OpenWorkshop) -> None:
     assert shown(shop, "2026/one/index.html") == "3:C[three]D[four]E[five]"
 
 
-def test_people_may_answer_each_other_a_thousand_times(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(ENTRIES, {"entry.html": THREADS})
+def test_people_may_answer_each_other_a_thousand_times(open_site: OpenSite) -> None:
+    shop = open_site(ENTRIES, {"entry.html": THREADS})
     entry = shop.save("One")
     parent: Comment | None = None
     with db.write():
@@ -118,9 +118,9 @@ def test_people_may_answer_each_other_a_thousand_times(open_workshop: OpenWorksh
     assert text.index("n5[") < text.index("n50[") < text.index("n1199[")
 
 
-def test_counts_where_listings_show_them(open_workshop: OpenWorkshop) -> None:
+def test_counts_where_listings_show_them(open_site: OpenSite) -> None:
     form = "{% for e in listing.entries %}{{ e.title }} {{ e.comment_count }} {{ e.comments | length }};{% endfor %}"
-    shop = open_workshop(ENTRIES + index("index.html"), {"listing.html": form})
+    shop = open_site(ENTRIES + index("index.html"), {"listing.html": form})
     one = shop.save("One")
     shop.save("Two", "2025-01-01")
     comments.add(one, "A", "text")
@@ -129,10 +129,10 @@ def test_counts_where_listings_show_them(open_workshop: OpenWorkshop) -> None:
     assert shown(shop, "index.html") == "One 2 0;Two 0 0;"
 
 
-def test_links_follow_what_they_point_at(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(ENTRIES + TERMS, {"entry.html": "{{ entry.html }}|{{ entry.excerpt }}"})
+def test_links_follow_what_they_point_at(open_site: OpenSite) -> None:
+    shop = open_site(ENTRIES + TERMS, {"entry.html": "{{ entry.html }}|{{ entry.excerpt }}"})
     target = shop.save("Target", categories=[["News"]])
-    category = terms.Terms(shop.site).category(["News"])
+    category = terms.SiteTerms(shop.site).category_id(["News"])
     text = f'<p><a href="appliance:entry/{target.id}#part">x</a> <a href="appliance:category/{category}">y</a></p>'
     shop.save("Source", format="html", text=text)
     db.execute("UPDATE entry SET late_bound = ? WHERE slug = 'source'", [True])
@@ -146,9 +146,9 @@ def test_links_follow_what_they_point_at(open_workshop: OpenWorkshop) -> None:
     assert 'href="#' in text
 
 
-def test_pictures_have_their_smaller_copies(open_workshop: OpenWorkshop) -> None:
+def test_pictures_have_their_smaller_copies(open_site: OpenSite) -> None:
     manifest = ENTRIES + '[thumbnails]\nwidths = [10, 20, 100]\nsizes = "50vw"\n'
-    shop = open_workshop(manifest, {"entry.html": "{{ entry.html }}"})
+    shop = open_site(manifest, {"entry.html": "{{ entry.html }}"})
     asset = shop.upload("in/my cat.png", picture())
     plain = shop.upload("vector.svg", b"<svg/>")
     images = (
@@ -172,7 +172,7 @@ def test_pictures_have_their_smaller_copies(open_workshop: OpenWorkshop) -> None
     assert (shop.docroot / "in/my cat.png").read_bytes() == picture()
 
 
-def test_listings(open_workshop: OpenWorkshop) -> None:
+def test_listings(open_site: OpenSite) -> None:
     form = (
         "{{ listing.type }} {{ listing.page }}/{{ listing.pages }} of {{ listing.total }}"
         " {{ listing.previous_url }} {{ listing.url }} {{ listing.next_url }}"
@@ -190,7 +190,7 @@ def test_listings(open_workshop: OpenWorkshop) -> None:
         + archive("author-monthly", "a/{author}/{year}/{month}/")
         + archive("tag", "t/{tag}/")
     )
-    shop = open_workshop(manifest, {"listing.html": form})
+    shop = open_site(manifest, {"listing.html": form})
     for number in range(3):
         shop.save(
             f"e{number}", f"2026-01-0{number + 1}", categories=[["News", "Local"]] if number else [["News"]],
@@ -212,13 +212,13 @@ def test_listings(open_workshop: OpenWorkshop) -> None:
     assert shop.text("t/x/index.html").endswith(" x  :e2;e1;e0;")
 
 
-def test_listings_of_one_template_keep_their_pages_apart(open_workshop: OpenWorkshop) -> None:
+def test_listings_of_one_template_keep_their_pages_apart(open_site: OpenSite) -> None:
     manifest = ENTRIES + "".join(
         index(path, more="paginate = 1") + archive("tag", f"{folder}t/{{tag}}/", more="paginate = 1")
         for path, folder in (("index.html", ""), ("again/index.html", "again/"))
     )
     form = "{{ listing.previous_url }} {{ listing.next_url }}"
-    shop = open_workshop(manifest, {"listing.html": form})
+    shop = open_site(manifest, {"listing.html": form})
     for number in range(3):
         shop.save(f"e{number}", tags=["x"])
     shop.run()
@@ -239,12 +239,12 @@ SITE = (
 )
 
 
-def test_the_facts_of_a_site_follow_every_change(open_workshop: OpenWorkshop) -> None:
+def test_site_variables_follow_every_change(open_site: OpenSite) -> None:
     manifest = (
         '[settings]\naccent = "ocean"\n' + ENTRIES + PAGES + index("index.html", "site.html")
         + index("feed.xml", more="feed = true") + archive("monthly", "{year}/{month}.html")
     )  # fmt: skip
-    shop = open_workshop(manifest, {"site.html": SITE}, sites=[{"settings": {"accent": "brick"}}])
+    shop = open_site(manifest, {"site.html": SITE}, sites=[{"settings": {"accent": "brick"}}])
     assert shown(shop, "index.html") == "A Blog|/feed.xml|brick||||||"
     one = shop.save("One", "2026-01-01", categories=[["News", "Local"]], tags=["a", "b"], authors=["Ada"])
     shop.save("About", kind="page")
@@ -266,8 +266,8 @@ def test_the_facts_of_a_site_follow_every_change(open_workshop: OpenWorkshop) ->
     assert "|Three;Two;|news=1@0;news/local=0@1;news-x=1@0;|b=1;|Bob=2;|2026-02-01=2" in text
 
 
-def test_redirects_lead_to_the_entry_of_the_day(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(ENTRIES + "[redirect]\n", {"redirect.html": "{{ target_url }} {{ target_absolute_url }}"})
+def test_redirects_lead_to_the_entry_of_the_day(open_site: OpenSite) -> None:
+    shop = open_site(ENTRIES + "[redirect]\n", {"redirect.html": "{{ target_url }} {{ target_absolute_url }}"})
     entry = shop.save("One", aliases=["old/page.html", "older"])
     assert shown(shop, "old/page.html") == "/2026/one/ https://blog.example/2026/one/"
     shop.save("One", entry=entry, slug="new", aliases=["old/page.html"])
@@ -282,9 +282,9 @@ FILTERS = (
 )
 
 
-def test_filters(open_workshop: OpenWorkshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filters(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    shop = open_workshop(
+    shop = open_site(
         ENTRIES, {"entry.html": FILTERS, "static/style.css": "body {}"}, sites=[{"url": "https://blog.example/s/"}]
     )
     shop.save("One", "2026-03-09T07:05")
@@ -301,9 +301,9 @@ def test_filters(open_workshop: OpenWorkshop, monkeypatch: pytest.MonkeyPatch) -
     assert shop.text("theme/style.css") == "body {}"
 
 
-def test_xml_is_escaped(open_workshop: OpenWorkshop) -> None:
+def test_xml_is_escaped(open_site: OpenSite) -> None:
     form = "<t>{% for e in listing.entries %}{{ e.title | xml_text }}{% endfor %}</t>"
-    shop = open_workshop(ENTRIES + index("feed.xml", "feed.xml"), {"feed.xml": form})
+    shop = open_site(ENTRIES + index("feed.xml", "feed.xml"), {"feed.xml": form})
     shop.save("A < B & \x07", slug="a")
     assert ET.fromstring(shown(shop, "feed.xml")).text == "A < B & "
 
@@ -322,9 +322,9 @@ def test_xml_is_escaped(open_workshop: OpenWorkshop) -> None:
     ],
 )
 def test_a_template_that_fails_is_told_with_file_and_line(
-    open_workshop: OpenWorkshop, template: str, line: int, says: str
+    open_site: OpenSite, template: str, line: int, says: str
 ) -> None:
-    shop = open_workshop(ENTRIES + index("index.html"), {"entry.html": template})
+    shop = open_site(ENTRIES + index("index.html"), {"entry.html": template})
     shop.save("One")
     shop.publish()
     shop.drain()
@@ -338,8 +338,8 @@ def test_a_template_that_fails_is_told_with_file_and_line(
     assert shop.text("2026/one/index.html") == "mended"
 
 
-def test_what_cannot_be_loaded_fails_alone(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(ENTRIES)
+def test_what_cannot_be_loaded_fails_alone(open_site: OpenSite) -> None:
+    shop = open_site(ENTRIES)
     bad = shop.save("Bad")
     shop.save("Good")
     db.execute("UPDATE entry SET extra = '{broken' WHERE id = ?", [bad.id])

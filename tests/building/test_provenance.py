@@ -8,15 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from appliance.building import provenance
-from appliance.building.provenance import Provenance
-from appliance.content import comments, editing, entries
+from appliance.content import comments, entries, entry_edits
 from appliance.content.models import Entry
+from appliance.editorial import provenance
+from appliance.editorial.provenance import Provenance
 from appliance.errors import ContentError
-from tests.building.conftest import OpenWorkshop
+from tests.building.conftest import OpenSite
 from tests.building.test_pages import picture
 from tests.conftest import EMPTY
-from tests.workshop import Workshop, archive, index, workshop
+from tests.local_site import LocalSite, archive, index, local_site
 
 MANIFEST = (
     "[redirect]\n[thumbnails]\nwidths = [20]\n[settings]\ntagline = 'Hi'\n"
@@ -34,24 +34,24 @@ FILES = {
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalSite]:
     more = {}
     if request.param == "postgresql":
         more["database"] = request.getfixturevalue("_postgres_url")
         with psycopg.connect(more["database"], autocommit=True) as connection:
             connection.execute(EMPTY)
-    with workshop(tmp_path, MANIFEST, FILES, **more) as made:
+    with local_site(tmp_path, MANIFEST, FILES, **more) as made:
         for n in range(1, 4):
             made.save(f"Post {n}", f"2026-01-0{n}", slug=f"post-{n}", tags=["odd"] if n % 2 else [])
         made.run()
         yield made
 
 
-def of(shop: Workshop, named: str) -> Provenance:
-    return provenance.of(shop.config, named)
+def of(shop: LocalSite, named: str) -> Provenance:
+    return provenance.find_provenance(shop.config, named)
 
 
-def test_a_page_says_what_it_is_and_shows(shop: Workshop) -> None:
+def test_a_page_says_what_it_is_and_shows(shop: LocalSite) -> None:
     found = of(shop, "post-2/index.html")
     own, before = found.entries
     assert (found.type, found.template, found.about) == ("entry", "entry.html", f"entry {own.id} “Post 2”")
@@ -62,7 +62,7 @@ def test_a_page_says_what_it_is_and_shows(shop: Workshop) -> None:
     assert found.published_at is not None
 
 
-def test_what_any_page_may_show_is_named_in_words(shop: Workshop) -> None:
+def test_what_any_page_may_show_is_named_in_words(shop: LocalSite) -> None:
     found = of(shop, "facts.html")
     assert found.shared == {
         "templates": ["facts.html"],
@@ -74,7 +74,7 @@ def test_what_any_page_may_show_is_named_in_words(shop: Workshop) -> None:
     assert found.every == 600
 
 
-def test_a_page_of_a_listing_says_which_entries(shop: Workshop) -> None:
+def test_a_page_of_a_listing_says_which_entries(shop: LocalSite) -> None:
     listing = of(shop, "index.html").listing
     assert listing is not None
     assert (listing.page, listing.per_page, listing.total, listing.as_built) == (1, 2, 3, True)
@@ -86,12 +86,12 @@ def test_a_page_of_a_listing_says_which_entries(shop: Workshop) -> None:
     assert (found.stale, found.listing.as_built) == (True, False)
 
 
-def test_it_says_what_had_it_built_and_what_waits(shop: Workshop) -> None:
+def test_it_says_what_had_it_built_and_what_waits(shop: LocalSite) -> None:
     first = of(shop, "post-1/index.html")
     assert first.last is not None
     assert first.waiting is None
     assert [trigger.reason for trigger in first.last.chain] == ["site added", "tag added", "entry added"]
-    editing.edit(Entry.get(Entry.slug == "post-1"), actor="ada", title="Other")
+    entry_edits.edit(Entry.get(Entry.slug == "post-1"), actor="ada", title="Other")
     assert of(shop, "post-1/index.html").unplanned == 1
     shop.publish()
     found = of(shop, "post-1/index.html")
@@ -116,16 +116,16 @@ def test_it_says_what_had_it_built_and_what_waits(shop: Workshop) -> None:
         "https://blog.example/post-1/?from=feed#top", "http://blog.example/post-1/index.html",
     ],
 )  # fmt: skip
-def test_a_file_goes_by_its_path_and_its_addresses(open_workshop: OpenWorkshop, named: str) -> None:
-    shop = open_workshop(MANIFEST, FILES)
+def test_a_file_goes_by_its_path_and_its_addresses(open_site: OpenSite, named: str) -> None:
+    shop = open_site(MANIFEST, FILES)
     shop.save("Post 1", slug="post-1")
     shop.run()
     found = of(shop, named)
     assert (found.path, found.url) == ("post-1/index.html", "https://blog.example/post-1/")
 
 
-def test_the_address_of_a_site_in_a_folder(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(MANIFEST, FILES, sites=[{"folder": "b", "url": "https://blog.example/news/"}])
+def test_the_address_of_a_site_in_a_folder(open_site: OpenSite) -> None:
+    shop = open_site(MANIFEST, FILES, sites=[{"folder": "b", "url": "https://blog.example/news/"}])
     shop.save("Zoë", slug="zoë")
     shop.run()
     for named in ("https://blog.example/news/zo%C3%AB/", "b/zoë", "b/zo%C3%AB/index.html"):
@@ -134,13 +134,13 @@ def test_the_address_of_a_site_in_a_folder(open_workshop: OpenWorkshop) -> None:
     assert of(shop, "b/zoë").url == "https://blog.example/news/zo%C3%AB/"
 
 
-def test_files_and_redirects_say_whose_they_are(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(MANIFEST, FILES)
+def test_files_and_redirects_say_whose_they_are(open_site: OpenSite) -> None:
+    shop = open_site(MANIFEST, FILES)
     shop.upload("cat.png", picture(40))
     entry = shop.save("Post 1", slug="post-1", aliases=["old.html"])
     shop.run()
     entries.delete(shop.save("Post 2", slug="post-2"))
-    editing.edit(entry, slug="first")
+    entry_edits.edit(entry, slug="first")
     shop.run()
     assert of(shop, "cat.png").about == "upload 1 “cat.png”"
     assert of(shop, "cat-20w.png").about == "upload 1 “cat.png”"
@@ -149,7 +149,7 @@ def test_files_and_redirects_say_whose_they_are(open_workshop: OpenWorkshop) -> 
     assert (of(shop, "old.html").about, of(shop, "post-1").about) == (former, former)
 
 
-def test_a_file_that_went_is_known_for_what_it_was(shop: Workshop) -> None:
+def test_a_file_that_went_is_known_for_what_it_was(shop: LocalSite) -> None:
     entries.delete(Entry.get(Entry.slug == "post-1"))
     shop.publish()
     shop.drain()
@@ -161,13 +161,13 @@ def test_a_file_that_went_is_known_for_what_it_was(shop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("named", "like"),
     [
-        ("post-1/index.htm", "like it are post-1/index.html"),
-        ("tag/old/index.html", "like it are tag/odd/index.html"),
+        ("post-1/index.htm", "similar paths are post-1/index.html"),
+        ("tag/old/index.html", "similar paths are tag/odd/index.html"),
         ("https://other.example/", "name a path below the docroot, or a whole address"),
         ("%00", "name a path below the docroot"),
     ],
 )
-def test_an_unknown_path_names_those_like_it(shop: Workshop, named: str, like: str) -> None:
+def test_an_unknown_path_names_those_like_it(shop: LocalSite, named: str, like: str) -> None:
     with pytest.raises(ContentError) as caught:
         of(shop, named)
     sentence = str(caught.value)

@@ -11,7 +11,7 @@ from appliance import db, editorial
 from appliance.errors import ThemeError
 from appliance.planning.theme import Theme
 from appliance.queue import store
-from tests.workshop import Workshop, archive, index, workshop, write_theme
+from tests.local_site import LocalSite, archive, index, local_site, write_theme
 
 NAMES = ("queue", "now", "hand", "never")
 MANIFEST = "".join(index(f"{name}.html", more=f'build = "{name}"') for name in NAMES) + archive(
@@ -20,16 +20,16 @@ MANIFEST = "".join(index(f"{name}.html", more=f'build = "{name}"') for name in N
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    with workshop(tmp_path, MANIFEST) as made:
+def shop(tmp_path: Path) -> Iterator[LocalSite]:
+    with local_site(tmp_path, MANIFEST) as made:
         made.save("One")
         made.run()
         yield made
 
 
-def second(shop: Workshop) -> None:
+def second(shop: LocalSite) -> None:
     """Save and publish another entry as people do, without any worker."""
-    done = editorial.add(shop.config, "", "Two", status="published", date="2026-11-02")
+    done = editorial.add_entry(shop.config, "", "Two", status="published", date="2026-11-02")
     assert done.faults == ()
 
 
@@ -38,7 +38,7 @@ def waiting() -> list[str]:
 
 
 @pytest.mark.conformance("B12")
-def test_through_the_queue_waits_for_a_worker(shop: Workshop) -> None:
+def test_through_the_queue_waits_for_a_worker(shop: LocalSite) -> None:
     second(shop)
     assert shop.text("queue.html") == "One;"
     assert "queue.html" in waiting()
@@ -47,7 +47,7 @@ def test_through_the_queue_waits_for_a_worker(shop: Workshop) -> None:
 
 
 @pytest.mark.conformance("B12")
-def test_at_once_is_there_when_the_command_returns(shop: Workshop) -> None:
+def test_at_once_is_there_when_the_command_returns(shop: LocalSite) -> None:
     before = shop.journal()
     second(shop)
     assert shop.text("now.html") == "Two;One;"
@@ -55,7 +55,7 @@ def test_at_once_is_there_when_the_command_returns(shop: Workshop) -> None:
 
 
 @pytest.mark.conformance("B12")
-def test_by_hand_is_built_only_when_it_is_asked_for_by_path(shop: Workshop) -> None:
+def test_by_hand_is_built_only_when_it_is_asked_for_by_path(shop: LocalSite) -> None:
     assert "hand.html" not in shop.tree()
     shop.run(everything=True)
     assert "hand.html" not in shop.tree()
@@ -65,13 +65,13 @@ def test_by_hand_is_built_only_when_it_is_asked_for_by_path(shop: Workshop) -> N
     shop.drain()
     assert shop.text("hand.html") == "One;"
     (plan,) = shop.publish(everything=True, force=True, explain=True)
-    assert plan.by_hand == ["hand.html"]
+    assert plan.manual_paths == ["hand.html"]
     shop.run(patterns=["hand.html"])
     assert shop.text("hand.html") == "Two;One;"
 
 
 @pytest.mark.conformance("B12")
-def test_by_hand_goes_with_its_template_all_the_same(shop: Workshop) -> None:
+def test_by_hand_goes_with_its_template_all_the_same(shop: LocalSite) -> None:
     shop.run(patterns=["hand.html"])
     write_theme(shop.folder / "theme", MANIFEST.replace("hand.html", "other.html"), {})
     shop.run()
@@ -79,7 +79,7 @@ def test_by_hand_goes_with_its_template_all_the_same(shop: Workshop) -> None:
 
 
 @pytest.mark.conformance("B12")
-def test_never_has_no_file_and_takes_the_one_it_had(shop: Workshop) -> None:
+def test_never_has_no_file_and_takes_the_one_it_had(shop: LocalSite) -> None:
     shop.run(patterns=["*"])
     assert set(shop.tree()) == {"queue.html", "now.html", "hand.html", "posts/one.html"}
     write_theme(shop.folder / "theme", MANIFEST.replace('"queue"', '"never"'), {})
@@ -88,10 +88,10 @@ def test_never_has_no_file_and_takes_the_one_it_had(shop: Workshop) -> None:
 
 
 @pytest.mark.conformance("B12")
-def test_at_once_that_fails_is_told_and_kept_on_the_queue(shop: Workshop) -> None:
+def test_at_once_that_fails_is_told_and_kept_on_the_queue(shop: LocalSite) -> None:
     (shop.folder / "theme" / "listing.html").write_text("{{ listing.entries[0].nothing.more }}", "utf-8")
     shop.publish()
-    assert [key for _, key, _ in store.failures()] == ["now.html"]
+    assert [key for _, key, _ in store.recent_failures()] == ["now.html"]
     assert shop.text("now.html") == "One;"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from appliance import db, running
-from appliance.content import editing
+from appliance.content import entry_edits
 from tests.building.test_pages import picture
-from tests.workshop import EVERY_ARCHIVE, archive, index, tree, workshop
+from tests.local_site import EVERY_ARCHIVE, archive, index, local_site, tree
 
 MANIFEST = (
     "[redirect]\n[thumbnails]\nwidths = [20]\n"
@@ -22,7 +22,7 @@ MANIFEST = (
 @pytest.mark.conformance("A1")
 def test_every_sort_of_file_reaches_every_target(tmp_path: Path) -> None:
     targets = [{"name": n, "address": str(tmp_path / n), "other_path": True} for n in ("one", "two")]
-    with workshop(tmp_path, MANIFEST, {"static/a.css": "a"}, targets=targets) as shop:
+    with local_site(tmp_path, MANIFEST, {"static/a.css": "a"}, targets=targets) as shop:
         shop.upload("cat.png", picture(40))
         shop.save("About", kind="page")
         for n in range(1, 4):
@@ -34,7 +34,7 @@ def test_every_sort_of_file_reaches_every_target(tmp_path: Path) -> None:
         assert types == {*EVERY_ARCHIVE, "index", "static", "asset", "thumbnail", "redirect"}
         before, sent = shop.tree(), len(shop.journal())
         assert tree(tmp_path / "one") == tree(tmp_path / "two") == before
-        editing.edit(first, title="Foremost", tags=["ink"])
+        entry_edits.edit(first, title="Foremost", tags=["ink"])
         shop.publish()
         assert running.drain(shop.config, workers=1).exit_code == 0
         after = shop.tree()

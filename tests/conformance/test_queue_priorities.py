@@ -8,10 +8,10 @@ import pytest
 
 from appliance import db
 from appliance.queue import store
-from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index, workshop
+from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index, local_site
 
 
-def priorities(shop: Workshop) -> dict[str, int]:
+def priorities(shop: LocalSite) -> dict[str, int]:
     rows = db.execute("SELECT key, priority FROM job WHERE state = 'pending'").fetchall()
     return {path.removesuffix("/index.html"): priority for path, priority in rows}
 
@@ -25,7 +25,7 @@ def test_priorities_of_every_kind_of_file(tmp_path: Path) -> None:
         + "".join(archive(kind, path) for kind, path in EVERY_ARCHIVE.items())
         + "".join(archive(kind, f"print/{path}") for kind, path in pages.items())
     )  # fmt: skip
-    with workshop(tmp_path, manifest) as shop:
+    with local_site(tmp_path, manifest) as shop:
         shop.save("Post", "2026-11-02", categories=[["News"]], authors=["Ada"], tags=["tide"])
         shop.save("About", "2026-11-02", kind="page")
         shop.publish()
@@ -47,7 +47,7 @@ def test_priorities_of_every_kind_of_file(tmp_path: Path) -> None:
 @pytest.mark.conformance("B4")
 def test_the_preferred_map_is_the_one_that_says_so(tmp_path: Path) -> None:
     manifest = archive("entry", "a/{slug}.html") + archive("entry", "b/{slug}.html", more="preferred = true")
-    with workshop(tmp_path, manifest) as shop:
+    with local_site(tmp_path, manifest) as shop:
         shop.save("Post")
         shop.publish()
         assert priorities(shop) == {"a/post.html": 5, "b/post.html": 10}
@@ -56,7 +56,7 @@ def test_the_preferred_map_is_the_one_that_says_so(tmp_path: Path) -> None:
 @pytest.mark.conformance("B4")
 def test_a_theme_may_say_otherwise(tmp_path: Path) -> None:
     manifest = index("robots.txt", more="priority = 0") + archive("entry", "{slug}.html", more="priority = 7")
-    with workshop(tmp_path, manifest) as shop:
+    with local_site(tmp_path, manifest) as shop:
         shop.save("Post")
         shop.publish()
         assert priorities(shop) == {"robots.txt": 0, "post.html": 7}

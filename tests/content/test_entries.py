@@ -30,7 +30,7 @@ def changes() -> list[str]:
     """What was recorded since the last call, terms and site aside."""
     rows = list(Change.select().order_by(Change.id))
     Change.delete().execute()
-    return [row.what for row in rows if row.subject in ("entry", "comment", "asset") or "lost" in row.what]
+    return [row.event for row in rows if row.subject in ("entry", "comment", "asset") or "lost" in row.event]
 
 
 def test_an_entry_is_saved_whole(site: Site) -> None:
@@ -55,7 +55,7 @@ def test_saving_the_same_writes_nothing(site: Site) -> None:
     assert changes() == []
 
 
-def test_an_edit_says_what_it_left(site: Site) -> None:
+def test_an_edit_records_the_terms_it_left(site: Site) -> None:
     entry, _ = entries.save(site, DATA)
     changes()
     assert entries.save(site, replace(DATA, tags=["a"], aliases=[]))[1]
@@ -65,7 +65,7 @@ def test_an_edit_says_what_it_left(site: Site) -> None:
     assert "entry unpublished" in changes()
 
 
-def test_where_it_came_from_is_nobodys_change(site: Site) -> None:
+def test_a_new_source_path_records_no_change(site: Site) -> None:
     entry, _ = entries.save(site, DATA)
     changes()
     assert not entries.save(site, replace(DATA, source_path="b.md", source_digest="2"), entry=entry)[1]
@@ -73,7 +73,7 @@ def test_where_it_came_from_is_nobodys_change(site: Site) -> None:
     assert Entry.get_by_id(entry.id).source_path == "b.md"
 
 
-def test_a_name_is_never_given_twice(site: Site) -> None:
+def test_two_entries_never_share_a_name(site: Site) -> None:
     entries.save(site, DATA)
     with pytest.raises(ContentError, match="“Other” has the name “hello” on 2026-11-22, as “Hello” has"):
         entries.save(site, replace(DATA, title="Other", source_path="b.md", aliases=[]))
@@ -85,7 +85,7 @@ def test_a_name_is_never_given_twice(site: Site) -> None:
     assert Entry.select().count() == 2
 
 
-def test_removing_tells_every_listing(site: Site) -> None:
+def test_a_removal_records_every_term(site: Site) -> None:
     entry, _ = entries.save(site, DATA)
     changes()
     entries.delete(entry)
@@ -104,7 +104,7 @@ def test_reserved_entries_are_invisible_until_saved(site: Site) -> None:
     assert (entry.id, changed, changes()) == (ids["hello.md"], True, ["entry added"])
 
 
-def test_a_new_zone_moves_days(make_config: MakeConfig, config: Config) -> None:
+def test_a_new_time_zone_updates_days(make_config: MakeConfig, config: Config) -> None:
     entries.save(sites.sync(config)["blog"], DATA)
     changes()
     assert sites.sync(config)
@@ -114,22 +114,23 @@ def test_a_new_zone_moves_days(make_config: MakeConfig, config: Config) -> None:
     sites.sync(moved)
     entry = Entry.get()
     assert (entry.day, entry.week) == ("2026-11-23", "2026-11-22")
-    assert [(c.what, c.subject) for c in Change.select()] == [("settings changed", "site")]
+    assert [(c.event, c.subject) for c in Change.select()] == [("settings changed", "site")]
 
 
 def test_comments(site: Site) -> None:
     entry, _ = entries.save(site, DATA)
     changes()
     first = comments.add(entry, " Joe  Doe ", "Hi *you*", url="https://joe.example/")
-    middle = comments.add(entry, "Ann", "re", parent=first, status="pending")
+    middle = comments.add(entry, "Ann", "re", parent=first)
     last = comments.add(entry, "Bob", "re re", parent=middle)
+    comments.set_status(middle, "pending")
     assert (first.author_name, first.html) == ("Joe Doe", "<p>Hi <em>you</em></p>")
     assert comments.set_status(middle, "approved")
     assert not comments.set_status(middle, "approved")
     comments.delete(middle)
     assert Comment.get_by_id(last.id).parent_id == first.id
     assert {c.entry_id for c in Change.select()} == {entry.id}
-    assert changes() == ["comment added"] * 3 + ["comment approved", "comment removed"]
+    assert changes() == ["comment added"] * 3 + ["comment held", "comment approved", "comment removed"]
 
 
 @pytest.mark.parametrize(
@@ -143,41 +144,41 @@ def test_bad_comments_are_refused(site: Site, name: str, text: str, url: str) ->
     assert not Comment.select().exists()
 
 
-def test_a_file_is_kept_once(site: Site, config: Config, tmp_path: Path) -> None:
+def test_a_file_is_stored_once(site: Site, config: Config, tmp_path: Path) -> None:
     picture = tmp_path / "cat.png"
     Image.new("RGB", (30, 20)).save(picture)
     asset, changed = assets.add_file(config, site, picture, "pictures/cat.png", source="s", source_path="cat.png")
     assert (changed, asset.width, asset.height, asset.media_type) == (True, 30, 20, "image/png")
-    kept = assets.kept_file(config, asset.digest)
+    kept = assets.stored_path(config, asset.digest)
     assert kept.read_bytes() == picture.read_bytes()
     assert kept.parent.name == asset.digest[:2]
     assert not assets.add_file(config, site, picture, "pictures/cat.png", source="s", source_path="cat.png")[1]
     assets.add_file(config, site, picture, "b/cat.png")
     assert [p for p in config.assets_folder.rglob("*") if p.is_file()] == [kept]
-    with pytest.raises(ContentError, match="is that of a file of s"):
+    with pytest.raises(ContentError, match="is taken by a file of the source “s”"):
         assets.add_file(config, site, picture, "pictures/cat.png")
 
 
-def test_a_turned_picture_has_its_shown_size(site: Site, config: Config, tmp_path: Path) -> None:
+def test_a_rotated_picture_has_its_displayed_size(site: Site, config: Config, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
-    kept = assets.keep(config, tmp_path / "a.jpg")
+    kept = assets.store_file(config, tmp_path / "a.jpg")
     assert (kept.width, kept.height) == (20, 30)
 
 
 @pytest.mark.parametrize("header", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
 def test_a_damaged_picture_is_a_plain_file(config: Config, tmp_path: Path, header: bytes) -> None:
     (tmp_path / "a.png").write_bytes(header)
-    kept = assets.keep(config, tmp_path / "a.png")
+    kept = assets.store_file(config, tmp_path / "a.png")
     assert (kept.width, kept.size) == (None, len(header))
     assert "kept as a plain file" in kept.note
 
 
-def test_a_bomb_is_not_opened(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decompression_bomb_is_not_opened(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("1", (300, 300)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    assert "too many pixels" in assets.keep(config, tmp_path / "a.png").note
+    assert "too many pixels" in assets.store_file(config, tmp_path / "a.png").note
 
 
 @pytest.mark.parametrize("path", ["", "/x", "../x", "a/../../x", "a\\b", "a\nb", "x" * 300])

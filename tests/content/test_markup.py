@@ -1,5 +1,3 @@
-import time
-
 import html5lib
 import pytest
 from hypothesis import given
@@ -25,7 +23,7 @@ class Found:
 
 
 def test_github_flavour() -> None:
-    html = markup.text_html(
+    html = markup.render_text(
         "# A *b* c\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n~~x~~ www.example.org [^1]\n\n- [x] done\n\n"
         "> [!NOTE]\n> hi\n\n[^1]: note\n\n## Two {#second}\n"
     )
@@ -37,7 +35,7 @@ def test_github_flavour() -> None:
 
 
 def test_code_is_highlighted_and_unknown_languages_are_plain() -> None:
-    html = markup.text_html('```rust,ignore\nlet x = "<&";\n```\n\n```nosuch\n<b>\n```\n')
+    html = markup.render_text('```rust,ignore\nlet x = "<&";\n```\n\n```nosuch\n<b>\n```\n')
     assert '<div class="highlight"><pre tabindex="0"><code class="language-rust"><span class="kd">let' in html
     assert "&lt;&amp;" in html
     assert '<code class="language-nosuch">&lt;b&gt;\n</code>' in html
@@ -45,7 +43,7 @@ def test_code_is_highlighted_and_unknown_languages_are_plain() -> None:
 
 def test_references_resolve_and_others_stay() -> None:
     found = Found()
-    html = markup.text_html(
+    html = markup.render_text(
         "[x](a.md) ![y](b%20c.png) <a href='a.md'>raw</a> [z](https://e.org/?a=1&b=2)", resolver=found
     )
     assert html.count('"appliance:entry/7"') == 2
@@ -55,7 +53,7 @@ def test_references_resolve_and_others_stay() -> None:
 
 
 def test_fragments_written_for_other_systems_find_their_heading() -> None:
-    html = markup.text_html(
+    html = markup.render_text(
         "[a](#zcheck-cfg) [b](#rust-s-book) [c](#async-rust-crab) [d](#nowhere) [e](#exact) <a id='exact'></a>\n\n"
         "# `-Zcheck-cfg`\n\n# Rust's Book\n\n# Async Rust 🦀\n"
     )
@@ -66,7 +64,7 @@ def test_fragments_written_for_other_systems_find_their_heading() -> None:
 
 def test_template_tags_mean_nothing_in_code() -> None:
     found = Found()
-    html = markup.text_html(
+    html = markup.render_text(
         "`{{< ref >}}` [x]({{< ref >}}#part) {{ other *x* }}\n\n{{< figure >}}\n\n```\n{{< ref >}} {% raw %}\n```\n",
         resolver=found,
     )
@@ -115,23 +113,16 @@ def test_own_excerpt_and_summary_win() -> None:
     ],
 )
 def test_comments_are_small_and_safe(text: str, html: str) -> None:
-    assert markup.comment_html(text) == html
+    assert markup.render_comment(text) == html
 
 
 @given(st.text(alphabet="<>a\"'= pscript:/!()[]`*#\n-&;{%}"))
 def test_no_comment_holds_a_script_or_an_event(text: str) -> None:
-    tree = html5lib.parseFragment(markup.comment_html(text), namespaceHTMLElements=False)
+    tree = html5lib.parseFragment(markup.render_comment(text), namespaceHTMLElements=False)
     for element in tree.iter():
         assert element.tag not in ("script", "img", "style", "iframe", "h1", "input")
         assert not [name for name in element.attrib if name.startswith("on")]
         assert not element.attrib.get("href", "").lower().startswith("javascript")
-
-
-@pytest.mark.parametrize("piece", ["<!--", '<a "', "<div>", "{{", "[", "<script>", "<sup "])
-def test_hostile_repetition_takes_no_time(piece: str) -> None:
-    began = time.perf_counter()
-    markup.render(piece * (60_000 // len(piece)), resolver=Found())
-    assert time.perf_counter() - began < 3
 
 
 @given(st.text(alphabet="<>ab/p!- \n*`#{}%\"'[]()"))

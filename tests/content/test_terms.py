@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from appliance.config import Config
 from appliance.content import sites
 from appliance.content.models import Category, Change, Tag
-from appliance.content.terms import SLUG_BYTES, Terms, slugify
+from appliance.content.terms import SLUG_BYTES, SiteTerms, slugify
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_a_slug_is_one_plain_segment(text: str) -> None:
 
 def test_terms_are_made_once_and_categories_nest(config: Config) -> None:
     site = sites.sync(config)["blog"]
-    first, second = Terms(site), Terms(site)
-    local = first.category(["News", "Local"])
-    assert second.category(["news", "LOCAL"]) == local
+    first, second = SiteTerms(site), SiteTerms(site)
+    local = first.category_id(["News", "Local"])
+    assert second.category_id(["news", "LOCAL"]) == local
     assert Category.get_by_id(local).path == "news/local"
     assert Category.get_by_id(local).parent.name == "News"
-    assert first.tag("Rust") == second.tag("rust ")
+    assert first.tag_id("Rust") == second.tag_id("rust ")
     assert Tag.select().count() == 1
-    assert Change.select().where(Change.what == "category added").count() == 2
+    assert Change.select().where(Change.event == "category added").count() == 2

@@ -17,7 +17,8 @@ from appliance.config import DeliverySettings, TargetSettings
 from appliance.delivery import journal
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target
-from appliance.demo.frontend import FrontEnd, pin
+from appliance.demo.frontend import FrontEnd, write_known_hosts
+from tests import rsyncs
 from tests.leftovers import none_left
 
 ORIGIN = "publisher"
@@ -31,6 +32,8 @@ class Publisher:
         self.docroot = folder / "docroot"
         self.docroot.mkdir()
         self.front_ends: list[FrontEnd] = []
+        #: The rsync that front ends receive with.
+        self.receiving = "rsync"
         self.version = 1_700_000_000
         self.delivery = DeliverySettings(
             ssh_key=folder / "key",
@@ -116,10 +119,10 @@ def front_ends(publisher: Publisher) -> Iterator[Callable[..., list[FrontEnd]]]:
         for number in range(count):
             name = f"front{len(publisher.front_ends)}"
             folder = publisher.folder / f"front {number}"
-            front_end = FrontEnd(folder, publisher.folder / "key", name, forced)
+            front_end = FrontEnd(folder, publisher.folder / "key", name, forced, rsync=publisher.receiving)
             publisher.front_ends.append(front_end)
             front_end.start(http=http)
-        pin(publisher.folder / "known hosts", publisher.front_ends)
+        write_known_hosts(publisher.folder / "known hosts", publisher.front_ends)
         return publisher.front_ends
 
     with none_left():
@@ -134,7 +137,25 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     # Its name is short, since paths of sockets are; and another's is left by tests that were killed.
     folder = Path(tempfile.mkdtemp(prefix="t", dir=os.path.realpath("/tmp")))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
+    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
     yield
     left = list(folder.iterdir())
     shutil.rmtree(folder)
     assert left == []
+
+
+@pytest.fixture(params=rsyncs.PAIRS)
+def builds(request: pytest.FixtureRequest, publisher: Publisher) -> str:
+    """Who sends and who receives with which kind of rsync, in turn; see `tests.rsyncs`."""
+    use_builds(request, publisher, request.param)
+    return str(request.param)
+
+
+def use_builds(request: pytest.FixtureRequest, publisher: Publisher, pair: str) -> None:
+    """Have one kind of rsync send and one receive, as a pair of `rsyncs.PAIRS` names them; else skip the test."""
+    assert request.config.cache
+    folder = request.config.cache.mkdir("rsync")
+    sending, receiving = (rsyncs.find(kind, folder) for kind in pair.split("-"))
+    publisher.delivery = publisher.delivery.model_copy(update={"rsync": str(sending)})
+    publisher.receiving = str(receiving)

@@ -17,8 +17,8 @@ from appliance.content import assets, entries
 from appliance.content.models import Asset
 from appliance.queue import store
 from tests.cluster import THEME, Cluster
+from tests.local_site import tree
 from tests.postgresql import Server
-from tests.workshop import tree
 
 pytestmark = pytest.mark.slow
 
@@ -60,14 +60,14 @@ def overlapping(log: Path) -> list[str]:
     return found
 
 
-def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
+def test_two_hosts_publish_and_survive_kills(cluster: Cluster) -> None:
     shop, (one, two) = cluster.shop, cluster.hosts
     first, *_ = [shop.save(f"Entry {number}") for number in range(30)]
     one.start()
     two.start()
     cluster.await_that(lambda: one.pids("worker") and two.pids("worker"))
     shop.publish()
-    cluster.await_that(lambda: store.unfinished() == 0)
+    cluster.await_that(lambda: store.count_unfinished() == 0)
     cluster.await_same(holding=["index.html", *(f"entry-{n}/index.html" for n in range(30))])
     origins = {origin for (origin,) in shop_ask("SELECT DISTINCT origin FROM publication")}
     assert origins == {"pub0", "pub1"}, "both published"
@@ -76,7 +76,7 @@ def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
     os.kill(one.pids("courier")[0], signal.SIGKILL)
     shop.save("Entry 0", text="Edited after the courier was killed.", entry=first)
     shop.publish()
-    cluster.await_that(lambda: store.unfinished() == 0)
+    cluster.await_that(lambda: store.count_unfinished() == 0)
     cluster.await_same()
     one.kill()
     entry = shop.save("Late", text="Published while a host is dead.")
@@ -95,7 +95,7 @@ def test_two_hosts_and_what_becomes_of_killed_ones(cluster: Cluster) -> None:
     assert overlapping(cluster.folder / "runs") == []
 
 
-def test_what_a_host_left_undelivered_to_the_last_one_alive(postgres: Server, tmp_path: Path) -> None:
+def test_the_last_host_alive_rebuilds_what_a_dead_one_had_not_sent(postgres: Server, tmp_path: Path) -> None:
     """Front ends have what it published, the other publishing host does not: it is built again there."""
     never = dict.fromkeys(("verify", "verify_bytes", "verify_targets"), "never")  # which would find it some day
     with Cluster(tmp_path, postgres.fresh(), fronts=1, schedule=never) as cluster:
@@ -104,14 +104,14 @@ def test_what_a_host_left_undelivered_to_the_last_one_alive(postgres: Server, tm
         one.start()
         two.start()
         shop.publish()
-        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: store.count_unfinished() == 0)
         cluster.await_same(holding=["entry-4/index.html"])
         two.door.stop()
         os.kill(two.pids("worker")[0], signal.SIGSTOP)
         for entry in written:
             shop.save(entry.title, text="Edited while nothing reaches the other.", entry=entry)
         shop.publish()
-        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: store.count_unfinished() == 0)
         cluster.await_that(lambda: same(front, one.docroot))
         assert not same(front, two.docroot)
         cluster.await_that(lambda: all(state.level for state in cluster.states(1)))  # pub0's own docroot, and the front
@@ -150,23 +150,23 @@ def test_uploads_of_a_host_that_is_gone_for_good(postgres: Server, tmp_path: Pat
             Image.new("RGB", (40, 40), (number, 0, 0)).save(file)
             assets.add_file(cluster.config(number % 2), shop.site, file, name)
         shop.publish()
-        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: store.count_unfinished() == 0)
         cluster.await_same(holding=[*pictures, *smaller])
-        assert store.failures() == []
+        assert store.recent_failures() == []
 
         one.kill()
         one.door.stop()
         shutil.rmtree(one.folder)
         before = tree(two.docroot)
         shop.publish(everything=True, force=True)
-        cluster.await_that(lambda: store.unfinished() == 0)
-        assert store.failures() == []
+        cluster.await_that(lambda: store.count_unfinished() == 0)
+        assert store.recent_failures() == []
         assert tree(two.docroot) == before
         for asset in Asset.select():
-            assert assets.kept_file(cluster.config(1), asset.digest).is_file()
+            assert assets.stored_path(cluster.config(1), asset.digest).is_file()
             assets.move(asset, f"moved/{asset.path}")
         shop.publish(allow_removals=True)
-        cluster.await_that(lambda: store.unfinished() == 0)
+        cluster.await_that(lambda: store.count_unfinished() == 0)
         cluster.await_that(lambda: same(cluster.fronts[0].docroot, two.docroot))
-        assert store.failures() == []
+        assert store.recent_failures() == []
         assert {f"moved/{name}" for name in (*pictures, *smaller)} == set(tree(two.docroot)) - {"index.html"}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from appliance import db
-from appliance.config import Config, TargetSettings, check
-from appliance.delivery import cursors, journal, leases, loop, repairing, standing
+from appliance.config import Config, TargetSettings, validate
+from appliance.delivery import cursors, journal, leases, repair, spot_check, target_state, target_worker
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete
 from appliance.delivery.targets import Target
@@ -38,7 +38,7 @@ def settings(publisher: Publisher, *found: TargetSettings, site: str = "", **mor
         "delivery": publisher.delivery.model_dump(),
         **more,
     }
-    return check(raw, publisher.folder / "appliance.toml")
+    return validate(raw, publisher.folder / "appliance.toml")
 
 
 def settle(publisher: Publisher, config: Config | None = None) -> None:
@@ -50,7 +50,7 @@ def test_a_wiped_front_end_is_noticed_while_it_idles(
     publisher: Publisher, front_ends: FrontEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (front,) = front_ends(1)
-    monkeypatch.setattr(loop, "PROOF", 0.2)
+    monkeypatch.setattr(spot_check, "INTERVAL", 0.2)
     for number in range(40):
         publisher.put(f"{number}/index.html", f"page {number}")
     with Couriers(publisher.targets) as couriers:
@@ -72,23 +72,23 @@ def test_a_front_end_that_is_wiped_or_restored_while_much_is_published_is_notice
         couriers.settle()
         backup = publisher.folder / "backup"
         shutil.copytree(front.docroot, backup)
-        monkeypatch.setattr(loop, "PROOF", 0.1)
+        monkeypatch.setattr(spot_check, "INTERVAL", 0.1)
         publisher.put("lost/index.html", "published after the backup")
         couriers.settle()
-        until(lambda: _proofs(couriers) == {ORIGIN: 61}, 5)
-        monkeypatch.setattr(loop, "PROOF", 1.0)
+        until(lambda: _last_checked(couriers) == {ORIGIN: 61}, 5)
+        monkeypatch.setattr(spot_check, "INTERVAL", 1.0)
         shutil.rmtree(front.docroot)
         backup.rename(front.docroot) if restored else front.docroot.mkdir()
-        # More than a proof looks at, before there is any: what came last is all there.
+        # More than a spot check compares, before one runs: the latest publications are all there.
         for number in range(40):
             publisher.put(f"new-{number}/index.html", f"page {number}")
-        couriers.nudge()
+        couriers.wake()
         until(lambda: tree(front.docroot) == tree(publisher.docroot), 10)
 
 
-def _proofs(couriers: Couriers) -> dict[str, int]:
-    (only,) = couriers._couriers
-    return only._proved_to
+def _last_checked(couriers: Couriers) -> dict[str, int]:
+    (only,) = couriers._workers
+    return only._pusher._spot_check._last_confirmed
 
 
 def test_a_front_end_restored_from_a_backup_is_noticed_by_the_next_courier(
@@ -129,7 +129,7 @@ def test_a_courier_whose_lease_is_taken_over_ends_its_rsync_and_confirms_nothing
         until(began.exists, 5)
         with db.write():
             db.execute("UPDATE lease SET holder = 'other:1', number = number + 1")
-        until(lambda: not Path(f"/proc/{began.read_text().strip()}").exists(), leases.LASTS)
+        until(lambda: not Path(f"/proc/{began.read_text().strip()}").exists(), leases.DURATION)
         assert cursors.read(target, ORIGIN) == 0
     assert any("another courier" in line for line in lines)
     assert leases.holder_of(target.name) == "other:1"
@@ -138,7 +138,7 @@ def test_a_courier_whose_lease_is_taken_over_ends_its_rsync_and_confirms_nothing
 def test_a_courier_that_cannot_reach_the_database_stops_before_its_lease_runs_out(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "LASTS", 1.5)
+    monkeypatch.setattr(leases, "DURATION", 1.5)
     monkeypatch.setattr(leases, "MARGIN", 0.5)
     hanging = threading.Event()
 
@@ -148,8 +148,8 @@ def test_a_courier_that_cannot_reach_the_database_stops_before_its_lease_runs_ou
 
     target, began = slow(publisher)
     publisher.put("a.html", "a")
-    monkeypatch.setattr(loop.TargetLoop, "tend", lambda *_: None)
-    monkeypatch.setattr(leases, "keep", hang)
+    monkeypatch.setattr(target_worker.TargetWorker, "maintain", lambda *_: None)
+    monkeypatch.setattr(leases, "renew", hang)
     with Couriers([target]):
         until(began.exists, 5)
         first = began.read_text()
@@ -160,7 +160,7 @@ def test_a_courier_that_cannot_reach_the_database_stops_before_its_lease_runs_ou
 
 
 def test_a_long_push_keeps_its_lease(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LASTS", 1.5)
+    monkeypatch.setattr(leases, "DURATION", 1.5)
     monkeypatch.setattr(leases, "MARGIN", 0.5)
     target, began = slow(publisher)
     publisher.put("a.html", "a")
@@ -176,7 +176,7 @@ def test_a_pause_ends_what_is_under_way_and_a_resumed_target_catches_up(publishe
     publisher.put("a.html", "a")
     with Couriers([target]) as couriers:
         until(began.exists, 5)
-        standing.pause(target.name)
+        target_state.pause(target.name)
         until(lambda: not Path(f"/proc/{began.read_text().strip()}").exists(), 5)
         (state,) = couriers.settle()
         assert (state.paused, state.level, state.failures) == (True, False, 0)
@@ -184,28 +184,30 @@ def test_a_pause_ends_what_is_under_way_and_a_resumed_target_catches_up(publishe
     with Couriers([fast]) as couriers:
         (state,) = couriers.settle()
         assert not state.level and not fast.folder.exists()
-        standing.resume(fast.name)
-        until(lambda: cursors.state(fast).level, 3)
+        target_state.resume(fast.name)
+        until(lambda: target_state.read(fast).level, 3)
     assert tree(fast.folder) == tree(publisher.docroot)
 
 
-def test_a_target_that_fails_again_and_again_is_seen_to(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "FIRST_PAUSE", 0.02)
+def test_a_target_that_fails_repeatedly_opens_its_circuit(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target_worker, "FIRST_PAUSE", 0.02)
     publisher.put("a.html", "a")
     target = publisher.local("copy")
     target.folder.write_text("a file where the folder should be")
     with Couriers([target]) as couriers:
-        couriers.settle(tries=cursors.OPENS_AFTER)
-        state = cursors.state(target)
-        assert state.circuit in ("open", "half-open") and state.failures >= cursors.OPENS_AFTER
+        couriers.settle(tries=target_state.CIRCUIT_OPENS_AFTER)
+        state = target_state.read(target)
+        assert state.circuit in ("open", "half-open") and state.failures >= target_state.CIRCUIT_OPENS_AFTER
         assert state.error and state.retry_at
         target.folder.unlink()
-        until(lambda: cursors.state(target).level, 12)
-    state = cursors.state(target)
+        until(lambda: target_state.read(target).level, 12)
+    state = target_state.read(target)
     assert (state.circuit, state.failures, state.error) == ("closed", 0, None)
 
 
-def test_a_file_that_fails_holds_up_no_other(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_file_delays_no_other(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rsync here fails for one file, and brings the others."""
     script = publisher.folder / "some-rsync"
     script.write_text(
@@ -216,8 +218,8 @@ def test_a_file_that_fails_holds_up_no_other(publisher: Publisher, monkeypatch: 
     script.chmod(0o755)
     target = publisher.target(publisher.local("copy").settings, rsync=str(script))
     # The pause after a failure is by far longer than anything here may take.
-    monkeypatch.setattr(loop, "FIRST_PAUSE", 60.0)
-    monkeypatch.setattr(loop, "LONGEST_PAUSE", 60.0)
+    monkeypatch.setattr(target_worker, "FIRST_PAUSE", 60.0)
+    monkeypatch.setattr(target_worker, "LONGEST_PAUSE", 60.0)
     publisher.put("a.html", "a")
     publisher.put("b.html", "b")
     with Couriers([target]) as couriers:
@@ -225,7 +227,7 @@ def test_a_file_that_fails_holds_up_no_other(publisher: Publisher, monkeypatch: 
             (state,) = couriers.settle(tries=tries)
             assert state.error and "a.html" in state.error and not state.level
         publisher.put("c.html", "c")
-        couriers.nudge()
+        couriers.wake()
         until((target.folder / "c.html").exists, 10)
     assert (target.folder / "b.html").exists()
 
@@ -239,7 +241,7 @@ def test_a_dead_target_delays_no_other(publisher: Publisher, front_ends: FrontEn
     def push(couriers: Couriers, text: str) -> float:
         publisher.put("index.html", text)
         began = time.monotonic()
-        couriers.nudge()
+        couriers.wake()
         wanted = (publisher.docroot / "index.html").read_text()
         until(lambda: two.docroot.joinpath("index.html").exists()
               and two.docroot.joinpath("index.html").read_text() == wanted, 10)  # fmt: skip
@@ -283,59 +285,101 @@ class TestVerify:
         (front.docroot / "blog" / "stats" / "today").write_text("kept")
         (front.docroot / "outside.txt").write_text("not in a site's folder")
 
-    def test_tells_what_differs_and_touches_nothing(self, publisher: Publisher, front: FrontEnd) -> None:
+    def test_names_what_differs_and_changes_nothing(self, publisher: Publisher, front: FrontEnd) -> None:
         publisher.delivery = publisher.delivery.model_copy(update={"keep": ["/blog/stats/"]})
         config = settings(publisher, front.settings(), site="blog")
-        assert repairing.verify(config, "front0").is_right
+        assert repair.verify(config, "front0").is_right
         self.damage(front)
         before = tree(front.docroot)
-        found = repairing.verify(config, "front0")
+        found = repair.verify(config, "front0")
         assert (found.checked, sorted(found.differing)) == (50, [f"blog/{n}.html" for n in (3, 4, 5)])
         assert sorted(found.extra) == ["blog/sub/", "blog/sub/empty/", "blog/sub/line\nbreak #\\#101.html"]
         assert tree(front.docroot) == before
-        state = cursors.state(publisher.targets[0])
+        state = target_state.read(publisher.targets[0])
         assert (state.differing, state.extra) == (3, 3) and state.verified_at
 
     def test_a_repair_brings_it_back(self, publisher: Publisher, front: FrontEnd) -> None:
         publisher.delivery = publisher.delivery.model_copy(update={"keep": ["/blog/stats/"]})
         config = settings(publisher, front.settings(), site="blog")
         self.damage(front)
-        assert "3 files differ" in repairing.verify_all(config)
+        assert "3 files differ" in repair.verify_all(config)
+        repair.request_repair(config, "front0", clear_strangers=True)
         with Couriers(publisher.targets, config=config) as couriers:
             couriers.settle()
-            until(lambda: not cursors.state(publisher.targets[0]).repairing, 10)
-        assert repairing.verify(config, "front0").is_right
+            until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
+        assert repair.verify(config, "front0").is_right
         found = tree(front.docroot)
         assert found.pop("outside.txt") and found.pop("blog/stats/today")
         found.pop("blog/stats")
         assert found == tree(publisher.docroot)
 
+    def test_automatic_repairs_remove_only_what_was_published_once(self, publisher: Publisher, front: FrontEnd) -> None:
+        publisher.put("blog/old/page.html", "x")
+        publisher.delete("blog/old/page.html")
+        config = settings(publisher, front.settings(), site="blog")
+        self.damage(front)
+        (front.docroot / "blog" / "old").mkdir()
+        (front.docroot / "blog" / "old" / "page.html").write_text("from a backup")
+        said = repair.verify_all(config)
+        assert "3 files differ, 2 ought to be gone" in said
+        assert "were published by nobody here and stay" in said
+        with Couriers(publisher.targets, config=config) as couriers:
+            couriers.settle()
+            until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
+        found = repair.verify(config, "front0")
+        assert (found.differing, found.stale) == ([], [])
+        assert {"blog/sub/line\nbreak #\\#101.html", "blog/sub/empty/", "blog/stats/today"} <= set(found.extra)
+        assert not (front.docroot / "blog" / "old").exists()
+        assert "ought to be gone" not in repair.verify_all(config)
+        assert not target_state.read(publisher.targets[0]).repairing  # strangers alone have nothing sent again
+
+    def test_what_was_published_once_is_removed_without_a_person(self, publisher: Publisher, front: FrontEnd) -> None:
+        publisher.put("blog/old/sub/page.html", "old")
+        settle(publisher)
+        publisher.delete("blog/old/sub/page.html")
+        settle(publisher)
+        made = ("blog/old/sub/page.html", "blog/.3.html.AbC123", "blog/.~tmp~/3.html")
+        theirs = ("blog/.4.html.backup", "blog/old/theirs.html", "blog/3.html.bak")
+        for name in (*made, *theirs):
+            (front.docroot / name).parent.mkdir(parents=True, exist_ok=True)
+            (front.docroot / name).write_text("x")
+        config = settings(publisher, front.settings())
+        found = repair.verify(config, "front0")
+        assert set(found.stale) - {"blog/old/", "blog/old/sub/", "blog/.~tmp~/"} == set(made)
+        assert "ought to be gone" in repair.verify_all(config)
+        lines: list[str] = []
+        with Couriers(publisher.targets, lines.append, config=config) as couriers:
+            couriers.settle()
+            until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
+        left = set(tree(front.docroot)) - set(tree(publisher.docroot))
+        assert left == {*theirs, "blog/old"}
+
     def test_what_this_docroot_lost_is_not_taken_for_unpublished(self, publisher: Publisher, front: FrontEnd) -> None:
         (publisher.docroot / "blog" / "7.html").unlink()
         config = settings(publisher, front.settings())
-        assert repairing.verify(config, "front0").extra == []
-        repairing.repair(config, "front0")
+        assert repair.verify(config, "front0").extra == []
+        repair.request_repair(config, "front0", clear_strangers=True)
         with Couriers(publisher.targets, config=config) as couriers:
             couriers.settle()
-            until(lambda: not cursors.state(publisher.targets[0]).repairing, 10)
+            until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
         assert (front.docroot / "blog" / "7.html").exists()
 
-    def test_too_much_is_not_removed_without_leave(self, publisher: Publisher, front: FrontEnd) -> None:
+    def test_too_much_is_not_removed_without_permission(self, publisher: Publisher, front: FrontEnd) -> None:
         for number in range(60):
             (front.docroot / f"{number}.txt").write_text("x")
         config = settings(publisher, front.settings(), deletions={"least": 10})
         for leave, left in ((False, 60), (True, 0)):
-            repairing.repair(config, "front0", allow_removals=leave)
+            repair.request_repair(config, "front0", clear_strangers=True, allow_removals=leave)
             lines: list[str] = []
             with Couriers(publisher.targets, lines.append, config=config) as couriers:
                 couriers.settle()
-                until(lambda: not cursors.state(publisher.targets[0]).repairing, 10)
+                until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
             assert len(list(front.docroot.glob("*.txt"))) == left
             assert any("--allow-removals" in line for line in lines) is not leave
 
     def test_an_unknown_target_is_refused(self, publisher: Publisher) -> None:
         with pytest.raises(DeliveryError, match="there is no target “front9”; there are: none"):
-            repairing.verify(settings(publisher), "front9")
+            repair.verify(settings(publisher), "front9")
 
 
 def test_planted_links_lead_nowhere(publisher: Publisher, front_ends: FrontEnds) -> None:
@@ -350,17 +394,17 @@ def test_planted_links_lead_nowhere(publisher: Publisher, front_ends: FrontEnds)
     publisher.put("blog/index.html", "ours")
     publisher.put("file.html", "ours")
     config = settings(publisher, front.settings())
-    repairing.repair(config, "front0")
+    repair.request_repair(config, "front0", clear_strangers=True)
     with Couriers(publisher.targets, config=config) as couriers:
         couriers.settle()
-        until(lambda: not cursors.state(publisher.targets[0]).repairing, 10)
+        until(lambda: not target_state.read(publisher.targets[0]).repairing, 10)
     assert (outside / "index.html").read_text() == "theirs"
     assert set(tree(outside)) == {"index.html"}
     assert {name for name in tree(front.docroot) if "blog" in name or "file" in name} == {
         "blog", "blog/index.html", "file.html"}  # fmt: skip
 
 
-def test_a_full_disk_is_told_and_got_over(publisher: Publisher, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_recovered_from(publisher: Publisher, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True)
@@ -377,7 +421,7 @@ def test_a_full_disk_is_told_and_got_over(publisher: Publisher, tmp_path: Path) 
             (state,) = couriers.settle(tries=1)
             assert not state.level and state.error and "No space left" in state.error
             (small / "ballast").unlink()
-            until(lambda: cursors.state(target).level, 12)
+            until(lambda: target_state.read(target).level, 12)
         assert tree(target.folder) == tree(publisher.docroot)
     finally:
         subprocess.run(["umount", str(small)], check=True)

@@ -14,10 +14,11 @@ import pytest
 
 from appliance import db
 from appliance.config import TargetSettings
-from appliance.delivery import agenda, courier, cursors, journal, loop, rsync, ssh
+from appliance.delivery import cursors, journal, send_plan, target_state, target_worker
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target
+from appliance.delivery.transports import rsync, ssh_hops
 from appliance.demo.frontend import FrontEnd, free_port
 
 from .conftest import ORIGIN, Publisher, tree
@@ -148,7 +149,7 @@ def test_an_unknown_host_is_not_learned(publisher: Publisher, front_ends: FrontE
     assert pinned.read_text() == ""
 
 
-def test_a_key_that_is_refused_is_said(publisher: Publisher, front_ends: FrontEnds) -> None:
+def test_a_refused_key_is_reported(publisher: Publisher, front_ends: FrontEnds) -> None:
     (front,) = front_ends(1)
     (front.folder / "authorized_keys").write_text("")
     publisher.put("index.html", "x")
@@ -160,7 +161,7 @@ def test_a_key_that_is_refused_is_said(publisher: Publisher, front_ends: FrontEn
 def test_a_front_end_that_is_down_delays_no_other_and_catches_up(
     publisher: Publisher, front_ends: FrontEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LONGEST_PAUSE", 1.0)  # else it would be tried seldom by the time it is up again
+    monkeypatch.setattr(target_worker, "LONGEST_PAUSE", 1.0)  # else it would be tried seldom by the time it is up again
     first, second = front_ends()
     hanging = socket.create_server(("127.0.0.1", 0))  # accepts, and says nothing
     silent = TargetSettings(
@@ -215,7 +216,7 @@ def test_the_cursor_stays_after_a_failure_and_a_new_courier_goes_on(
 
 
 @pytest.mark.parametrize("place", ["local", "ssh"])
-def test_what_a_broken_push_left_is_cleared(publisher: Publisher, front_ends: FrontEnds, place: str) -> None:
+def test_leftovers_of_an_interrupted_push_are_removed(publisher: Publisher, front_ends: FrontEnds, place: str) -> None:
     """Also where what it was to bring was published anew, here or by another host, or is deleted by now."""
     target = publisher.local("copy") if place == "local" else None
     if target is None:
@@ -239,7 +240,7 @@ def test_what_a_broken_push_left_is_cleared(publisher: Publisher, front_ends: Fr
     (target.folder / "old" / "a.html").write_text("of another host")
     os.utime(target.folder / "old" / "a.html", (row.version, row.version))
     (target.folder / "blog" / "theirs").write_text("stays")
-    cursors.failed(target, ORIGIN, "it broke")
+    cursors.record_failure(target, ORIGIN, "it broke")
     with Couriers([target]) as couriers:
         assert couriers.settle()[0].error is None
     (target.folder / "blog" / "theirs").unlink()
@@ -272,7 +273,7 @@ def test_a_change_that_is_there_already_sends_nothing(publisher: Publisher) -> N
     assert [line.split(" (")[0] for line in lines] == ["copy: 1 sent", "copy: 0 sent"]
 
 
-def test_a_put_whose_file_is_gone_holds_up_nothing_and_deletes_nothing(publisher: Publisher) -> None:
+def test_a_put_without_its_file_blocks_and_deletes_nothing(publisher: Publisher) -> None:
     target = publisher.local("copy")
     publisher.put("a.html", "a")
     with Couriers([target]) as couriers:
@@ -285,19 +286,19 @@ def test_a_put_whose_file_is_gone_holds_up_nothing_and_deletes_nothing(publisher
     assert set(tree(target.folder)) == {"a.html", "b.html"}
 
 
-def test_a_file_that_goes_between_list_and_run_holds_up_nothing(
+def test_a_file_that_vanishes_before_the_run_blocks_nothing(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = publisher.local("copy")
-    real, looks = rsync.select, []
+    real, looks = rsync.list_files, []
 
-    def select_and_lose(changes: list[journal.Change], docroot: Path) -> object:
+    def select_and_lose(changes: list[journal.PublishedChange], docroot: Path) -> object:
         lists = real(changes, docroot)
         looks.append(lists.puts)
         (docroot / "a.html").unlink(missing_ok=True)
         return lists
 
-    monkeypatch.setattr(rsync, "select", select_and_lose)
+    monkeypatch.setattr(rsync, "list_files", select_and_lose)
     publisher.put("a.html", "a")
     publisher.put("b.html", "b")
     with Couriers([target]) as couriers:
@@ -369,8 +370,8 @@ def test_many_files_travel_in_one_push(publisher: Publisher, front_ends: FrontEn
     assert tree(front.docroot) == tree(publisher.docroot)
 
 
-def test_a_long_journal_goes_in_stretches(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agenda, "STRETCH", 4)
+def test_a_long_journal_is_read_in_batches(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send_plan, "BATCH_SIZE", 4)
     target = publisher.local("copy")
     publisher.journal(*(publisher.write(f"{n}.html", "x") for n in range(10)))
     lines: list[str] = []
@@ -399,50 +400,28 @@ def test_a_courier_that_is_stopped_ends_its_rsync(publisher: Publisher) -> None:
         until(began.exists, 5)
     assert time.monotonic() - started < 5
     assert not Path(f"/proc/{began.read_text().strip()}").exists()
-    assert cursors.state(target).error is None and cursors.read(target, ORIGIN) == 0
+    assert target_state.read(target).error is None and cursors.read(target, ORIGIN) == 0
 
 
-def test_couriers_can_be_abandoned_wherever_a_signal_comes(publisher: Publisher) -> None:
+def test_couriers_can_be_stopped_wherever_a_signal_comes(publisher: Publisher) -> None:
     target, began = slow(publisher)
     publisher.put("a.html", "a")
     with Couriers([target]) as couriers:
         until(began.exists, 5)
-        with couriers._couriers[0]._rsync._running._lock:
-            couriers.abandon()
+        with couriers._workers[0]._pusher.transport._runner._lock:
+            couriers.stop_now()
         (state,) = couriers.settle()
     assert not state.level and state.error is None
 
 
-def test_run_pushes_when_it_is_woken_and_ends_when_told(publisher: Publisher, front_ends: FrontEnds) -> None:
+def test_couriers_push_when_they_are_woken_and_end_when_told(publisher: Publisher, front_ends: FrontEnds) -> None:
     (front,) = front_ends(1)
-    stop, published = threading.Event(), threading.Event()
-
-    class Woken:
-        def wait(self, timeout: float) -> bool:
-            woken = published.wait(timeout)
-            published.clear()
-            return woken
-
-    class Settings:
-        docroot, delivery, targets = publisher.docroot, publisher.delivery, [front.settings()]
-        caches: tuple[()] = ()
-        publishing_hosts: tuple[()] = ()
-        host_name = ORIGIN
-
-    def serve() -> None:
-        courier.run(Settings(), stop, Woken())  # type: ignore[arg-type]
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
+    with Couriers(publisher.targets) as couriers:
         for text in ("one", "two"):
             publisher.put("a.html", text)
-            published.set()
+            couriers.wake()
             until(lambda text=text: tree(front.docroot).get("a.html", ("",))[0] == text, 5)  # type: ignore[misc]
-    finally:
-        stop.set()
-        thread.join(10)
-    assert not thread.is_alive()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("courier-")]
 
 
 def test_a_target_that_moved_begins_anew(publisher: Publisher) -> None:
@@ -459,7 +438,7 @@ def test_a_target_that_moved_begins_anew(publisher: Publisher) -> None:
 def test_other_ways_to_confine_a_key(publisher: Publisher, front_ends: FrontEnds, access: str) -> None:
     forced = {
         "shell": 'sh -c "$SSH_ORIGINAL_COMMAND"',
-        "rrsync": f"rrsync -wo '{publisher.folder}/front 0/docroot'",
+        "rrsync": f"rrsync -wo -munge '{publisher.folder}/front 0/docroot'",
     }[access]
     (front,) = front_ends(1, forced=forced)
     target = publisher.target(front.settings().model_copy(update={"access": access}))
@@ -494,14 +473,14 @@ class TestTheKey:
     def ssh(self, publisher: Publisher, *words: str) -> subprocess.CompletedProcess[bytes]:
         (target,) = publisher.targets
         settings = publisher.folder / "ssh settings"
-        settings.write_text(ssh.configuration(target, publisher.folder / "none"))
+        settings.write_text(ssh_hops.target_configuration(target, publisher.folder / "none"))
         command = ["ssh", "-F", str(settings), target.host or "", *words]
         return subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
 
     def rsync(self, publisher: Publisher, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         (target,) = publisher.targets
         settings = publisher.folder / "ssh settings"
-        settings.write_text(ssh.configuration(target, publisher.folder / "none"))
+        settings.write_text(ssh_hops.target_configuration(target, publisher.folder / "none"))
         command = ["rsync", "-e", f"ssh -F '{settings}'", *arguments]
         return subprocess.run(command, capture_output=True, timeout=20, check=False)
 
@@ -537,14 +516,16 @@ class TestTheKey:
 
 
 def test_pauses_grow_and_differ() -> None:
-    assert 0.25 <= loop.pause(1) <= 0.5
-    assert all(5 <= loop.pause(99) <= 10 for _ in range(20))
-    assert len({loop.pause(9) for _ in range(20)}) > 1
+    assert 0.25 <= target_worker.retry_pause(1) <= 0.5
+    assert all(5 <= target_worker.retry_pause(99) <= 10 for _ in range(20))
+    assert len({target_worker.retry_pause(9) for _ in range(20)}) > 1
 
 
-def test_a_free_port_is_one_nobody_has() -> None:
-    with socket.create_server(("127.0.0.1", free_port())):
-        pass
+def test_a_free_port_is_one_nobody_has_and_the_kernel_gives_nobody() -> None:
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    for _ in range(20):
+        with socket.create_server(("127.0.0.1", port := free_port())):
+            assert not low <= port <= high
 
 
 def test_threads_leave_no_connection_open(publisher: Publisher) -> None:

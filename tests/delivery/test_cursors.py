@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance import clock
-from appliance.delivery import cursors
+from appliance.delivery import cursors, target_state
 
 from .conftest import ORIGIN, Publisher
 
@@ -13,7 +13,7 @@ from .conftest import ORIGIN, Publisher
 def test_a_target_without_a_cursor_has_confirmed_nothing(publisher: Publisher) -> None:
     target = publisher.local("copy")
     publisher.put("a", "a")
-    state = cursors.state(target)
+    state = target_state.read(target)
     assert cursors.read(target, ORIGIN) == state.confirmed == 0
     assert (state.level, state.waiting, state.pushed_at) == (False, 1, None)
 
@@ -28,9 +28,9 @@ def test_a_cursor_never_moves_back(publisher: Publisher) -> None:
 def test_a_failure_keeps_the_cursor_and_a_success_clears_the_failure(publisher: Publisher) -> None:
     target = publisher.local("copy")
     cursors.confirm(target, ORIGIN, 1, files=3, bytes=99, seconds=0.5)
-    cursors.failed(target, ORIGIN, "it broke")
+    cursors.record_failure(target, ORIGIN, "it broke")
     publisher.put("a", "a")
-    state = cursors.state(target)
+    state = target_state.read(target)
     assert (state.error, state.confirmed, state.files, state.bytes, state.seconds) == (
         "it broke",
         1,
@@ -39,7 +39,7 @@ def test_a_failure_keeps_the_cursor_and_a_success_clears_the_failure(publisher: 
         0.5,
     )
     cursors.confirm(target, ORIGIN, 2)
-    state = cursors.state(target)
+    state = target_state.read(target)
     assert (state.error, state.confirmed, state.files) == (None, 2, 3)
 
 
@@ -55,9 +55,9 @@ def test_lag_is_the_age_of_the_oldest_unconfirmed_publication(
     publisher.put("b", "b")
     publisher.put("b", "b again")
     now[0] += 12
-    state = cursors.state(target)
+    state = target_state.read(target)
     assert (round(state.lag), state.waiting) == (42, 2)
     cursors.confirm(target, ORIGIN, 1)
-    assert (round(cursors.state(target).lag), cursors.state(target).waiting) == (12, 1)
+    assert (round(target_state.read(target).lag), target_state.read(target).waiting) == (12, 1)
     cursors.confirm(target, ORIGIN, 3)
-    assert (cursors.state(target).lag, cursors.state(target).level) == (0, True)
+    assert (target_state.read(target).lag, target_state.read(target).level) == (0, True)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from appliance.config import DeliverySettings, TargetSettings
-from appliance.delivery import exits, rsync
 from appliance.delivery.courier import Couriers
-from appliance.delivery.rsync import Rsync
+from appliance.delivery.diagnostics import rsync_trial
+from appliance.delivery.transports import rsync_errors
+from appliance.delivery.transports.rsync import RsyncTransport
+from appliance.delivery.transports.rsync_command import RsyncCommand
 from appliance.demo.frontend import FrontEnd
-from appliance.errors import DeliveryError, SomeFailed, TargetBusy
+from appliance.errors import DeliveryError, PartialTransfer, TargetBusy
 
 from .conftest import Publisher, tree
 from .test_courier import until
@@ -24,7 +26,7 @@ def test_further_options_come_after_ours(publisher: Publisher) -> None:
         TargetSettings(name="a", address="/srv/a", other_path=True, rsync_options=["--bwlimit=2m"]),
         rsync_options=["--compress"],
     )
-    command = Rsync(target, None).command()
+    command = RsyncCommand(target, None).transfer()
     assert command[-5:] == ["--compress", "--bwlimit=2m", "--", f"{publisher.docroot}/", "/srv/a/"]
     assert {"--checksum", "--update", "--from0", "--files-from=-", "--timeout=10"} <= set(command)
 
@@ -32,28 +34,43 @@ def test_further_options_come_after_ours(publisher: Publisher) -> None:
 @pytest.mark.conformance("A5")
 def test_an_rsync_that_is_missing_is_refused() -> None:
     with pytest.raises(DeliveryError, match="apt-get install rsync"):
-        rsync.preflight(DeliverySettings(rsync="/nowhere/rsync"))
+        rsync_trial.run(DeliverySettings(rsync="/nowhere/rsync"))
 
 
 @pytest.mark.conformance("A5")
 @pytest.mark.parametrize(
-    ("said", "too_old"), [("3.1.3", True), ("3.2.2", True), ("3.2.3", False), ("v3.4.0pre1", False)]
+    ("refused", "said"),
+    [
+        ("--ignore-existing", "ignore-existing"),  # as a build without an option does
+        ("--delay-updates", "delay-updates"),
+    ],
 )
-def test_an_rsync_that_is_too_old_is_refused(tmp_path: Path, said: str, too_old: bool) -> None:
+def test_an_rsync_that_cannot_do_it_is_refused_whatever_its_version(tmp_path: Path, refused: str, said: str) -> None:
     program = tmp_path / "rsync"
-    program.write_text(f'#!/bin/sh\necho "rsync  version {said}  protocol version 31"\n')
+    lacking = f'echo "rsync: {refused}: unknown option" >&2; exit 1'
+    program.write_text(f'#!/bin/sh\ncase "$*" in *{refused}*) {lacking} ;; esac\nexec rsync "$@"\n')
     program.chmod(0o755)
-    settings = DeliverySettings(rsync=str(program))
-    if too_old:
-        with pytest.raises(DeliveryError, match=f"rsync {said}, which is too old; install 3.2.3 or newer"):
-            rsync.preflight(settings)
-    else:
-        rsync.preflight(settings)
+    with pytest.raises(DeliveryError, match=rf"cannot do what a push needs \(.*{said}.*apt-get install rsync"):
+        rsync_trial.run(DeliverySettings(rsync=str(program)))
+
+
+@pytest.mark.conformance("A5")
+def test_an_rsync_that_says_it_removed_and_did_not_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "rsync"
+    program.write_text('#!/bin/sh\ncase "$*" in *--existing*) exit 0 ;; esac\nexec rsync "$@"\n')
+    program.chmod(0o755)
+    with pytest.raises(DeliveryError, match="it left gone, sent, stays there"):
+        rsync_trial.run(DeliverySettings(rsync=str(program)))
+
+
+@pytest.mark.usefixtures("builds")
+def test_every_build_passes_its_trial(publisher: Publisher) -> None:
+    rsync_trial.run(publisher.delivery)
 
 
 def test_something_that_is_no_rsync_is_refused() -> None:
     with pytest.raises(DeliveryError, match=r"correct delivery\.rsync"):
-        rsync.preflight(DeliverySettings(rsync="/bin/true"))
+        rsync_trial.run(DeliverySettings(rsync="/bin/true"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +90,7 @@ def test_something_that_is_no_rsync_is_refused() -> None:
         (
             23,
             'rsync: [generator] failed to set times on "/a.html": x (1)\nrsync error: y',
-            SomeFailed,
+            PartialTransfer,
             "/a.html",
         ),
         (30, "", DeliveryError, "delivery.timeout"),
@@ -82,7 +99,12 @@ def test_something_that_is_no_rsync_is_refused() -> None:
         (255, "root@a: Permission denied (publickey).", DeliveryError, "refuses the key"),
         (255, "ssh: Could not resolve hostname a", DeliveryError, "name is unknown"),
         (255, "", DeliveryError, "said nothing"),
-        (255, "kex_exchange_identification: Connection closed by remote host", DeliveryError, "hangs up"),
+        (
+            255,
+            "kex_exchange_identification: Connection closed by remote host",
+            DeliveryError,
+            "closes the connection at once",
+        ),
         (255, "rsync: connection unexpectedly closed (75 bytes received so far)", DeliveryError, "connection broke"),
         (5, "rsync: did not see server greeting", DeliveryError, "before an rsync daemon answered"),
         (5, "@ERROR: Unknown module", DeliveryError, "refused"),
@@ -93,7 +115,7 @@ def test_something_that_is_no_rsync_is_refused() -> None:
 def test_exit_codes_are_sentences(
     publisher: Publisher, code: int, stderr: str, kind: type[Exception], words: str
 ) -> None:
-    error = exits.error(code, stderr, publisher.local("copy"))
+    error = rsync_errors.delivery_error(code, stderr, publisher.local("copy"))
     assert type(error) is kind
     with pytest.raises(kind, match=words):
         raise error
@@ -108,7 +130,7 @@ def test_files_a_target_does_not_take_are_named(publisher: Publisher) -> None:
     (publisher.docroot / "a").chmod(0o755)
     broken = publisher.target(target.settings, rsync_options=["--temp-dir=/nowhere"])
     with pytest.raises(DeliveryError, match="nowhere"):
-        Rsync(broken, None).push([row])
+        RsyncTransport(broken, None).push([row])
 
 
 def test_a_push_that_is_cut_off_leaves_nothing_behind(
@@ -134,7 +156,7 @@ def tree_of_names(folder: Path) -> set[str]:
 
 
 def test_a_stopped_rsync_pushes_no_more(publisher: Publisher) -> None:
-    pusher = Rsync(publisher.local("copy"), None)
+    pusher = RsyncTransport(publisher.local("copy"), None)
     row = publisher.put("a.html", "a")
     thread = threading.Thread(target=pusher.stop)
     thread.start()

@@ -12,12 +12,21 @@ from pathlib import Path
 import pytest
 
 from appliance import db
-from appliance.config import Config, check
-from appliance.delivery import agenda, cursors, deletions, follower, journal, loop
+from appliance.config import Config, validate
+from appliance.delivery import (
+    cursors,
+    deletions,
+    docroot_sync,
+    journal,
+    send_plan,
+    spot_check,
+    target_state,
+    target_worker,
+)
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
-from appliance.delivery.rsync import Rsync
-from appliance.delivery.targets import everywhere, targets
+from appliance.delivery.targets import courier_targets, front_ends
+from appliance.delivery.transports.rsync import RsyncTransport
 from tests.postgresql import Server
 
 from .conftest import tree
@@ -50,7 +59,7 @@ class Pair:
             "targets": [{"name": "front", "address": str(self.front), "other_path": True}],
             "publishing_hosts": hosts, "delivery": {"rsync": str(script), "gather": 0},
         }  # fmt: skip
-        return check(raw, self.folder / name / "appliance.toml")
+        return validate(raw, self.folder / name / "appliance.toml")
 
     def docroot(self, name: str) -> Path:
         return self.configs[name].docroot
@@ -78,10 +87,12 @@ class Pair:
 
     @contextmanager
     def couriers(self, *names: str, rebuild: Callable[[Sequence[str]], set[str]] | None = None) -> Iterator[None]:
-        """The couriers of these hosts, nudged with every publication."""
+        """The couriers of these hosts, woken with every publication."""
         with ExitStack() as stack:
             all_of = [
-                stack.enter_context(Couriers(everywhere(c), config=c, rebuild=rebuild or (lambda paths: set(paths))))
+                stack.enter_context(
+                    Couriers(courier_targets(c), config=c, rebuild=rebuild or (lambda paths: set(paths)))
+                )
                 for c in (self.configs[name] for name in names)
             ]
             real = self.append
@@ -89,7 +100,7 @@ class Pair:
             def append(host: str, row: Put | Delete) -> None:
                 real(host, row)
                 for couriers in all_of:
-                    couriers.nudge()
+                    couriers.wake()
 
             self.append = append  # type: ignore[method-assign]
             try:
@@ -109,10 +120,10 @@ class Pair:
 
 @pytest.fixture
 def pair(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    for name, seconds in (("GRACE", 0.4), ("AGAIN", 0.3)):
-        monkeypatch.setattr(agenda, name, seconds)
-    monkeypatch.setattr(loop, "PROOF", 0.5)
-    monkeypatch.setattr(follower, "_LOOK", 0.1)
+    for name, seconds in (("TAKEOVER_AFTER", 0.4), ("RETRY_AFTER", 0.3)):
+        monkeypatch.setattr(send_plan, name, seconds)
+    monkeypatch.setattr(spot_check, "INTERVAL", 0.5)
+    monkeypatch.setattr(docroot_sync, "_INTERVAL", 0.1)
     made = Pair(tmp_path, postgres.fresh())
     opened = db.connect(made.configs["one"])
     yield made
@@ -134,18 +145,18 @@ def test_both_send_to_one_target_and_never_at_once(pair: Pair) -> None:
 
 def test_pages_appear_in_the_order_in_which_they_were_published(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index of one host does not appear before the entry of the other."""
-    monkeypatch.setattr(agenda, "GRACE", 10.0)
-    monkeypatch.setattr(agenda, "IN_ORDER", 10.0)
+    monkeypatch.setattr(send_plan, "TAKEOVER_AFTER", 10.0)
+    monkeypatch.setattr(send_plan, "ORDER_WAIT", 10.0)
     seen: list[str] = []
-    real = Rsync.push
+    real = RsyncTransport.push
 
-    def push(one: Rsync, changes: Sequence[journal.Change], **how: bool) -> object:
+    def push(one: RsyncTransport, changes: Sequence[journal.PublishedChange], **how: bool) -> object:
         done = real(one, changes, **how)
         if one.target.name == "front":
             seen.extend(change.path for change in changes)
         return done
 
-    monkeypatch.setattr(Rsync, "push", push)
+    monkeypatch.setattr(RsyncTransport, "push", push)
     with pair.couriers("one", "two"):
         for number in range(6):
             pair.put(HOSTS[number % 2], f"{number}.html", "x")
@@ -153,7 +164,7 @@ def test_pages_appear_in_the_order_in_which_they_were_published(pair: Pair, monk
     assert seen == [f"{number}.html" for number in range(6)]
 
 
-def test_what_a_dead_host_left_is_sent_by_the_other_that_holds_it(pair: Pair) -> None:
+def test_publications_of_a_dead_host_are_sent_by_another(pair: Pair) -> None:
     pair.put("one", "a.html", "a")
     shutil.copy2(pair.docroot("one") / "a.html", pair.docroot("two") / "a.html")  # it had come that far
     with pair.couriers("two"):
@@ -161,7 +172,7 @@ def test_what_a_dead_host_left_is_sent_by_the_other_that_holds_it(pair: Pair) ->
     assert (pair.front / "a.html").read_text() == "a"
 
 
-def test_what_nobody_holds_is_built_again(pair: Pair) -> None:
+def test_files_that_no_host_has_are_built_again(pair: Pair) -> None:
     pair.put("one", "lost.html", "lost")
     asked: list[str] = []
 
@@ -176,16 +187,16 @@ def test_what_nobody_holds_is_built_again(pair: Pair) -> None:
     os.utime(pair.docroot("two") / "lost.html", (pair.version, pair.version))
     with pair.couriers("two", rebuild=rebuild):
         until((pair.front / "lost.html").exists, 10)
-        until(lambda: cursors.state(targets(pair.configs["two"])[0]).level, 10)
+        until(lambda: target_state.read(front_ends(pair.configs["two"])[0]).level, 10)
     assert (pair.front / "lost.html").read_text() == "built again"
     # Once, or twice when the front end's courier and that of the other docroot look at the same moment.
     assert asked in (["lost.html"], ["lost.html"] * 2)
 
 
-def test_what_nothing_makes_any_more_holds_up_nothing(pair: Pair) -> None:
+def test_missing_files_without_an_artifact_block_nothing(pair: Pair) -> None:
     pair.append("one", Put("gone.html", 1, "", 0))
     with pair.couriers("two"):
-        until(lambda: cursors.state(targets(pair.configs["two"])[0]).level, 10)
+        until(lambda: target_state.read(front_ends(pair.configs["two"])[0]).level, 10)
 
 
 def test_each_host_deletes_in_its_own_docroot_what_others_deleted(pair: Pair) -> None:
@@ -207,11 +218,11 @@ def test_a_file_newer_than_its_deletion_stays(pair: Pair) -> None:
     file = pair.docroot("two") / "a.html"
     file.write_text("newer")
     os.utime(file, (6, 6))
-    stop = loop.threading.Event()
-    follower.Follower(pair.configs["two"], stop).follow()
+    stop = target_worker.threading.Event()
+    docroot_sync.DocrootSync(pair.configs["two"], stop).sync()
     assert file.exists()
     os.utime(file, (4, 4))
-    follower.Follower(pair.configs["two"], stop).follow()
+    docroot_sync.DocrootSync(pair.configs["two"], stop).sync()
     assert not file.exists()
 
 
@@ -226,9 +237,9 @@ def test_a_publishing_host_that_was_wiped_gets_everything_its_own_included(pair:
         assert set(tree(pair.docroot("one"))) == {"a.html", "b.html"}
 
 
-def test_a_cursor_that_was_set_back_meanwhile_is_not_moved_on(pair: Pair) -> None:
-    (target,) = targets(pair.configs["one"])
+def test_a_cursor_that_was_reset_meanwhile_is_not_moved(pair: Pair) -> None:
+    (target,) = front_ends(pair.configs["one"])
     cursors.confirm(target, "one", 5)
-    cursors.rewind(target.name)
+    cursors.reset(target.name)
     cursors.confirm(target, "one", 7, expected=5)
     assert cursors.read(target, "one") == 0

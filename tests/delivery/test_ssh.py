@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from appliance.config import DeliverySettings, TargetSettings
-from appliance.delivery import ssh
 from appliance.delivery.courier import Couriers
-from appliance.delivery.ssh import Channel, PrivateFolder, configuration
+from appliance.delivery.transports import ssh_hops
+from appliance.delivery.transports.ssh import SshConnection
+from appliance.delivery.transports.ssh_folder import SshFolder
+from appliance.delivery.transports.ssh_hops import target_configuration
 from appliance.demo.frontend import FrontEnd, descendants
 from appliance.errors import DeliveryError
 
@@ -39,15 +41,15 @@ def masters(folder: Path) -> list[str]:
     return found
 
 
-def test_one_connection_is_shared_and_ends_with_the_channel(publisher: Publisher, front_ends: FrontEnds) -> None:
+def test_one_connection_is_shared_and_ends_when_it_is_closed(publisher: Publisher, front_ends: FrontEnds) -> None:
     front_ends(1)
-    private = PrivateFolder(publisher.delivery)
+    private = SshFolder(publisher.delivery)
     assert private.path.stat().st_mode & 0o777 == 0o700
-    channel = Channel(publisher.targets[0], private.path, 0)
-    channel.warm()
-    channel.warm()
+    connection = SshConnection(publisher.targets[0], private, 0)
+    connection.warm()
+    connection.warm()
     assert len(masters(private.path)) == 1
-    channel.close()
+    connection.close()
     assert masters(private.path) == []
     assert not (private.path / "m0").exists()
     private.remove()
@@ -55,15 +57,15 @@ def test_one_connection_is_shared_and_ends_with_the_channel(publisher: Publisher
 
 def test_a_connection_that_died_is_made_anew(publisher: Publisher, front_ends: FrontEnds) -> None:
     (front,) = front_ends(1)
-    private = PrivateFolder(publisher.delivery)
-    channel = Channel(publisher.targets[0], private.path, 0)
-    channel.warm()
+    private = SshFolder(publisher.delivery)
+    connection = SshConnection(publisher.targets[0], private, 0)
+    connection.warm()
     front.stop()
-    channel.close()
+    connection.close()
     front.start_sshd()
-    channel.warm()
+    connection.warm()
     assert len(masters(private.path)) == 1
-    channel.close()
+    connection.close()
     private.remove()
 
 
@@ -98,26 +100,26 @@ def test_after_a_failure_the_connection_is_made_anew(publisher: Publisher, front
 
 def test_a_stale_socket_is_replaced(publisher: Publisher, front_ends: FrontEnds) -> None:
     front_ends(1)
-    private = PrivateFolder(publisher.delivery)
-    channel = Channel(publisher.targets[0], private.path, 0)
+    private = SshFolder(publisher.delivery)
+    connection = SshConnection(publisher.targets[0], private, 0)
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(private.path / "m0"))
-    channel.close()
-    channel.warm()
+    connection.close()
+    connection.warm()
     assert len(masters(private.path)) == 1
-    channel.close()
+    connection.close()
     private.remove()
 
 
 def test_an_unused_connection_closes_by_itself(
     publisher: Publisher, front_ends: FrontEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh, "PERSIST", 1)
+    monkeypatch.setattr(ssh_hops, "PERSIST", 1)
     front_ends(1)
-    private = PrivateFolder(publisher.delivery)
-    channel = Channel(publisher.targets[0], private.path, 0)
-    channel.warm()
-    said = subprocess.run([*channel._ssh(), "-O", "check", "x"], capture_output=True, text=True, check=True)
+    private = SshFolder(publisher.delivery)
+    connection = SshConnection(publisher.targets[0], private, 0)
+    connection.warm()
+    said = subprocess.run([*connection._ssh(), "-O", "check", "x"], capture_output=True, text=True, check=True)
     handle = os.pidfd_open(int(re.findall(r"pid=(\d+)", said.stdout + said.stderr)[0]))
     assert select.select([handle], [], [], 5)[0]
     os.close(handle)
@@ -128,14 +130,14 @@ def test_an_unused_connection_closes_by_itself(
 def test_a_temporary_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
     with pytest.raises(DeliveryError, match=r"delivery\.temp_path"):
-        PrivateFolder(DeliverySettings(temp_path=missing))
+        SshFolder(DeliverySettings(temp_path=missing))
 
 
 def test_a_temporary_folder_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 100)
     long.mkdir()
     with pytest.raises(DeliveryError, match="too long"):
-        PrivateFolder(DeliverySettings(temp_path=long))
+        SshFolder(DeliverySettings(temp_path=long))
     assert list(long.iterdir()) == []
 
 
@@ -150,7 +152,7 @@ def test_nothing_can_prompt_whatever_the_settings_say(publisher: Publisher) -> N
     )
     target = publisher.target(settings)
     file = publisher.folder / "settings"
-    file.write_text(configuration(target, publisher.folder / "with space" / "m0"))
+    file.write_text(target_configuration(target, publisher.folder / "with space" / "m0"))
     shown = subprocess.run(["ssh", "-G", "-F", str(file), "a"], capture_output=True, text=True, check=True).stdout
     effective = dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
     assert effective["batchmode"] == "yes"
@@ -167,6 +169,6 @@ def test_nothing_can_prompt_whatever_the_settings_say(publisher: Publisher) -> N
 
 def test_an_alias_keeps_its_own_port_and_known_hosts(publisher: Publisher) -> None:
     target = publisher.target(TargetSettings(name="a", address="alias"), known_hosts=None, ssh_key=None)
-    text = configuration(target, publisher.folder / "m0")
+    text = target_configuration(target, publisher.folder / "m0")
     assert "Port" not in text and "KnownHosts" not in text and "Identity" not in text
     assert "Include ~/.ssh/config" in text

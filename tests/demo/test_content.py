@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from appliance.demo.sample import COMMENTS, CONTENT
-from appliance.importing import frontmatter
+from appliance.importing.markdown import frontmatter
 
 TEXTS = sorted(CONTENT.rglob("*.md"))
 PICTURES = sorted(f for f in CONTENT.rglob("*") if f.suffix in (".jpg", ".png"))

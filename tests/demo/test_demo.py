@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from appliance import clock
+from appliance.demo import comparison, frontend
 from appliance.demo import folder as folders
-from appliance.demo import frontend, mirror
 from appliance.errors import DeliveryError, DemoError
 
 COMMAND = [sys.executable, "-c", "from appliance.tasks import main; main()"]
@@ -89,7 +89,7 @@ def test_a_comment_is_on_both_front_ends_and_nothing_stays(tmp_path: Path) -> No
     assert processes_of(tmp_path) == []
     home = tmp_path / "demo-site"
     assert "Posted by the demo at" in "".join(f.read_text() for f in (home / "front2" / "docroot").rglob("index.html"))
-    assert mirror.compare(home / "www", [home / "front1" / "docroot"]).differences == []
+    assert comparison.compare_folders(home / "www", [home / "front1" / "docroot"]).differences == []
 
 
 @pytest.mark.slow
@@ -131,19 +131,19 @@ def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPat
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "novel.txt").write_text("It was")
-    with pytest.raises(DemoError, match="holds other things"), folders.claim(tmp_path):
+    with pytest.raises(DemoError, match="holds other files"), folders.lock_folder(tmp_path):
         pass
     assert [f.name for f in tmp_path.iterdir()] == ["novel.txt"]
-    with pytest.raises(DemoError, match="is a file"), folders.claim(tmp_path / "novel.txt"):
+    with pytest.raises(DemoError, match="is a file"), folders.lock_folder(tmp_path / "novel.txt"):
         pass
 
 
 def test_one_run_at_a_time_has_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "_PATIENCE", 0.0)
-    busy = pytest.raises(DemoError, match="another demo runs in")
-    with folders.claim(tmp_path / "site"), busy, folders.claim(tmp_path / "site"):
+    monkeypatch.setattr(folders, "_LOCK_TIMEOUT", 0.0)
+    busy = pytest.raises(DemoError, match="another demo is running in")
+    with folders.lock_folder(tmp_path / "site"), busy, folders.lock_folder(tmp_path / "site"):
         pass
-    with folders.claim(tmp_path / "site"):
+    with folders.lock_folder(tmp_path / "site"):
         pass
 
 
@@ -154,7 +154,7 @@ def test_every_kind_of_difference_is_told(tmp_path: Path) -> None:
         (tmp_path / name / "other").write_text(name)
     (tmp_path / "www" / "new").write_text("new")
     (tmp_path / "front" / ".left").write_text("left")
-    found = mirror.compare(tmp_path / "www", [tmp_path / "front"])
+    found = comparison.compare_folders(tmp_path / "www", [tmp_path / "front"])
     assert (found.files, found.bytes) == (3, 10)
     assert [d.removeprefix(f"{tmp_path}/") for d in found.differences] == [
         "front/new is missing",
@@ -165,14 +165,14 @@ def test_every_kind_of_difference_is_told(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_for_its_sockets_is_removed_by_the_next(tmp_path: Path) -> None:
     for folder in (tmp_path / "short", tmp_path / ("long" * 20)):
-        with folders.claim(folder):
-            with folders.temporary(folder) as left:
+        with folders.lock_folder(folder):
+            with folders.socket_folder(folder) as left:
                 (left / "socket").touch()
                 assert len(os.fsencode(left)) < 100
                 copy = left.with_name(left.name + ".copy")
                 left.rename(copy)
             copy.rename(left)  # as after a run that was killed
-            with folders.temporary(folder) as again:
+            with folders.socket_folder(folder) as again:
                 assert again == left
                 assert list(again.iterdir()) == []
             assert not left.exists()

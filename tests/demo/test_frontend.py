@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -45,6 +47,31 @@ def test_it_serves_what_its_docroot_has_and_nothing_hidden(tmp_path: Path) -> No
         assert set(front.pids) < set(descendants(os.getpid()))
 
 
+def test_it_answers_to_its_own_names_alone_and_lists_no_folder(tmp_path: Path) -> None:
+    with none_left(), FrontEnd(tmp_path / "front", tmp_path / "key") as front:
+        (front.docroot / "index.html").write_text("page")
+        (front.docroot / "files").mkdir()
+        (front.docroot / "files" / "index.htm").write_text("uploaded")
+        (front.docroot / "sitemap.xml").write_text("generated")
+        (front.docroot / "sitemap.xml.gz").write_text("uploaded")
+
+        def ask(path: str, host: str, method: str = "GET") -> tuple[int, str | None]:
+            connection = http.client.HTTPConnection(frontend.HOST, front.http_port, timeout=5)
+            with contextlib.closing(connection):
+                connection.request(method, path, headers={"Host": host, "Accept-Encoding": "gzip"})
+                answer = connection.getresponse()
+                answer.read()
+                return answer.status, answer.headers["X-Content-Type-Options"]
+
+        for name in (f"127.0.0.1:{front.http_port}", "localhost", "LOCALHOST:8080"):
+            assert ask("/", name) == (200, "nosniff")
+        for name in ("evil.example", "127.0.0.1.evil.example", ""):
+            assert ask("/", name)[0] in (400, 421)
+        assert ask("/files/", "localhost")[0] == 404
+        assert ask("/", "localhost", "POST")[0] == 405
+        assert fetch(front.url + "sitemap.xml")[2] == "generated"
+
+
 def test_a_folder_used_before_keeps_its_keys(tmp_path: Path) -> None:
     keys = []
     for _ in range(2):
@@ -58,7 +85,7 @@ def test_a_folder_used_before_keeps_its_keys(tmp_path: Path) -> None:
 def test_a_server_that_does_not_start_is_said_and_nothing_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frontend, "_nginx", lambda *given: "nonsense;")
+    monkeypatch.setattr(frontend, "nginx_config", lambda *given: "nonsense;")
     with (
         none_left(),
         pytest.raises(DeliveryError, match="nginx did not start"),

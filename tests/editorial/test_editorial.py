@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from appliance import editorial
+from appliance.actor import Actor
 from appliance.content.models import Change, Entry
 from appliance.errors import ConfigError, ContentError, ThemeError
 from appliance.queue import store
-from appliance.tasks import namespace
 from appliance.tasks.program import ApplianceProgram
+from tests.local_site import LocalSite, archive, index, local_site
 from tests.test_commands_shown import blocks
-from tests.workshop import Workshop, archive, index, workshop
 
 ROOT = Path(__file__).parents[2]
 HOW_TO = ROOT / "docs" / "how-to" / "edit-from-the-shell.md"
@@ -29,8 +29,8 @@ MANIFEST = index("index.html") + archive("entry", "{year}/{slug}.html") + archiv
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    with workshop(tmp_path, MANIFEST) as made:
+def shop(tmp_path: Path) -> Iterator[LocalSite]:
+    with local_site(tmp_path, MANIFEST) as made:
         yield made
 
 
@@ -45,7 +45,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def typed(*words: str) -> None:
     try:
-        ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *words])
+        ApplianceProgram(name="appliance").run(["appliance", *words])
     except SystemExit as leaving:
         assert not leaving.code, words
 
@@ -72,21 +72,21 @@ def test_the_how_to_works_as_it_stands(
 def test_the_how_to_names_every_function() -> None:
     text = HOW_TO.read_text("utf-8")
     for name in editorial.__all__:
-        if inspect.isfunction(getattr(editorial, name)) and not name.endswith("_named") and name != "own_entry":
+        if inspect.isfunction(getattr(editorial, name)) and not name.startswith("find_"):
             assert re.search(rf"`{name}[`(]", text), name
 
 
-def test_an_edit_is_saved_planned_and_built(shop: Workshop) -> None:
-    done = editorial.add(shop.config, "blog", "Hello", "Hi", tags=["a"], status="published", actor="ada")
+def test_an_edit_is_saved_planned_and_built(shop: LocalSite) -> None:
+    done = editorial.add_entry(shop.config, "blog", "Hello", "Hi", tags=["a"], status="published", actor=Actor("ada"))
     assert (done.changed, done.faults) == (True, ())
-    assert done.files == store.unfinished() > 0
+    assert done.files == store.count_unfinished() > 0
     shop.drain()
     assert {path for path in shop.tree() if "theme" not in path} >= {"index.html", "tag/a.html"}
-    again = editorial.edit(shop.config, "blog", "hello", title="Hello")
-    assert (again.changed, again.files, store.unfinished()) == (False, 0, 0)
-    later = editorial.edit(shop.config, "", done.subject, title="Ho", later=True)
-    assert (later.changed, later.files, store.unfinished()) == (True, 0, 0)
-    assert editorial.unpublish(shop.config, "", "hello").files > 0
+    again = editorial.edit_entry(shop.config, "blog", "hello", title="Hello")
+    assert (again.changed, again.files, store.count_unfinished()) == (False, 0, 0)
+    later = editorial.edit_entry(shop.config, "", done.subject, title="Ho", later=True)
+    assert (later.changed, later.files, store.count_unfinished()) == (True, 0, 0)
+    assert editorial.unpublish_entry(shop.config, "", "hello").files > 0
     shop.drain()
     assert "tag/a.html" not in shop.tree()
     assert {change.actor for change in Change.select().where(Change.subject == "tag")} == {"ada"}
@@ -95,13 +95,14 @@ def test_an_edit_is_saved_planned_and_built(shop: Workshop) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda config: editorial.add(config, "", "X"), lambda config: editorial.edit(config, "", "one", title="X"),
-        lambda config: editorial.delete(config, "", "one"),
-        lambda config: editorial.rename(config, "", "tag", "a", "X"),
-        lambda config: editorial.comment(config, "", "one", "Hi", author="Ida"),
+        lambda config: editorial.add_entry(config, "", "X"),
+        lambda config: editorial.edit_entry(config, "", "one", title="X"),
+        lambda config: editorial.delete_entries(config, "", "one"),
+        lambda config: editorial.rename_term(config, "", "tag", "a", "X"),
+        lambda config: editorial.add_comment(config, "", "one", "Hi", author="Ida"),
     ],
 )  # fmt: skip
-def test_nothing_is_touched_when_the_theme_cannot_be_used(shop: Workshop, edit: Any) -> None:
+def test_nothing_changes_when_the_theme_cannot_be_used(shop: LocalSite, edit: Any) -> None:
     shop.save("One", tags=["a"])
     changes = Change.select().count()
     (shop.folder / "theme" / "theme.toml").write_text("nonsense")
@@ -110,31 +111,34 @@ def test_nothing_is_touched_when_the_theme_cannot_be_used(shop: Workshop, edit: 
     assert (Change.select().count(), Entry.select().count()) == (changes, 1)
 
 
-def test_an_edit_that_is_saved_and_cannot_be_published_says_so(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_that_is_saved_and_cannot_be_published_says_so(
+    shop: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise ContentError("too much would go")
 
     monkeypatch.setattr("appliance.publishing.publish", refuse)
-    done = editorial.add(shop.config, "", "One", status="published")
+    done = editorial.add_entry(shop.config, "", "One", status="published")
     assert (done.changed, done.files, done.faults) == (True, 0, ("too much would go",))
     assert Entry.get().title == "One"
 
 
-def test_sites_are_named_where_there_are_several(tmp_path: Path) -> None:
-    with workshop(tmp_path, MANIFEST, sites=[{"name": "a"}, {"name": "b", "folder": "b"}]) as shop:
-        with pytest.raises(ContentError, match="several sites; say which with --site: a, b"):
-            editorial.add(shop.config, "", "X")
+def test_a_site_must_be_chosen_if_there_are_several(tmp_path: Path) -> None:
+    with local_site(tmp_path, MANIFEST, sites=[{"name": "a"}, {"name": "b", "folder": "b"}]) as shop:
+        with pytest.raises(ContentError, match="several sites; choose one with --site: a, b"):
+            editorial.add_entry(shop.config, "", "X")
         with pytest.raises(ConfigError):
-            editorial.add(shop.config, "c", "X")
-        made = editorial.add(shop.config, "b", "X").subject
+            editorial.add_entry(shop.config, "c", "X")
+        made = editorial.add_entry(shop.config, "b", "X").subject
         with pytest.raises(ContentError, match="no entry “1” on the site a"):
-            editorial.edit(shop.config, "a", made, title="Y")
+            editorial.edit_entry(shop.config, "a", made, title="Y")
 
 
-def test_a_path_that_two_entries_want_is_told(shop: Workshop) -> None:
-    editorial.add(shop.config, "", "One", slug="same", date="2026-01-01", status="published")
-    done = editorial.add(shop.config, "", "Two", slug="same", date="2026-02-01", status="published")
-    assert len(done.faults) == 1
-    assert "2026/same.html" in done.faults[0]
-    with pytest.raises(ContentError, match="“same” is the slug of several entries; name one by its id: 1, 2"):
-        editorial.show(shop.config, "", "same")
+def test_a_path_conflict_is_reported(shop: LocalSite) -> None:
+    editorial.add_entry(shop.config, "", "One", slug="same", date="2026-01-01", status="published")
+    done = editorial.add_entry(shop.config, "", "Two", slug="same", date="2026-02-01", status="published")
+    assert done.faults == ()
+    (told,) = done.conflicts
+    assert "“Two” is published as “2026/same-2.html”" in told
+    with pytest.raises(ContentError, match="Several entries have the slug “same”; choose one by its id: 1, 2"):
+        editorial.get_entry(shop.config, "", "same")

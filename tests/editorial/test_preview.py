@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from appliance import db, editorial
-from appliance.content import editing
+from appliance.content import entry_edits
 from appliance.content.models import Entry
 from appliance.errors import ContentError, TemplateFailure
 from tests.building.test_pages import picture
 from tests.conftest import EMPTY
-from tests.workshop import Workshop, archive, index, stamps, tree, workshop
+from tests.local_site import LocalSite, archive, index, local_site, stamps, tree
 
 MANIFEST = (
     "[redirect]\n[thumbnails]\nwidths = [20]\n"
@@ -39,23 +39,23 @@ FILES = {
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workshop]:
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalSite]:
     more = {}
     if request.param == "postgresql":
         more["database"] = request.getfixturevalue("_postgres_url")
         with psycopg.connect(more["database"], autocommit=True) as connection:
             connection.execute(EMPTY)
-    with workshop(tmp_path, MANIFEST, FILES, **more) as made:
+    with local_site(tmp_path, MANIFEST, FILES, **more) as made:
         yield made
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Iterator[Workshop]:
-    with workshop(tmp_path, MANIFEST, FILES) as made:
+def plain(tmp_path: Path) -> Iterator[LocalSite]:
+    with local_site(tmp_path, MANIFEST, FILES) as made:
         yield made
 
 
-def filled(shop: Workshop) -> Entry:
+def filled(shop: LocalSite) -> Entry:
     """Six posts, all published, and a draft whose date lies between the third and the fourth."""
     for n in range(1, 7):
         shop.save(f"Post {n}", f"2026-0{n}-01", slug=f"post-{n}", tags=["a"])
@@ -68,23 +68,23 @@ def filled(shop: Workshop) -> Entry:
     return draft
 
 
-def state(shop: Workshop) -> list[object]:
+def state(shop: LocalSite) -> list[object]:
     """What is in the database and the docroot."""
     tables = ("entry", "change", "artifact", "job", "job_trigger", "publication", "reading", "planned", "tag", "answer")
     rows = [db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]
     return [rows, stamps(shop.docroot)]
 
 
-def files(shop: Workshop) -> dict[str, str]:
+def files(shop: LocalSite) -> dict[str, str]:
     found = tree(shop.folder / "preview")
     del found[".preview"]
     return {path: content.decode("utf-8", "replace") for path, content in found.items()}
 
 
-def test_a_draft_and_the_pages_that_would_show_it(shop: Workshop) -> None:
+def test_a_draft_and_the_pages_that_would_show_it(shop: LocalSite) -> None:
     draft = filled(shop)
     before = state(shop)
-    made = editorial.preview(shop.config, "", draft)
+    made = editorial.preview_entry(shop.config, "", draft)
     assert state(shop) == before
     shown = files(shop)
     assert set(made) == set(shown)
@@ -100,18 +100,18 @@ def test_a_draft_and_the_pages_that_would_show_it(shop: Workshop) -> None:
     assert pages["2026/post-4.html"].endswith("|Draft|Post 5")
 
 
-def test_what_it_takes_to_look_right_comes_along(shop: Workshop) -> None:
+def test_referenced_files_are_included(shop: LocalSite) -> None:
     draft = filled(shop)
-    editorial.preview(shop.config, "", draft)
+    editorial.preview_entry(shop.config, "", draft)
     others = {path for path in files(shop) if not path.endswith(("html", "xml"))}
     assert others == {"theme/a.css", "theme/b.svg", "cat.png", "cat-20w.png"}
     assert (shop.folder / "preview" / "cat.png").read_bytes() == (shop.docroot / "cat.png").read_bytes()
 
 
-def test_a_newest_entry_is_on_the_front_page_and_in_feeds(plain: Workshop) -> None:
+def test_a_newest_entry_is_on_the_front_page_and_in_feeds(plain: LocalSite) -> None:
     filled(plain)
     plain.save("Newest", "2026-08-01", status="draft")
-    editorial.preview(plain.config, "", "newest")
+    editorial.preview_entry(plain.config, "", "newest")
     shown = files(plain)
     assert shown["index.html"] == "Newest;Post 6;"
     assert shown["feed.xml"] == "Newest;Post 6;Post 5;"
@@ -119,55 +119,56 @@ def test_a_newest_entry_is_on_the_front_page_and_in_feeds(plain: Workshop) -> No
     assert "about.html" not in shown
 
 
-def test_what_is_to_come_is_shown_as_of_now(plain: Workshop) -> None:
+def test_a_scheduled_entry_is_shown_as_published(plain: LocalSite) -> None:
     filled(plain)
-    later = editing.add(plain.site, "Later", "Text")
-    editing.schedule(later, int(db.now()) + 400 * 86400)
-    made = editorial.preview(plain.config, "", later)
+    later = entry_edits.add(plain.site, "Later", "Text")
+    entry_edits.schedule(later, int(db.now()) + 400 * 86400)
+    made = editorial.preview_entry(plain.config, "", later)
     assert files(plain)["index.html"].startswith("Later;")
     assert Entry.get_by_id(later.id).status == "scheduled"
     assert not made[0].startswith("preview")
 
 
-def test_a_published_entry_is_shown_with_what_is_not_published_of_it(plain: Workshop) -> None:
+def test_a_published_entry_is_shown_with_what_is_not_published_of_it(plain: LocalSite) -> None:
     filled(plain)
-    editing.edit(Entry.get(Entry.slug == "post-6"), title="Better")
+    entry_edits.edit(Entry.get(Entry.slug == "post-6"), title="Better")
     before = plain.tree()
-    editorial.preview(plain.config, "", "post-6")
+    editorial.preview_entry(plain.config, "", "post-6")
     assert files(plain)["index.html"] == "Better;Post 5;"
     assert plain.tree() == before
     plain.run()
     assert plain.text("index.html") == "Better;Post 5;"
 
 
-def test_a_page_is_shown_with_the_lists_of_pages(plain: Workshop) -> None:
+def test_a_page_is_shown_with_the_lists_of_pages(plain: LocalSite) -> None:
     filled(plain)
     plain.save("Contact", kind="page", status="draft")
-    made = editorial.preview(plain.config, "", "contact")
+    made = editorial.preview_entry(plain.config, "", "contact")
     assert [path for path in made if path.endswith("html")] == ["contact.html", "about.html"]
     assert files(plain)["about.html"] == "Contact;"
 
 
-def test_a_site_that_was_never_published(plain: Workshop) -> None:
+def test_a_site_that_was_never_published(plain: LocalSite) -> None:
     draft = plain.save("First", "2026-01-01", status="draft")
-    editorial.preview(plain.config, "", draft)
+    editorial.preview_entry(plain.config, "", draft)
     assert files(plain)["index.html"] == "First;"
-    assert db.execute("SELECT (SELECT COUNT(*) FROM artifact) + (SELECT COUNT(*) FROM job)").fetchone()[0] == 0
+    assert db.execute("SELECT COUNT(*) FROM artifact").fetchone()[0] == 0
+    assert [kind for (kind,) in db.execute("SELECT kind FROM job")] == ["plan"], "for the draft that was saved"
 
 
 def test_a_site_below_a_folder_lies_where_its_addresses_lead(tmp_path: Path) -> None:
-    with workshop(tmp_path, MANIFEST, FILES, sites=[{"url": "https://blog.example/b/", "folder": "in"}]) as shop:
+    with local_site(tmp_path, MANIFEST, FILES, sites=[{"url": "https://blog.example/b/", "folder": "in"}]) as shop:
         draft = shop.save("Draft", "2026-01-01", status="draft")
-        made = editorial.preview(shop.config, "", draft)
+        made = editorial.preview_entry(shop.config, "", draft)
         assert made[0] == "b/2026/draft.html"
         assert {"b/theme/a.css", "b/index.html"} <= set(files(shop))
 
 
-def test_the_next_preview_takes_the_place_of_the_last(plain: Workshop) -> None:
+def test_the_next_preview_takes_the_place_of_the_last(plain: LocalSite) -> None:
     draft = filled(plain)
-    editorial.preview(plain.config, "", draft)
+    editorial.preview_entry(plain.config, "", draft)
     (plain.folder / "preview" / "mine.txt").write_text("kept", "utf-8")
-    editorial.preview(plain.config, "", "post-1")
+    editorial.preview_entry(plain.config, "", "post-1")
     shown = files(plain)
     assert "2026/draft.html" not in shown
     assert {"2026/post-1.html", "mine.txt"} <= set(shown)
@@ -179,44 +180,44 @@ def test_the_next_preview_takes_the_place_of_the_last(plain: Workshop) -> None:
     [
         ("www", "overlaps the docroot"), ("www/preview", "overlaps the docroot"), (".", "overlaps the docroot"),
         ("theme/preview", "overlaps the theme"), ("mirror/x", "overlaps the target mirror"),
-        ("full", "holds files that are no preview"), ("file", "is a file"),
+        ("full", "contains files of others"), ("file", "is a file"),
     ],
 )  # fmt: skip
 def test_a_folder_that_is_used_is_refused(tmp_path: Path, name: str, sentence: str) -> None:
     target = {"name": "mirror", "address": str(tmp_path / "mirror"), "other_path": True}
-    with workshop(tmp_path, MANIFEST, FILES, targets=[target]) as shop:
+    with local_site(tmp_path, MANIFEST, FILES, targets=[target]) as shop:
         draft = shop.save("Draft", status="draft")
         (tmp_path / "full").mkdir()
         (tmp_path / "full" / "diary.txt").write_text("mine", "utf-8")
         (tmp_path / "file").write_text("mine", "utf-8")
         before = tree(tmp_path / "full")
         with pytest.raises(ContentError, match=sentence):
-            editorial.preview(shop.config, "", draft, tmp_path / name)
+            editorial.preview_entry(shop.config, "", draft, tmp_path / name)
         assert tree(tmp_path / "full") == before
 
 
-def test_a_list_somebody_wrote_takes_nothing_outside(plain: Workshop) -> None:
+def test_a_forged_list_removes_nothing_outside(plain: LocalSite) -> None:
     draft = plain.save("Draft", status="draft")
     (plain.folder / "preview").mkdir()
     (plain.folder / "preview" / ".preview").write_text("../appliance.db\n/etc/hostname\n", "utf-8")
     database = next(plain.folder.glob("*.db"))
-    editorial.preview(plain.config, "", draft)
+    editorial.preview_entry(plain.config, "", draft)
     assert database.exists()
 
 
-def test_an_entry_whose_address_is_taken_cannot_be_shown(plain: Workshop) -> None:
+def test_an_entry_whose_address_is_taken_cannot_be_shown(plain: LocalSite) -> None:
     plain.upload("2026/two.html", b"an upload")
     plain.run()
-    draft = plain.save("Two", "2026-01-02", status="draft")
+    draft = plain.save("Two", "2026-01-02", status="draft", address="2026/two.html")
     with pytest.raises(ContentError, match=r"“Two” cannot be shown: .* would both be published as “2026/two.html”"):
-        editorial.preview(plain.config, "", draft)
+        editorial.preview_entry(plain.config, "", draft)
 
 
-def test_a_template_that_fails_leaves_the_last_preview(plain: Workshop) -> None:
+def test_a_template_that_fails_leaves_the_last_preview(plain: LocalSite) -> None:
     draft = filled(plain)
-    editorial.preview(plain.config, "", draft)
+    editorial.preview_entry(plain.config, "", draft)
     before = files(plain)
     (plain.folder / "theme" / "entry.html").write_text("{{ entry.nothing }}", "utf-8")
     with pytest.raises(TemplateFailure, match=r"entry\.html, line 1"):
-        editorial.preview(plain.config, "", draft)
+        editorial.preview_entry(plain.config, "", draft)
     assert files(plain) == before

@@ -17,14 +17,12 @@ from appliance.content import comments, entries, sites
 from appliance.content.entries import EntryData
 from appliance.content.models import Change, Comment, Entry, Ping, Site, Tag
 from appliance.errors import ContentError
-from appliance.exporting.movabletype import block, export
-from appliance.importing.folder import import_folder
+from appliance.exporting.movabletype import entry_format, export
+from appliance.importing.markdown.importer import import_folder
 from appliance.importing.movabletype import import_file
-from appliance.importing.movabletype.mapping import split_tags
+from appliance.importing.movabletype.entry_mapping import split_tags
 from tests.conftest import DATA
-from tests.workshop import moment
-
-Zoned = Callable[[str], Config]
+from tests.local_site import moment
 
 
 @pytest.fixture
@@ -56,8 +54,8 @@ def again(config: Config, first: str, file: Path) -> str:
     empty()
     if first:
         report = import_file(config, "blog", file)
-        assert report.accounted == report.files == report.added, report.lines()
-        assert import_file(config, "blog", file).is_idle
+        assert report.accounted_for == report.files == report.added, report.lines()
+        assert import_file(config, "blog", file).changed_nothing
     return written(config)
 
 
@@ -69,8 +67,10 @@ def test_an_entry_with_everything(config: Config, site: Site) -> None:
         extra={"keywords": "k1, k2", "allow_pings": True, "image": "https://x.example/a.png", "CF50_SUB": "x\ny",
                "private_tags": ["@later"], "nested": {"not": "written"}},
     )  # fmt: skip
-    comments.add(row, "Eve", "URL: <b> & all\n-----\n> yes", email="eve@x.example", url="https://x.example/", at=0)
-    comments.add(row, "Mallory", "buy", status="spam", at=1)
+    comments.add_imported(
+        row, "Eve", "URL: <b> & all\n-----\n> yes", email="eve@x.example", url="https://x.example/", created_at=0
+    )
+    comments.add_imported(row, "Mallory", "buy", status="spam", created_at=1)
     Ping.create(entry=row, title="T", url="https://p.example/", blog_name="B", ip="192.0.2.1", text="said\n", at=43200)
     add(site, "About", kind="page")
     out = io.StringIO()
@@ -87,7 +87,13 @@ def test_an_entry_with_everything(config: Config, site: Site) -> None:
         "PING:\nTITLE: T\nURL: https://p.example/\nIP: 192.0.2.1\nBLOG NAME: B\nDATE: 01/01/1970 12:00:00 PM\nsaid\n"
         "-----\n--------\n"
     )
-    assert (counts.entries, counts.comments, counts.pings, counts.pages_left, counts.comments_left) == (1, 1, 1, 1, 1)
+    assert (counts.entries, counts.comments, counts.pings, counts.skipped_pages, counts.skipped_comments) == (
+        1,
+        1,
+        1,
+        1,
+        1,
+    )
     assert counts.lines() == [
         "1 entries, 1 comments, 1 pings",
         "  1 pages not written: the format has none",
@@ -95,10 +101,10 @@ def test_an_entry_with_everything(config: Config, site: Site) -> None:
     ]
 
 
-def test_it_comes_back_as_it_was(config: Config, site: Site, tmp_path: Path) -> None:
+def test_an_import_restores_the_entry(config: Config, site: Site, tmp_path: Path) -> None:
     text = "Title\n-----\n\n```\n--------\nBODY:\n-----  \n```\n<!-- more -->\n\n    code\n"
     row = add(site, text=text, authors=["Ida"], categories=[["Art"]], tags=["b", "a"], address="2026/one.html")
-    comments.add(row, "Eve", "AUTHOR: me\n\n&lt;\n-----", at=7)
+    comments.add_imported(row, "Eve", "AUTHOR: me\n\n&lt;\n-----", created_at=7)
     kept = ("title", "slug", "status", "format", "html", "excerpt", "summary", "published_at", "address")
     before = {name: getattr(Entry.get(), name) for name in kept}
     said = Comment.select(Comment.text, Comment.html, Comment.created_at).dicts().get()
@@ -123,15 +129,15 @@ def test_it_comes_back_as_it_was(config: Config, site: Site, tmp_path: Path) -> 
         ("a\r\n<!--more-->\r\nb\rc", "html", ("a", "b\nc")),
     ],
 )
-def test_where_a_text_is_parted(text: str, format: str, parts: tuple[str, str]) -> None:
-    assert block.parted(Entry(text=text, format=format)) == parts
+def test_where_a_text_is_split(text: str, format: str, parts: tuple[str, str]) -> None:
+    assert entry_format.split_at_more(Entry(text=text, format=format)) == parts
 
 
-@given(st.text(st.sampled_from("ab,\"' @"), min_size=1).map(block.single).filter(bool))
+@given(st.text(st.sampled_from("ab,\"' @"), min_size=1).map(entry_format.single_line).filter(bool))
 @example("a,\"b\" 'c'")
 @example("'tis")
 def test_any_tag_can_be_written(name: str) -> None:
-    assert split_tags(f"first,{block.quoted(name)},last") == list(dict.fromkeys(["first", name, "last"]))
+    assert split_tags(f"first,{entry_format.quote_tag(name)},last") == list(dict.fromkeys(["first", name, "last"]))
 
 
 def test_the_authors_own_summary_is_told_from_the_beginning_of_the_text(config: Config, site: Site) -> None:
@@ -163,8 +169,8 @@ def test_an_hour_that_comes_twice_has_one_order(make_config: Callable[..., Confi
     row = sites.sync(config)["blog"]
     add(row, "First", "2026-10-25T00:50:00")  # 02:50 in summer
     late = add(row, "Second", "2026-10-25T01:10:00")  # 02:10 in winter
-    comments.add(late, "A", "first", at=moment("2026-10-25T00:40:00"))
-    comments.add(late, "B", "second", at=moment("2026-10-25T01:20:00"))
+    comments.add_imported(late, "A", "first", created_at=moment("2026-10-25T00:40:00"))
+    comments.add_imported(late, "B", "second", created_at=moment("2026-10-25T01:20:00"))
     first = written(config)
     assert re.findall(r"^(?:TITLE|DATE|AUTHOR): (.+)", first, re.MULTILINE) == [
         "Second", "10/25/2026 02:10:00 AM", "B", "10/25/2026 02:20:00 AM", "A", "10/25/2026 02:40:00 AM",
@@ -184,7 +190,7 @@ def test_a_file_is_whole_or_not_there(
     def crash(*_: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("appliance.exporting.movabletype.exporter.block", crash)
+    monkeypatch.setattr("appliance.exporting.movabletype.exporter.format_entry", crash)
     with pytest.raises(KeyboardInterrupt):
         export(config, "blog", tmp_path / "other.txt")
     assert [path.name for path in tmp_path.iterdir() if "txt" in path.name] == ["mt.txt"]
@@ -195,7 +201,7 @@ def test_more_than_a_batch(database: Config, tmp_path: Path, monkeypatch: pytest
     site = sites.sync(database)["blog"]
     for number in (3, 1, 8, 2, 7, 5, 4, 6):
         row = add(site, f"Nr {number}", f"2026-01-{number:02}", tags=[f"t{number}", "all"], categories=[["c"]])
-        comments.add(row, "Eve", f"on {number}", at=number)
+        comments.add_imported(row, "Eve", f"on {number}", created_at=number)
     first = written(database)
     assert re.findall(r"TITLE: Nr (\d)", first) == list("12345678")
     assert re.findall(r"on (\d)", first) == list("12345678")
@@ -284,7 +290,7 @@ def plant(site: Site, posts: list[Post]) -> None:
             continue  # two of one name
         for said in post.comments:
             try:
-                comments.add(row, said.name, said.text, email=said.name, url=said.url, at=said.at)
+                comments.add_imported(row, said.name, said.text, email=said.name, url=said.url, created_at=said.at)
             except ContentError:
                 continue  # nothing is said
         for said in post.pings:

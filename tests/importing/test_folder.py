@@ -11,7 +11,8 @@ from appliance.config import Config
 from appliance.content import comments, entries, sites
 from appliance.content.models import Alias, Asset, Category, Change, Comment, Entry, EntryCategory
 from appliance.errors import ContentError
-from appliance.importing.folder import import_folder
+from appliance.importing.formats import import_content
+from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
 from tests.conftest import DATA
 
@@ -51,7 +52,7 @@ def run(config: Config, root: Path) -> Import:
             for p in root.rglob("*")
             if (p.is_file() or p.is_symlink()) and not any(q.startswith(".") for q in p.relative_to(root).parts)
         ]
-        assert report.accounted == report.files
+        assert report.accounted_for == report.files
         assert report.files == len([p for p in files if "node_modules" not in p.parts])
         assert len({file for file, _ in report.skipped}) == len(report.skipped)
         return report
@@ -114,7 +115,7 @@ def test_hugo(root: Path, run: Import) -> None:
     assert set(skipped(report)) == {
         "hugo.toml", "archetypes/default.md", "layouts/index.html", "README.md", "content/_index.md",
     }  # fmt: skip
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_jekyll(root: Path, run: Import) -> None:
@@ -145,7 +146,7 @@ def test_jekyll(root: Path, run: Import) -> None:
     jobs = entry("team/jobs.md")
     assert (jobs.kind, jobs.folder, jobs.title) == ("page", "team", "No front matter, but a heading")
     assert set(skipped(report)) == {"_config.yml", "_layouts/post.html", "_data/x.yml", "index.html"}
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_zola(root: Path, run: Import) -> None:
@@ -170,7 +171,7 @@ def test_zola(root: Path, run: Import) -> None:
     assert any("content/inside/b.md: @/gone.md" in note for note in report.notes)
     assert "neither a title nor a text" in skipped(report)["content/inside/latest.md"]
     assert "not used: title" in skipped(report)["content/_index.md"]
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_pelican(root: Path, run: Import) -> None:
@@ -192,7 +193,7 @@ def test_pelican(root: Path, run: Import) -> None:
     assert f'"appliance:asset/{Asset.get().id}"' in hello.html
     assert (entry("content/news/other.md").status, terms(entry("content/news/other.md"))) == ("draft", ["news"])
     assert (entry("content/pages/about.md").kind, entry("content/pages/about.md").folder) == ("page", "")
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_eleventy(root: Path, run: Import) -> None:
@@ -209,7 +210,7 @@ def test_eleventy(root: Path, run: Import) -> None:
     assert json.loads(one.extra) == {"eleventyNavigation": {"key": "One"}}
     assert f'"appliance:entry/{entry("src/posts/two.md").id}"' in one.html
     assert f'"appliance:asset/{Asset.get(Asset.path == "img/a.gif").id}"' in one.html
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_hexo(root: Path, run: Import) -> None:
@@ -234,7 +235,7 @@ def test_hexo(root: Path, run: Import) -> None:
     assert entry("source/_drafts/three.md").status == "draft"
     assert (entry("source/about/index.md").kind, entry("source/about/index.md").slug) == ("page", "about")
     assert set(skipped(report)) == {"_config.yml", "scaffolds/post.md"}
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 POST = "---\ntitle: {0}\ndate: 2024-05-0{1}\n---\nText of {0}. {2}\n"
@@ -250,7 +251,7 @@ def test_changed_renamed_and_removed_files_do_exactly_that(root: Path, run: Impo
     comments.add(kept, "Joe", "Hi")
     Change.delete().execute()
     changes_before = db.execute("SELECT total_changes()").fetchone()[0]
-    assert run().is_idle
+    assert run().changed_nothing
     assert db.execute("SELECT total_changes()").fetchone()[0] == changes_before
     plant(root, {"c.md": POST.format("C2", 3, ""), "e.md": POST.format("E", 5, "")})
     (root / "b.md").rename(root / "b-new.md")
@@ -260,17 +261,17 @@ def test_changed_renamed_and_removed_files_do_exactly_that(root: Path, run: Impo
     assert [row.entry_id for row in Comment.select()] == [kept.id] == [entry("b-new.md").id]
     assert entry("b-new.md").slug == "b-new"
     assert entry("c.md").title == "C2"
-    said = sorted((row.what, row.entry_id) for row in Change.select() if row.subject == "entry")
+    said = sorted((row.event, row.entry_id) for row in Change.select() if row.subject == "entry")
     ids = {path: entry(path).id for path in ("b-new.md", "c.md", "e.md")}
     assert [one for one in said if one[1] in ids.values()] == sorted(
         [("entry edited", ids["b-new.md"]), ("entry edited", ids["c.md"]), ("entry added", ids["e.md"])]
     )
     assert [what for what, key in said if key not in ids.values()] == ["entry edited", "entry removed"]
     assert 'href="d.md"' in entry("a.md").html  # its link leads nowhere now, though the file did not change
-    assert run().is_idle
+    assert run().changed_nothing
 
 
-def test_a_link_comes_alive_when_its_file_comes(root: Path, run: Import) -> None:
+def test_a_link_is_resolved_when_its_file_is_added(root: Path, run: Import) -> None:
     plant(root, {"a.md": POST.format("A", 1, "[b](b.md)"), "b/c.md": POST.format("C", 2, "")})
     run()
     assert 'href="b.md"' in entry("a.md").html
@@ -290,15 +291,15 @@ def test_the_first_of_two_claims_wins_and_both_are_named(root: Path, run: Import
     report = run()
     assert skipped(report) == {
         "b.md": "has the address “same”, as a.md has; give one of them another",
-        "d.md": "has the name “s” on 2024-05-01, as c.md has; give one of them another",
+        "d.md": "has the slug “s” on 2024-05-01, as c.md has; give one of them another",
     }
     assert [(row.path, row.entry.title) for row in Alias.select()] == [("old", "A")]
-    assert run().is_idle
+    assert run().changed_nothing
     plant(root, {"0.md": "---\ntitle: 0\ndate: 2024-05-01\npath: same\n---\nx\n"})
     assert "as a.md has" in skipped(run())["0.md"]  # who has it keeps it
 
 
-def test_addresses_and_former_addresses_change_hands(root: Path, run: Import) -> None:
+def test_addresses_and_aliases_move_between_texts(root: Path, run: Import) -> None:
     both = "---\ntitle: {}\ndate: 2024-05-01\npath: {}\naliases: [{}]\n---\nx\n"
     plant(root, {"a.md": both.format("A", "one", "x"), "b.md": both.format("B", "two", "y")})
     run()
@@ -308,7 +309,7 @@ def test_addresses_and_former_addresses_change_hands(root: Path, run: Import) ->
     assert {row.path: row.entry.title for row in Alias.select()} == {"x": "B", "y": "A"}
 
 
-def test_what_cannot_be_read_is_listed_and_the_rest_is_taken(root: Path, run: Import) -> None:
+def test_files_that_cannot_be_read_are_listed_and_others_imported(root: Path, run: Import) -> None:
     plant(root, {"good.md": POST.format("G", 1, ""), "bad.md": POST.format("B", 2, "")})
     run()
     plant(root, {
@@ -325,7 +326,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_taken(root: Path, run: Im
         "bad.md", "latin.md", "date.md", "out.md", "home.md", "big.md", "leaves.md", "dangling.md",
     }  # fmt: skip
     assert reasons["bad.md"].startswith("line 3: front matter is not YAML")
-    assert reasons["bad.md"].endswith("what it said before stays")
+    assert reasons["bad.md"].endswith("what was imported from it before stays")
     assert "line 4" in reasons["latin.md"]
     assert "leaves the folder" in reasons["leaves.md"]
     assert "“soon” is not a date" in reasons["date.md"]
@@ -340,15 +341,15 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_taken(root: Path, run: Im
     [
         (None, "auto", "does not exist"),
         ({"a.txt": "x"}, "auto", "has no Markdown"),
-        ({"a.md": "x"}, "docx", "“docx” is no format"),
+        ({"a.md": "x"}, "docx", "“docx” is not a format"),
     ],
 )
-def test_what_is_no_folder_of_markdown(
+def test_a_path_without_markdown_is_refused(
     config: Config, root: Path, tree: Tree | None, format: str, sentence: str
 ) -> None:
     plant(root, tree or {})
     with pytest.raises(ContentError, match=sentence):
-        import_folder(config, "blog", root, format)
+        import_content(config, "blog", root, format)
 
 
 def test_an_emptied_folder_removes_nothing(root: Path, run: Import) -> None:
@@ -367,11 +368,11 @@ def test_two_sources_share_a_site(config: Config, tmp_path: Path, root: Path) ->
     )
     import_folder(config, "blog", root / "one")
     report = import_folder(config, "blog", root / "two", source="two")
-    assert skipped(report) == {"a.md": "has the name “a” on 2024-05-01, as “A” has; give one of them another"}
+    assert skipped(report) == {"a.md": "has the slug “a” on 2024-05-01, as “A” has; give one of them another"}
     assert (report.added, Entry.select().count()) == (1, 2)
 
 
-def test_a_section_file_that_goes_takes_what_it_said(root: Path, run: Import) -> None:
+def test_a_deleted_section_file_resets_its_category(root: Path, run: Import) -> None:
     plant(root, {
         "full/_index.md": "---\ntitle: Full of it\n---\n", "full/a.md": POST.format("A", 1, ""),
         "empty/_index.md": "---\ntitle: Empty\n---\n",
@@ -382,7 +383,7 @@ def test_a_section_file_that_goes_takes_what_it_said(root: Path, run: Import) ->
     assert run().removed == 2
     rows = [(row.path, row.name, row.address, row.always) for row in Category.select()]
     assert rows == [("full", "Full", None, False)]
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_an_asset_follows_its_entry_and_its_file(root: Path, run: Import) -> None:
@@ -404,7 +405,7 @@ def test_an_asset_follows_its_entry_and_its_file(root: Path, run: Import) -> Non
     assert not Asset.select().exists()
 
 
-def test_a_crash_between_names_and_texts_is_mended(
+def test_an_import_interrupted_after_reserving_ids_is_completed(
     config: Config, root: Path, run: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(root, {"a.md": POST.format("A", 1, "[b](b.md)"), "b.md": POST.format("B", 2, "")})
@@ -420,7 +421,7 @@ def test_a_crash_between_names_and_texts_is_mended(
     assert not Change.select().where(Change.subject == "entry").exists()
     assert run().added == 2
     assert {row.status for row in Entry.select()} == {"published"}
-    assert Change.select().where(Change.what == "entry added").count() == 2
+    assert Change.select().where(Change.event == "entry added").count() == 2
 
 
 @pytest.mark.skipif(not (DATA / "rust-blog").is_dir(), reason="the sample blog is not here")
@@ -428,7 +429,7 @@ def test_a_real_blog(config: Config) -> None:
     folder = DATA / "rust-blog"
     done: list[tuple[int, int]] = []
     report = import_folder(config, "blog", folder, progress=lambda *numbers: done.append(numbers))
-    assert report.accounted == report.files == sum(1 for p in folder.rglob("*") if p.is_file()) == 794
+    assert report.accounted_for == report.files == sum(1 for p in folder.rglob("*") if p.is_file()) == 794
     assert set(skipped(report)) == {"_index.md", "releases/latest.md"}
     assert (report.added, report.assets["added"], done[-1]) == (752, 40, (794, 794))
     assert {row.path: row.address for row in Category.select()} == {
@@ -439,8 +440,8 @@ def test_a_real_blog(config: Config) -> None:
     Change.delete().execute()
     before = db.execute("SELECT total_changes()").fetchone()[0]
     second = import_folder(config, "blog", folder)
-    assert second.is_idle
-    assert (second.unchanged, second.accounted) == (752, 794)
+    assert second.changed_nothing
+    assert (second.unchanged, second.accounted_for) == (752, 794)
     assert db.execute("SELECT total_changes()").fetchone()[0] == before
     assert not Change.select().exists()
     assert sites.sync(config)

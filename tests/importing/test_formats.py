@@ -26,39 +26,39 @@ def places(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", formats.FORMATS[1:])
-def test_each_format_is_told_and_taken(config: Config, places: dict[str, Path], name: str) -> None:
-    for said in ("auto", name):
-        assert formats.format_of(places[name], said) == name
-    report = formats.import_any(config, "blog", places[name])
+def test_each_format_is_detected_and_imported(config: Config, places: dict[str, Path], name: str) -> None:
+    for requested in ("auto", name):
+        assert formats.detect_format(places[name], requested) == name
+    report = formats.import_content(config, "blog", places[name])
     assert report.added == 1
     assert Entry.get().title == "Hello"
-    assert formats.import_any(config, "blog", places[name], name, remove=True).is_idle
+    assert formats.import_content(config, "blog", places[name], name, remove=True).changed_nothing
 
 
-def test_what_is_in_no_format_is_refused(config: Config, places: dict[str, Path], tmp_path: Path) -> None:
+def test_unknown_formats_are_refused(config: Config, places: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(bytes(range(256)) * 10)
     (tmp_path / "empty").write_bytes(b"")
     for path, format, words in (
         (
             tmp_path / "noise",
             "auto",
-            "in no format that can be imported; name a folder of Markdown, a WordPress export",
+            "has no format that can be imported; name a folder of Markdown, a WordPress export",
         ),
-        (tmp_path / "empty", "auto", "in no format"),
+        (tmp_path / "empty", "auto", "has no format"),
         (tmp_path / "none", "auto", "does not exist"),
-        (places["markdown"], "blogger", "“blogger” is no format to import"),
+        (places["markdown"], "blogger", "“blogger” is not a format to import"),
         (places["markdown"], "wordpress", "is a folder"),
         (places["wordpress"], "movabletype", "export.xml"),
-        (places["movabletype"], "wordpress", "is no WordPress export"),
-        (places["movabletype"], "markdown", "is no folder"),
+        (places["movabletype"], "wordpress", "is not a WordPress export"),
+        (places["movabletype"], "markdown", "is not a folder"),
     ):
         with pytest.raises(ContentError, match=words):
-            formats.import_any(config, "blog", path, format)
+            formats.import_content(config, "blog", path, format)
     assert not Entry.select().exists()
 
 
 def test_an_option_of_another_format_is_refused(config: Config, places: dict[str, Path]) -> None:
     with pytest.raises(ContentError, match="format markdown, which has no uploads"):
-        formats.import_any(config, "blog", places["markdown"], uploads=places["markdown"])
+        formats.import_content(config, "blog", places["markdown"], uploads=places["markdown"])
     with pytest.raises(ContentError, match="format wordpress, which has no encoding"):
-        formats.import_any(config, "blog", places["wordpress"], encoding="latin-1")
+        formats.import_content(config, "blog", places["wordpress"], encoding="latin-1")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.errors import ContentError
 from appliance.importing import dates
-from appliance.importing.frontmatter import split
+from appliance.importing.markdown.frontmatter import split
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ from appliance.importing.frontmatter import split
         ("Title: Hello\n\nText\n", "headers"),
     ],
 )
-def test_every_form_is_read(source: str, form: str) -> None:
+def test_every_format_is_read(source: str, form: str) -> None:
     document = split(source.encode())
-    assert document.form == form
+    assert document.format == form
     assert {key.lower(): value for key, value in document.meta.items()} == {"title": "Hello"}
     assert document.text == "Text\n"
 
@@ -51,11 +51,11 @@ def test_text_without_front_matter_stays_whole(source: str) -> None:
         (b"a\0b", "NUL"),
         (b"---\na: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\n"
          b"d: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d,*d,*d,*d]\n---\n", "more than"),
-        (b"---\na: &a [*a]\n---\n", "nests too deep"),
+        (b"---\na: &a [*a]\n---\n", "nested too deeply"),
         (b"---\ndate: 2024-13-45\n---\n", "not YAML"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_said_with_its_line(source: bytes, sentence: str) -> None:
+def test_errors_name_the_line(source: bytes, sentence: str) -> None:
     with pytest.raises(ContentError, match=sentence):
         split(source)
 
@@ -98,33 +98,33 @@ BERLIN = ZoneInfo("Europe/Berlin")
         (1714559400, "2024-05-01T10:30:00+00:00"),
     ],
 )
-def test_dates_of_all_usual_forms(value: object, expected: str) -> None:
-    moment = dates.moment(value, BERLIN)
+def test_common_date_formats_are_read(value: object, expected: str) -> None:
+    moment = dates.timestamp(value, BERLIN)
     assert moment is not None
     assert datetime.fromtimestamp(moment, UTC).isoformat() == expected
 
 
 @pytest.mark.parametrize("value", [None, "", "Last Modified", True])
-def test_no_date_is_none(value: object) -> None:
-    assert dates.moment(value, BERLIN) is None
+def test_an_empty_date_is_none(value: object) -> None:
+    assert dates.timestamp(value, BERLIN) is None
 
 
 @pytest.mark.parametrize("value", [date(1, 1, 1), "9999-12-31T23:59:59-12:00", -(10**17), 10**30, "2024-13-01", "soon"])
-def test_what_no_calendar_reaches_is_refused(value: object) -> None:
+def test_dates_beyond_the_calendar_are_refused(value: object) -> None:
     with pytest.raises(ContentError, match="is not a date"):
-        dates.moment(value, BERLIN)
+        dates.timestamp(value, BERLIN)
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.lists(st.text())))
-def test_what_is_no_date_is_a_content_error(value: object) -> None:
+def test_invalid_dates_are_content_errors(value: object) -> None:
     try:
-        dates.moment(value, BERLIN)
+        dates.timestamp(value, BERLIN)
     except ContentError:
         return
 
 
 def test_dates_in_names_and_addresses() -> None:
-    assert dates.of_file_name("2024-05-01-hello-world") == (date(2024, 5, 1), "hello-world")
-    assert dates.of_file_name("2024-15-01-x") == (None, "2024-15-01-x")
-    assert dates.of_address("inside-rust/2025/06/26/x") == date(2025, 6, 26)
-    assert dates.of_address("2025/99/26/x") is None
+    assert dates.split_file_name("2024-05-01-hello-world") == (date(2024, 5, 1), "hello-world")
+    assert dates.split_file_name("2024-15-01-x") == (None, "2024-15-01-x")
+    assert dates.date_in_address("inside-rust/2025/06/26/x") == date(2025, 6, 26)
+    assert dates.date_in_address("2025/99/26/x") is None

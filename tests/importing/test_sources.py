@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from appliance import db, housekeeping, pulling, running
+from appliance import db, housekeeping, pull_job, running
 from appliance.config import Config
 from appliance.content import entries, sites
 from appliance.content.entries import EntryData
@@ -18,8 +18,8 @@ from appliance.content.models import Asset, Change, Entry, Source
 from appliance.demo.frontend import FrontEnd, make_key
 from appliance.errors import ConfigError, ContentError, DeliveryError
 from appliance.importing import git, sources
-from appliance.importing.folder import import_folder
-from appliance.importing.sources import Pulled
+from appliance.importing.markdown.importer import import_folder
+from appliance.importing.sources import PullResult
 from tests.conftest import MakeConfig
 
 NOBODY = {
@@ -94,9 +94,9 @@ def fed(make_config: MakeConfig) -> Iterator[Configure]:
         one.close()
 
 
-def pull(config: Config, **given: Any) -> Pulled:
-    (source,) = sources.find(config, ["docs"])
-    return pulling.pull(config, source, **given)
+def pull(config: Config, **given: Any) -> PullResult:
+    (source,) = sources.find_sources(config, ["docs"])
+    return pull_job.pull(config, source, **given)
 
 
 def titles() -> list[str]:
@@ -104,7 +104,7 @@ def titles() -> list[str]:
 
 
 def standing(config: Config) -> tuple[str, str | None]:
-    (found,) = sources.standings(config)
+    (found,) = sources.source_states(config)
     return found.outcome, found.error
 
 
@@ -176,7 +176,7 @@ def test_other_settings_of_one_source_are_imported_though_the_commit_is_the_same
 
 
 @pytest.mark.parametrize("how", ["vanished", "empty", "rewritten", "emptied"])
-def test_what_goes_wrong_elsewhere_removes_nothing(fed: Configure, remote: Remote, how: str) -> None:
+def test_errors_of_the_repository_delete_nothing(fed: Configure, remote: Remote, how: str) -> None:
     config = fed(git=str(remote.folder))
     remote.commit(many(60))
     pull(config)
@@ -227,7 +227,7 @@ def test_a_forced_push_of_much_the_same_is_a_change_like_others(fed: Configure, 
     }
 
 
-def test_a_folder_whose_mount_is_gone_removes_nothing(fed: Configure, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_mounted_deletes_nothing(fed: Configure, tmp_path: Path) -> None:
     folder = tmp_path / "mount"
     config = fed(folder=str(folder))
     folder.mkdir()
@@ -251,7 +251,7 @@ def test_a_folder_whose_mount_is_gone_removes_nothing(fed: Configure, tmp_path: 
 
 
 @pytest.mark.parametrize("damage", ["pack", "lock", "head", "refs"])
-def test_a_mirror_that_was_left_damaged_is_made_anew(fed: Configure, remote: Remote, damage: str) -> None:
+def test_a_damaged_mirror_is_replaced(fed: Configure, remote: Remote, damage: str) -> None:
     config = fed(git=f"file://{remote.folder}")
     remote.commit(many(3))
     pull(config)
@@ -271,7 +271,7 @@ def test_a_mirror_that_was_left_damaged_is_made_anew(fed: Configure, remote: Rem
     assert "More" in titles()
 
 
-def test_a_repository_that_is_damaged_itself_removes_nothing(fed: Configure, remote: Remote) -> None:
+def test_a_damaged_repository_deletes_nothing(fed: Configure, remote: Remote) -> None:
     config = fed(git=f"file://{remote.folder}")
     remote.commit(many(3))
     pull(config)
@@ -291,7 +291,7 @@ def fake_git(folder: Path, script: str) -> None:
     (folder / "git").chmod(0o755)
 
 
-def test_a_fetch_that_hangs_is_given_up_with_all_it_started(
+def test_a_fetch_that_hangs_is_killed_with_its_children(
     fed: Configure, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = fed(git=str(remote.folder), timeout=0.3)
@@ -304,7 +304,7 @@ def test_a_fetch_that_hangs_is_given_up_with_all_it_started(
     assert all(line.startswith("Z") for line in alive.split())
 
 
-def test_a_pull_killed_while_it_fetches_is_made_good_by_the_next(fed: Configure, remote: Remote) -> None:
+def test_a_pull_killed_during_a_fetch_is_completed_by_the_next(fed: Configure, remote: Remote) -> None:
     config = fed(git=f"file://{remote.folder}")
     remote.commit(many(3))
     child = os.fork()
@@ -321,7 +321,7 @@ def test_a_pull_killed_while_it_fetches_is_made_good_by_the_next(fed: Configure,
 def test_an_import_that_was_interrupted_counts_as_a_change(
     fed: Configure, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its changes are in the database, but nobody was asked to publish them."""
+    """Its changes are in the database, with the job that plans them; the next pull asks for that at once."""
     config = fed(git=str(remote.folder))
     remote.commit(many(3))
 
@@ -333,11 +333,11 @@ def test_an_import_that_was_interrupted_counts_as_a_change(
         patch.setattr(sources, "import_folder", killed)
         with pytest.raises(KeyboardInterrupt):
             pull(config)
-    assert db.execute("SELECT count(*) FROM job").fetchone() == (0,)
+    assert db.execute("SELECT kind FROM job").fetchall() == [("plan",)]
     pulled = pull(config)
     assert pulled.report is not None
-    assert (pulled.report.is_idle, pulled.changed) == (True, True)
-    assert db.execute("SELECT kind FROM job").fetchall() == [("plan",)]
+    assert (pulled.report.changed_nothing, pulled.changed) == (True, True)
+    assert db.execute("SELECT kind, answer FROM job").fetchall() == [("plan", "coalesced")]
 
 
 def test_links_and_paths_stay_inside(fed: Configure, remote: Remote, tmp_path: Path) -> None:
@@ -435,44 +435,44 @@ def test_who_owns_an_entry(fed: Configure, remote: Remote, tmp_path: Path) -> No
     once.mkdir()
     (once / "b.md").write_text("---\ntitle: B\ndate: 2024-05-02\n---\n")
     import_folder(config, "blog", once)
-    owners = {entry.title: sources.owner(config, entry) for entry in Entry.select()}
+    owners = {entry.title: sources.owning_source(config, entry) for entry in Entry.select()}
     assert owners == {"A": "docs", "B": None}
     with pytest.raises(ContentError, match=r"“A” comes from the source “docs”, file a\.md; edit it there, then"):
         sources.refuse_edit(config, Entry.get(Entry.title == "A"))
     sources.refuse_edit(config, Entry.get(Entry.title == "B"))
 
 
-def test_names_that_are_none(fed: Configure, remote: Remote) -> None:
+def test_unknown_names_are_refused(fed: Configure, remote: Remote) -> None:
     config = fed(git=str(remote.folder))
     with pytest.raises(ConfigError, match="there is no source “dcos”; the sources are: docs"):
-        sources.find(config, ["dcos"])
+        sources.find_sources(config, ["dcos"])
     with pytest.raises(ConfigError, match="there is no site “other”"):
-        sources.find(config, site="other")
+        sources.find_sources(config, site="other")
     assert standing(config) == ("", None)
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ({}, "needs either folder or git; write one of them"),
+        ({}, "needs either folder or git; give one of them"),
         ({"folder": "/a", "git": "/b"}, "needs either folder or git"),
         ({"folder": "a"}, "folder: “a” is relative"),
         ({"folder": "/a", "branch": "main"}, "branch, subfolder, key and known_hosts are for git"),
-        ({"git": "ext::sh -c touch% /tmp/x"}, "is no git repository; write git@host:path.git"),
-        ({"git": "-oProxyCommand=x:y"}, "is no git repository"),
-        ({"git": "ssh://-oProxyCommand=x/y"}, "is no git repository"),
-        ({"git": "host:-x"}, "is no git repository"),
-        ({"git": "http://example.org/x.git"}, "is no git repository"),
+        ({"git": "ext::sh -c touch% /tmp/x"}, "is not a git repository; write git@host:path.git"),
+        ({"git": "-oProxyCommand=x:y"}, "is not a git repository"),
+        ({"git": "ssh://-oProxyCommand=x/y"}, "is not a git repository"),
+        ({"git": "host:-x"}, "is not a git repository"),
+        ({"git": "http://example.org/x.git"}, "is not a git repository"),
         ({"git": "https://ida:secret@example.org/x.git"}, "holds a password, which reports would show"),
-        ({"git": "/b", "branch": "--upload-pack=x"}, "is no branch; write its name, such as main"),
-        ({"git": "/b", "branch": "a..b"}, "is no branch"),
+        ({"git": "/b", "branch": "--upload-pack=x"}, "is not a branch; write its name, such as main"),
+        ({"git": "/b", "branch": "a..b"}, "is not a branch"),
         ({"git": "/b", "subfolder": "../x"}, "is not a folder below"),
         ({"git": "/b", "key": "/k"}, "key and known_hosts are for ssh"),
         ({"git": "/b", "every": "often"}, "“often” is no length of time"),
         ({"git": "/b", "every": "1s"}, "is too often; write 10s or more"),
     ],
 )
-def test_settings_that_make_no_sense(make_config: MakeConfig, source: dict[str, str], said: str) -> None:
+def test_invalid_settings_are_refused(make_config: MakeConfig, source: dict[str, str], said: str) -> None:
     site = {"name": "blog", "title": "A Blog", "url": "https://blog.example/"}
     with pytest.raises(ConfigError) as caught:
         make_config(sites=[{**site, "sources": [{"name": "docs", **source}]}])
@@ -482,7 +482,7 @@ def test_settings_that_make_no_sense(make_config: MakeConfig, source: dict[str, 
     assert "secret" not in fault
 
 
-def test_settings_that_make_sense(make_config: MakeConfig) -> None:
+def test_valid_settings_are_accepted(make_config: MakeConfig) -> None:
     site = {"name": "blog", "title": "A Blog", "url": "https://blog.example/"}
     over_ssh = ["git@example.org:ida/blog.git", "ssh://git@example.org:2222/ida/blog.git", "alias:blog"]
     others = ["https://example.org/blog.git", "/srv/blog.git", "file:///srv/blog.git"]
@@ -500,8 +500,8 @@ def test_it_is_pulled_on_schedule_and_planned(database: Config, make_config: Mak
     config = make_config(database=database.database, sites=[{**site, "sources": listed}])
     sites.sync(config)
     revision = remote.write(a=post("A"))
-    ran = {one.name: one.did for one in housekeeping.scheduler(config).run_due()}
-    assert ran["pull blog/docs"] == "asked to pull docs"
+    ran = {one.name: one.did for one in housekeeping.make_schedule(config).run_due()}
+    assert ran["pull blog/docs"] == "enqueued the pull of docs"
     assert "pull blog/idle" not in ran
     assert running.drain(config, workers=1).exit_code == 0
     assert titles() == ["A"]
@@ -511,9 +511,9 @@ def test_it_is_pulled_on_schedule_and_planned(database: Config, make_config: Mak
     assert any("Text of A." in file.read_text() for file in config.docroot.rglob("*.html"))
 
     remote.folder.rename(remote.folder.with_name("away"))
-    pulling.ask(config, sources.find(config, ["docs"])[0])
+    pull_job.enqueue_pull(config, sources.find_sources(config, ["docs"])[0])
     assert running.drain(config, workers=1).exit_code == 0  # said in content.sources; the next due time tries again
-    assert sources.standings(config)[0].outcome == "failed"
+    assert sources.source_states(config)[0].outcome == "failed"
 
 
 @pytest.mark.slow

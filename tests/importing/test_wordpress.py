@@ -35,7 +35,7 @@ def run(config: Config, file: Path) -> Import:
         if parts:
             write(file, *parts)
         report = wordpress.import_file(config, "blog", file, **options)
-        assert report.accounted == report.files == file.read_text("utf-8").count("<item>")
+        assert report.accounted_for == report.files == file.read_text("utf-8").count("<item>")
         assert report.kinds.total() == report.files
         return report
 
@@ -247,8 +247,8 @@ def test_uploads(run: Import, tmp_path: Path, config: Config) -> None:
     assert f'"appliance:asset/{assets["cat-1x1.gif"].id}"' in post(1).html
     assert json.loads(post(1).extra)["featured_image"] == cat.path
     before = Change.select().count()
-    assert run(uploads=folder).is_idle
-    assert run().is_idle, "what was taken stays without the folder"
+    assert run(uploads=folder).changed_nothing
+    assert run().changed_nothing, "what was taken stays without the folder"
     assert Change.select().count() == before
     (folder / "2024/05/cat.gif").write_bytes(PICTURE)
     assert run(uploads=folder).assets["changed"] == 1
@@ -264,8 +264,8 @@ def test_a_file_with_several_addresses_is_taken_once(run: Import, tmp_path: Path
     run(item(1, "One", text), attachment(2, "cat.gif"), uploads=tmp_path / "uploads")
     assert post(1).html.count('src="appliance:asset/') == 6
     assert Asset.select().count() == 2
-    assert run(uploads=tmp_path / "uploads").is_idle
-    assert run().is_idle
+    assert run(uploads=tmp_path / "uploads").changed_nothing
+    assert run().changed_nothing
 
 
 def test_uploads_do_not_leave_their_folder(run: Import, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_comments_are_recognised(run: Import) -> None:
     ]  # fmt: skip
     assert Comment.select().count() == 4
     assert report.changed == 1
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_what_changed_and_nothing_else(run: Import) -> None:
@@ -327,7 +327,7 @@ def test_what_changed_and_nothing_else(run: Import) -> None:
     before = Change.select().count()
     written = db.execute("SELECT total_changes()").fetchone()
     report = run()
-    assert (report.unchanged, report.is_idle) == (3, True)
+    assert (report.unchanged, report.changed_nothing) == (3, True)
     assert db.execute("SELECT total_changes()").fetchone() == written
     report = run(one, item(2, "Two", "More."), three)
     assert (report.unchanged, report.changed) == (2, 1)
@@ -356,7 +356,7 @@ def test_a_former_address_moves_between_texts(run: Import) -> None:
     assert "post 2" in note(report, "“b”")
 
 
-def test_much_is_removed_only_with_leave(run: Import) -> None:
+def test_deleting_much_at_once_needs_permission(run: Import) -> None:
     posts = [item(number, f"Post {number}") for number in range(1, 61)]
     run(*posts)
     with pytest.raises(ContentError, match="--allow-removals"):
@@ -378,24 +378,24 @@ def test_entities_are_refused(run: Import, file: Path, declared: str) -> None:
     assert not Entry.select().exists()
 
 
-def test_what_is_no_export_is_refused_before_anything_is_written(run: Import, file: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_exports_are_refused_first(run: Import, file: Path, tmp_path: Path) -> None:
     whole = write(file, *(item(number, f"Post {number}", "x" * 300) for number in range(300))).read_text()
     for text, words in (
-        (whole[:-400], "no well-formed XML at line"),
+        (whole[:-400], "not well-formed XML at line"),
         (whole.replace("<rss", "<!--<rss--><feed", 1).replace("</rss>", "</feed>"), "begins with <feed>"),
-        (whole.replace("UTF-8", "klingon", 1), "is no XML that can be read|no well-formed"),
-        (whole.replace("Post 299", "Post \x08"), "no well-formed XML"),
-        ("hello", "is no WordPress export"),
+        (whole.replace("UTF-8", "klingon", 1), "is not XML that can be read|not well-formed"),
+        (whole.replace("Post 299", "Post \x08"), "not well-formed XML"),
+        ("hello", "is not a WordPress export"),
         (wxr.HEAD.format(version="1.2", scheme="http", link=BLOG) + "</channel></rss>", "has no item"),
     ):
         file.write_text(text, "utf-8")
         with pytest.raises(ContentError, match=words):
             run()
     for place in (tmp_path / "none.xml", tmp_path):
-        with pytest.raises(ContentError, match=r"does not exist|is no file"):
+        with pytest.raises(ContentError, match=r"does not exist|is not a file"):
             wordpress.import_file(None, "blog", place)  # type: ignore[arg-type]
     write(file, item(1, "One"))
-    with pytest.raises(ContentError, match="is no folder"):
+    with pytest.raises(ContentError, match="is not a folder"):
         run(uploads=tmp_path / "none")
     assert not Entry.select().exists()
 
@@ -424,7 +424,7 @@ def test_memory_does_not_grow_with_the_texts(file: Path) -> None:
     write(file, *(item(number, "Post", "x" * 50_000) for number in range(400)))
     tracemalloc.start()
     try:
-        assert sum(part.name == "item" for part in reading.parts(file)) == 400
+        assert sum(part.name == "item" for part in reading.read_elements(file)) == 400
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -432,7 +432,7 @@ def test_memory_does_not_grow_with_the_texts(file: Path) -> None:
     assert peak < 4_000_000
 
 
-def test_an_import_that_was_interrupted_is_taken_up(run: Import, file: Path) -> None:
+def test_an_interrupted_import_is_completed(run: Import, file: Path) -> None:
     posts = [item(number, f"Post {number}", more=comment(number, "Hi")) for number in range(1, 4)]
     size = len(write(file, *posts).read_bytes())
 
@@ -446,7 +446,7 @@ def test_an_import_that_was_interrupted_is_taken_up(run: Import, file: Path) -> 
     report = run()
     assert (report.added, report.comments["added"]) == (3, 3)
     assert {row.status for row in Entry.select()} == {"published"}
-    assert run().is_idle
+    assert run().changed_nothing
 
 
 def test_a_file_that_is_replaced_while_it_is_read(config: Config, file: Path) -> None:
@@ -456,7 +456,7 @@ def test_a_file_that_is_replaced_while_it_is_read(config: Config, file: Path) ->
         write(file.with_suffix(".new"), item(1, "One")).replace(file)
 
     report = wordpress.import_file(config, "blog", file, progress=replace)
-    assert (report.added, report.accounted) == (1, 2)
+    assert (report.added, report.accounted_for) == (1, 2)
     assert "was changed while it was read" in skipped(report)["post 2 “Two”"]
 
 
@@ -475,6 +475,6 @@ def test_it_runs_on_both_databases(database: Config, file: Path) -> None:
     write(file, *parts)
     report = wordpress.import_file(database, "blog", file, uploads=folder)
     assert (report.added, report.comments["added"]) == (1, 1)
-    assert wordpress.import_file(database, "blog", file, uploads=folder, remove=True).is_idle
+    assert wordpress.import_file(database, "blog", file, uploads=folder, remove=True).changed_nothing
     write(file, parts[0], item(3, "Three"))
     assert wordpress.import_file(database, "blog", file, remove=True).removed == 1

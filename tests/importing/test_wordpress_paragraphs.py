@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.content.excerpts import plain_text
+from appliance.importing.wordpress.comments import to_markdown
 from appliance.importing.wordpress.paragraphs import paragraphs
-from appliance.importing.wordpress.remarks import markdown
-from appliance.importing.wordpress.text import Seen, html_of
+from appliance.importing.wordpress.post_content import MarkupCounts, content_html
 
 
 @pytest.mark.parametrize(("text", "html"), [
@@ -64,7 +64,7 @@ def test_no_word_is_lost_and_paragraphs_are_closed(text: str) -> None:
 ])  # fmt: skip
 def test_hostile_texts_take_no_time(piece: str) -> None:
     began = time.process_time()
-    html_of(piece * 20_000, Seen())
+    content_html(piece * 20_000, MarkupCounts())
     assert time.process_time() - began < 2
 
 
@@ -86,4 +86,4 @@ def test_hostile_texts_take_no_time(piece: str) -> None:
     ("<b>open", "**open"),
 ])  # fmt: skip
 def test_remarks(html: str, text: str) -> None:
-    assert markdown(html) == text
+    assert to_markdown(html) == text

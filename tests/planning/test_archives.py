@@ -7,23 +7,23 @@ from collections import defaultdict
 import pytest
 
 from appliance import db
-from appliance.building import sitemaps as building_sitemaps
+from appliance.building import template_variables
 from appliance.content import terms
-from appliance.planning import archives, sitemaps
-from tests.planning.conftest import OpenWorkshop
-from tests.workshop import EVERY_ARCHIVE, Workshop, archive, index
+from appliance.planning import path_claims, sitemaps
+from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index
+from tests.planning.conftest import OpenSite
 
 EVERY = "".join(archive(kind, path) for kind, path in EVERY_ARCHIVE.items())
 
 
-def by_type(shop: Workshop) -> dict[str, list[str]]:
+def by_type(shop: LocalSite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for row in archives.artifacts(shop.site, shop.theme):
+    for row in path_claims.wanted_artifacts(shop.site, shop.theme):
         found[row.type].append(row.path.removesuffix("/index.html"))
     return {kind: sorted(paths) for kind, paths in found.items()}
 
 
-def fill(shop: Workshop) -> None:
+def fill(shop: LocalSite) -> None:
     shop.save("One", "2026-11-01T23:30", categories=[["News", "Local"]], authors=["Ada"], tags=["tide", "fog"])
     shop.save("Two", "2026-11-02", categories=[["News"], ["Sport"]], authors=["Ada", "Bo"], tags=["tide"])
     shop.save("Three", "2025-12-31", authors=["Bo"])
@@ -32,8 +32,8 @@ def fill(shop: Workshop) -> None:
     shop.save("Guide", "2023-05-05", kind="page", folder="docs", authors=["Cy"], tags=["paged"])
 
 
-def test_every_archive_type(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(EVERY)
+def test_every_archive_type(open_site: OpenSite) -> None:
+    shop = open_site(EVERY)
     fill(shop)
     days = {"2026/11/01": ("one",), "2026/11/02": ("two",), "2025/12/31": ("three",)}
     assert by_type(shop) == {
@@ -74,9 +74,9 @@ def test_every_archive_type(open_workshop: OpenWorkshop) -> None:
     }  # fmt: skip
 
 
-def test_what_each_archive_shows(open_workshop: OpenWorkshop) -> None:
+def test_what_each_archive_shows(open_site: OpenSite) -> None:
     """Planning groups by columns of text, building asks by moments: they must agree, to the second and the zone."""
-    shop = open_workshop(EVERY, sites=[{"timezone": "Pacific/Auckland", "week_starts": "sunday"}])
+    shop = open_site(EVERY, sites=[{"timezone": "Pacific/Auckland", "week_starts": "sunday"}])
     fill(shop)
     shop.run()
     shown = {p.removesuffix("/index.html"): t.decode().strip() for p, t in shop.tree().items()}
@@ -96,20 +96,20 @@ def test_what_each_archive_shows(open_workshop: OpenWorkshop) -> None:
 
 
 @pytest.mark.parametrize(("starts", "first"), [("monday", ["2026/10/26", "2026/11/02"]), ("sunday", ["2026/11/01"])])
-def test_weeks_start_where_the_site_says(open_workshop: OpenWorkshop, starts: str, first: list[str]) -> None:
-    shop = open_workshop(archive("weekly", "%y/%m/%d-week/%i"), sites=[{"week_starts": starts}])
+def test_weeks_start_where_the_site_says(open_site: OpenSite, starts: str, first: list[str]) -> None:
+    shop = open_site(archive("weekly", "%y/%m/%d-week/%i"), sites=[{"week_starts": starts}])
     shop.save("Sunday", "2026-11-01")
     shop.save("Monday", "2026-11-02")
     assert by_type(shop)["weekly"] == [f"{day}-week" for day in first]
 
 
-def test_terms_without_entries_have_no_page_unless_asked_for(open_workshop: OpenWorkshop) -> None:
+def test_terms_without_entries_have_no_page_unless_asked_for(open_site: OpenSite) -> None:
     maps = "".join(archive(k, EVERY_ARCHIVE[k]) for k in ("category", "author", "tag"))
-    shop = open_workshop(maps)
+    shop = open_site(maps)
     fill(shop)
     assert by_type(shop)["category"] == ["category/news", "category/news/local", "category/sport"]
-    secret = terms.Terms(shop.site).category(["Secret"])
-    terms.describe_category(secret, name="Secret", address="hidden/place", description="", always=True)
+    secret = terms.SiteTerms(shop.site).category_id(["Secret"])
+    terms.update_category(secret, name="Secret", address="hidden/place", description="", always=True)
     assert "hidden/place" in by_type(shop)["category"]
     site = shop.site
     site.empty_archives = True
@@ -120,13 +120,13 @@ def test_terms_without_entries_have_no_page_unless_asked_for(open_workshop: Open
 
 
 @pytest.mark.parametrize(("count", "pages"), [(0, 1), (1, 1), (3, 1), (4, 2), (6, 2), (7, 3)])
-def test_pagination(open_workshop: OpenWorkshop, count: int, pages: int) -> None:
+def test_pagination(open_site: OpenSite, count: int, pages: int) -> None:
     manifest = (
         index("index.html", more="paginate = 3")
         + archive("entry", "{slug}.html", "entry.html")
         + archive("tag", "tag/{tag}/index.html", more='paginate = 3\npage_path = "p{page}.html"')
     )
-    shop = open_workshop(manifest)
+    shop = open_site(manifest)
     for number in range(count):
         shop.save(f"e{number}", f"2026-01-0{number + 1}", tags=["all"])
     found = by_type(shop)
@@ -138,9 +138,9 @@ def test_pagination(open_workshop: OpenWorkshop, count: int, pages: int) -> None
     assert "".join(shop.text(path).strip() for path in paths) == newest_first
 
 
-def test_a_large_sitemap_is_split(open_workshop: OpenWorkshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (sitemaps, building_sitemaps):
-        monkeypatch.setattr(module, "BLOCK", 3)
+def test_a_large_sitemap_is_split(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sitemaps, template_variables):
+        monkeypatch.setattr(module, "BLOCK_SIZE", 3)
     sitemap = "{% for u, at in sitemaps + urls %}{{ u }} {{ at | iso if at else '-' }}\n{% endfor %}"
     manifest = (
         index("sitemap.xml", "sitemap.xml", "sitemap = true")
@@ -149,7 +149,7 @@ def test_a_large_sitemap_is_split(open_workshop: OpenWorkshop, monkeypatch: pyte
         + archive("monthly", "{year}/{month}/")
         + archive("monthly", "again/{year}/{month}/")
     )
-    shop = open_workshop(manifest, {"sitemap.xml": sitemap})
+    shop = open_site(manifest, {"sitemap.xml": sitemap})
     for number in range(3):
         shop.save(f"e{number}", "2026-01-01T10:00")
     shop.run()
@@ -169,15 +169,15 @@ def test_a_large_sitemap_is_split(open_workshop: OpenWorkshop, monkeypatch: pyte
     assert shop.text("sitemap.xml").splitlines() == ["https://blog.example/2026/01/ -", *entries]
 
 
-def test_an_address_of_its_own_replaces_the_preferred_path_only(open_workshop: OpenWorkshop) -> None:
+def test_an_address_of_its_own_replaces_the_preferred_path_only(open_site: OpenSite) -> None:
     maps = archive("entry", "{year}/{slug}.html", "entry.html") + archive("entry", "print/{slug}.html", "entry.html")
-    shop = open_workshop(maps)
+    shop = open_site(maps)
     shop.save("Moved", address="elsewhere/at-home")
     assert by_type(shop)["entry"] == ["elsewhere/at-home", "print/moved.html"]
 
 
-def test_pictures_are_published_in_the_widths_below_their_own(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop("[thumbnails]\nwidths = [10, 40, 20]\n", {"static/a.css": "a", "static/deep/b.js": "b"})
+def test_pictures_are_published_in_the_widths_below_their_own(open_site: OpenSite) -> None:
+    shop = open_site("[thumbnails]\nwidths = [10, 40, 20]\n", {"static/a.css": "a", "static/deep/b.js": "b"})
     db.execute(
         "INSERT INTO asset (site_id, path, digest, size, media_type, width, height) VALUES"
         " (?, 'in/cat.jpg', 'd', 1, 'image/jpeg', 40, 40), (?, 'cat.gif', 'd', 1, 'image/gif', 40, 40)",

@@ -11,7 +11,8 @@ from appliance import db, publishing
 from appliance.content import entries
 from appliance.content.entries import EntryData
 from appliance.content.models import Site
-from appliance.planning import refresh
+from appliance.installation import open_installation
+from appliance.planning import artifact_sync
 from tests.conftest import MakeConfig
 from tests.postgresql import Server
 
@@ -27,7 +28,7 @@ def test_what_is_committed_while_its_site_is_planned_is_planned_next(
 ) -> None:
     """On PostgreSQL writers do not wait for planning; marked as planned without having been seen, it would be lost."""
     config = make_config(database=postgres.fresh())
-    whole = refresh.whole
+    whole = artifact_sync.sync_site
 
     def save(slug: str) -> None:
         entries.save(Site.get(), EntryData(title=slug, slug=slug, published_at=THEN, text="text"))
@@ -35,15 +36,15 @@ def test_what_is_committed_while_its_site_is_planned_is_planned_next(
 
     def meanwhile(*arguments: Any) -> list[str]:
         made = whole(*arguments)
-        monkeypatch.setattr(refresh, "whole", whole)
+        monkeypatch.setattr(artifact_sync, "sync_site", whole)
         other = threading.Thread(target=save, args=("late",))
         other.start()
         other.join(20)
         return made
 
-    with publishing.installation(config) as sites:
+    with open_installation(config) as sites:
         entries.save(sites["blog"], EntryData(title="early", slug="early", published_at=THEN, text="text"))
-        monkeypatch.setattr(refresh, "whole", meanwhile)
+        monkeypatch.setattr(artifact_sync, "sync_site", meanwhile)
         publishing.publish(config)
         assert len(wanted()) == 1
         publishing.publish(config)

@@ -11,8 +11,8 @@ from appliance.content.changes import record
 from appliance.errors import ThemeError
 from appliance.planning.theme import Theme
 from appliance.queue import store
-from tests.planning.conftest import OpenWorkshop
-from tests.workshop import Workshop, archive, index, write_theme
+from tests.local_site import LocalSite, archive, index, write_theme
+from tests.planning.conftest import OpenSite
 
 SLOW_FRONT = index("index.html", more='every = "10m"') + archive("entry", "{slug}.html")
 
@@ -22,29 +22,29 @@ def later(seconds: float) -> None:
     db.backend().now_at(seconds)
 
 
-def test_a_template_is_built_at_most_once_an_interval(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(SLOW_FRONT)
+def test_a_template_is_built_at_most_once_an_interval(open_site: OpenSite) -> None:
+    shop = open_site(SLOW_FRONT)
     shop.save("One")
     shop.run()
     shop.save("Two")
     shop.publish()
     shop.drain()
     assert (shop.text("index.html"), shop.text("two.html")) == ("One;", "Two|")
-    assert (store.unfinished(), store.outstanding()) == (1, 0)
+    assert (store.count_unfinished(), store.count_outstanding()) == (1, 0)
     shop.save("Three")
     shop.publish()
     later(598)
     shop.drain()
     assert shop.text("index.html") == "One;"
     later(602)
-    assert store.outstanding() == 1
+    assert store.count_outstanding() == 1
     shop.drain()
     assert sorted(shop.text("index.html").strip().split(";")) == ["", "One", "Three", "Two"]
-    assert store.unfinished() == 0
+    assert store.count_unfinished() == 0
 
 
-def test_asking_by_path_does_not_wait(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(SLOW_FRONT)
+def test_asking_by_path_does_not_wait(open_site: OpenSite) -> None:
+    shop = open_site(SLOW_FRONT)
     shop.save("One")
     shop.run()
     shop.save("Two")
@@ -53,8 +53,8 @@ def test_asking_by_path_does_not_wait(open_workshop: OpenWorkshop) -> None:
     assert shop.text("index.html") in ("One;Two;", "Two;One;")
 
 
-def test_what_is_withdrawn_goes_at_once(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(archive("entry", "{slug}.html", more='every = "1d"'))
+def test_what_is_withdrawn_goes_at_once(open_site: OpenSite) -> None:
+    shop = open_site(archive("entry", "{slug}.html", more='every = "1d"'))
     one = shop.save("One")
     shop.run()
     shop.save("One", entry=one, status="draft")
@@ -62,19 +62,19 @@ def test_what_is_withdrawn_goes_at_once(open_workshop: OpenWorkshop) -> None:
     assert shop.tree() == {}
 
 
-def test_a_retry_is_waited_for(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(SLOW_FRONT)
+def test_a_retry_is_waited_for(open_site: OpenSite) -> None:
+    shop = open_site(SLOW_FRONT)
     shop.publish()
     (claim,) = store.claim("w", ["publish"], 1, 30.0)
-    store.fail(claim, store.Fault("OSError", "no", ""), retry_after=2.0)
-    assert store.outstanding() == 1
+    store.fail(claim, store.FailureDetails("OSError", "no", ""), retry_after=2.0)
+    assert store.count_outstanding() == 1
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("30s", 30), ("10m", 600), ("1.5h", 5400), ("2 d", 172800), (" 5m ", 300)]
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
-    assert clock.span(text) == seconds
+    assert clock.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-3m", "10 minutes", "1h30m", "١m"])
@@ -86,7 +86,7 @@ def test_what_is_no_length_of_time(tmp_path: Path, text: str) -> None:
     assert f"“{text}” is no length of time; write a number and s, m, h or d, such as 10m" in str(caught.value)
 
 
-def chain(shop: Workshop, key: str) -> list[tuple[str, str, int | None, int]]:
+def chain(shop: LocalSite, key: str) -> list[tuple[str, str, int | None, int]]:
     return list(
         db.execute(
             """SELECT t.reason, t.actor, t.change_id, t.times FROM job_trigger t JOIN job j ON j.id = t.job_id
@@ -96,8 +96,8 @@ def chain(shop: Workshop, key: str) -> list[tuple[str, str, int | None, int]]:
     )
 
 
-def test_a_job_knows_what_happened_and_who_did_it(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(SLOW_FRONT)
+def test_a_job_knows_what_happened_and_who_did_it(open_site: OpenSite) -> None:
+    shop = open_site(SLOW_FRONT)
     one = shop.save("One")
     shop.run()
     start = db.execute("SELECT MAX(id) FROM change").fetchone()[0]
@@ -114,8 +114,8 @@ def test_a_job_knows_what_happened_and_who_did_it(open_workshop: OpenWorkshop) -
     assert (triggers, reason) == (4, "entry edited")
 
 
-def test_a_burst_of_changes_is_counted_in_few_rows(open_workshop: OpenWorkshop) -> None:
-    shop = open_workshop(SLOW_FRONT)
+def test_a_burst_of_changes_is_counted_in_few_rows(open_site: OpenSite) -> None:
+    shop = open_site(SLOW_FRONT)
     one = shop.save("One")
     shop.run()
     for number in range(30):

@@ -6,17 +6,17 @@ import psycopg
 import pytest
 
 from appliance import db
-from appliance.content import editing, entries
+from appliance.content import entries, entry_edits
 from appliance.content.models import Entry
 from tests.conftest import EMPTY
-from tests.planning.conftest import OpenWorkshop
-from tests.workshop import Workshop, archive, index, stamps
+from tests.local_site import LocalSite, archive, index, stamps
+from tests.planning.conftest import OpenSite
 
 MANIFEST = index("index.html") + index("about.html", "about.html") + archive("entry", "{slug}.html")
 FILES = {"about.html": "{{ site.title }}"}
 
 
-def everything(shop: Workshop) -> list[object]:
+def everything(shop: LocalSite) -> list[object]:
     """All that is in the database, and every file of the docroot with what changes when it is written."""
     tables = sorted(db.database.get_tables())
     rows = [[name, sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)] for name in tables]
@@ -24,71 +24,71 @@ def everything(shop: Workshop) -> list[object]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, open_workshop: OpenWorkshop) -> Workshop:
+def shop(request: pytest.FixtureRequest, open_site: OpenSite) -> LocalSite:
     more = {}
     if request.param == "postgresql":
         more["database"] = request.getfixturevalue("_postgres_url")
         with psycopg.connect(more["database"], autocommit=True) as connection:
             connection.execute(EMPTY)
-    made = open_workshop(MANIFEST, FILES, **more)
+    made = open_site(MANIFEST, FILES, **more)
     made.save("One", "2026-01-01")
     made.save("Two", "2026-01-02")
     return made
 
 
-def explained(shop: Workshop, **how: bool) -> dict[str, list[str]]:
+def explained(shop: LocalSite, **how: bool) -> dict[str, list[str]]:
     before = everything(shop)
     (plan,) = shop.publish(explain=True, **how)
     assert everything(shop) == before
-    return plan.why
+    return plan.reasons
 
 
-def test_all_is_new_at_first(shop: Workshop) -> None:
+def test_all_is_new_at_first(shop: LocalSite) -> None:
     paths = ("about.html", "index.html", "one.html", "two.html")
-    assert explained(shop) == {path: ["it is new here"] for path in paths}
+    assert explained(shop) == {path: ["it is new"] for path in paths}
 
 
-def test_nothing_changed_is_nothing_to_do(shop: Workshop) -> None:
+def test_nothing_changed_is_nothing_to_do(shop: LocalSite) -> None:
     shop.run()
     assert explained(shop) == {}
     assert explained(shop, everything=True) == {}
 
 
-def test_what_waits_already_is_told(shop: Workshop) -> None:
+def test_what_waits_already_is_told(shop: LocalSite) -> None:
     shop.publish()
     assert set(explained(shop)) == {"about.html", "index.html", "one.html", "two.html"}
 
 
-def test_a_title_says_whose_page_it_is_and_who_shows_it(shop: Workshop) -> None:
+def test_a_title_says_whose_page_it_is_and_who_shows_it(shop: LocalSite) -> None:
     shop.run()
-    editing.edit(Entry.get(Entry.title == "One"), title="First")
+    entry_edits.edit(Entry.get(Entry.title == "One"), title="First")
     assert explained(shop) == {
-        "one.html": ["it is the page of what changed"],
-        "index.html": ["it shows the title or when it changed of an entry that changed"],
+        "one.html": ["it is the page of a changed entry"],
+        "index.html": ["it shows the title or the modification date of an entry that changed"],
     }
 
 
-def test_what_is_deleted_is_told_apart(shop: Workshop) -> None:
+def test_what_is_deleted_is_told_apart(shop: LocalSite) -> None:
     shop.run()
     entries.delete(Entry.get(Entry.title == "One"))
     before = everything(shop)
     (plan,) = shop.publish(explain=True)
     assert everything(shop) == before
-    assert plan.gone == ["one.html"]
-    assert plan.why["one.html"] == ["it is no longer wanted"]
-    assert plan.why["index.html"] != plan.why["one.html"]
+    assert plan.deleted_paths == ["one.html"]
+    assert plan.reasons["one.html"] == ["it is no longer wanted"]
+    assert plan.reasons["index.html"] != plan.reasons["one.html"]
 
 
-def test_a_template_names_itself(shop: Workshop) -> None:
+def test_a_template_names_itself(shop: LocalSite) -> None:
     shop.run()
     (shop.folder / "theme" / "about.html").write_text("Other", "utf-8")
     assert explained(shop) == {"about.html": ["the template about.html changed"]}
 
 
-def test_force_asks_for_all(shop: Workshop) -> None:
+def test_force_asks_for_all(shop: LocalSite) -> None:
     shop.run()
     assert set(explained(shop, force=True)) == {"about.html", "index.html", "one.html", "two.html"}
     before = len(shop.journal())
     (plan,) = shop.publish(force=True)
     shop.drain()
-    assert (plan.answers.total(), len(shop.journal())) == (4, before)
+    assert (plan.enqueue_results.total(), len(shop.journal())) == (4, before)

@@ -11,14 +11,14 @@ from appliance.content import entries
 from appliance.content.models import Entry
 from appliance.errors import ContentError
 from appliance.queue import store
-from appliance.queue.requests import Cause
-from tests.planning.conftest import OpenWorkshop
-from tests.workshop import Workshop, archive, workshop
+from appliance.queue.enqueue import Cause
+from tests.local_site import LocalSite, archive, local_site
+from tests.planning.conftest import OpenSite
 
 MANIFEST = archive("entry", "{slug}.html")
 
 
-def filled(shop: Workshop) -> Workshop:
+def filled(shop: LocalSite) -> LocalSite:
     """A hundred files."""
     for n in range(100):
         shop.save(f"Post {n}", slug=f"post-{n}")
@@ -36,28 +36,28 @@ def unplanned() -> int:
     return int(db.execute("SELECT COUNT(*) FROM change WHERE NOT planned").fetchone()[0])
 
 
-def test_more_than_a_third_of_a_site_is_deleted_only_with_leave(open_workshop: OpenWorkshop) -> None:
-    shop = filled(open_workshop(MANIFEST))
+def test_more_than_a_third_of_a_site_is_deleted_only_with_leave(open_site: OpenSite) -> None:
+    shop = filled(open_site(MANIFEST))
     remove(51)
     with pytest.raises(ContentError, match=r"^51 of 100 files of the site blog would be .* publish --allow-removals$"):
         shop.publish()
-    assert (unplanned(), store.unfinished(), len(shop.tree())) == (51, 0, 100)
+    assert (unplanned(), store.count_unknown_kinds([]), len(shop.tree())) == (51, {"plan": 1}, 100)
     (explained,) = shop.publish(explain=True)
     assert "publish --allow-removals" in explained.refusal
-    assert len(explained.gone) == 51
+    assert len(explained.deleted_paths) == 51
     shop.run(allow_removals=True)
     assert (unplanned(), len(shop.tree())) == (0, 49)
 
 
-def test_fewer_than_fifty_files_need_no_leave(open_workshop: OpenWorkshop) -> None:
-    shop = filled(open_workshop(MANIFEST))
+def test_fewer_than_fifty_files_need_no_leave(open_site: OpenSite) -> None:
+    shop = filled(open_site(MANIFEST))
     remove(49)
     shop.run()
     assert len(shop.tree()) == 51
 
 
-def test_a_theme_with_a_slip_in_a_path_takes_nothing_away(open_workshop: OpenWorkshop) -> None:
-    shop = filled(open_workshop(MANIFEST))
+def test_a_theme_with_a_slip_in_a_path_takes_nothing_away(open_site: OpenSite) -> None:
+    shop = filled(open_site(MANIFEST))
     (shop.folder / "theme" / "theme.toml").write_text('name = "Trial"\n' + archive("page", "{slug}.html"), "utf-8")
     with pytest.raises(ContentError, match="100 of 100 files"):
         shop.publish()
@@ -67,10 +67,10 @@ def test_a_theme_with_a_slip_in_a_path_takes_nothing_away(open_workshop: OpenWor
 
 
 def test_a_planning_by_a_worker_that_is_refused_fails_once_and_keeps_the_changes(tmp_path: Path) -> None:
-    with workshop(tmp_path, MANIFEST) as shop:
+    with local_site(tmp_path, MANIFEST) as shop:
         filled(shop)
         remove(51)
-        publishing.ask(shop.config, shop.site, Cause("entry deleted", "ada"))
+        publishing.enqueue_plan(shop.config, shop.site, Cause("entry deleted", "ada"))
         drained = running.drain(shop.config, workers=1)
         ((key, sentence),) = drained.failed
         assert (drained.exit_code, key, unplanned()) == (1, "blog", 51)

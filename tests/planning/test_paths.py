@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import ThemeError
-from appliance.planning.paths import FIELDS, Pattern, Subject, address_path, fault_of, link, sibling
+from appliance.planning.paths import FIELDS, Pattern, Subject, address_path, path_fault, sibling_path, url_path
 
 MOMENT = datetime(2026, 3, 9, 7, 5, 2)
 SUBJECT = Subject(
@@ -45,7 +45,7 @@ def test_the_default_paths_of_movable_type(archive: str, pattern: str, path: str
     subject = SUBJECT if archive in ("entry", "page") else LISTING
     made = Pattern(pattern, archive, "here").path(subject)
     assert made == path
-    assert fault_of(made) is None
+    assert path_fault(made) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_readable_patterns(archive: str, pattern: str, path: str) -> None:
 def test_what_is_empty_leaves_no_empty_segment(pattern: str) -> None:
     made = Pattern(pattern, "page", "here").path(Subject(slug="about", named=True))
     assert made.removeprefix("x/") == "about.html"
-    assert fault_of(made) is None
+    assert path_fault(made) is None
 
 
 def test_years_have_four_digits() -> None:
@@ -139,12 +139,12 @@ def test_further_pages_need_their_number() -> None:
     ],
 )  # fmt: skip
 def test_paths_that_cannot_be_published(path: str, says: str) -> None:
-    assert says in (fault_of(path) or "")
+    assert says in (path_fault(path) or "")
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.html", "é" * 127, ".well-known/x", "a b/c", "…/x", "a.b/..c"])
 def test_paths_that_can(path: str) -> None:
-    assert (fault_of(path) is None) is not path.endswith("..c")
+    assert (path_fault(path) is None) is not path.endswith("..c")
 
 
 _PIECE = st.sampled_from(["..", ".", "/", "%2e%2e", "a", "\\", "\0", "é", "~", "index.html", "-", "_"])
@@ -170,11 +170,11 @@ def test_nothing_published_lies_outside_the_docroot(
 @given(address=_TEXT, suffix=_TEXT)
 def test_no_address_or_further_page_lies_outside_the_docroot(address: str, suffix: str) -> None:
     stays_inside(address_path(address))
-    stays_inside(sibling(address_path(address), suffix))
+    stays_inside(sibling_path(address_path(address), suffix))
 
 
 def stays_inside(path: str) -> None:
-    if fault_of(path) is not None:
+    if path_fault(path) is not None:
         return
     whole = os.path.normpath(os.path.join("/srv/www", path))  # noqa: PTH118 - what the system will make of it
     assert whole == "/srv/www/" + path
@@ -182,7 +182,7 @@ def stays_inside(path: str) -> None:
 
 
 def test_links_go_by_the_folder_of_an_index_file() -> None:
-    assert [link(p) for p in ("index.html", "a/index.html", "a/b.html", "aindex.html")] == [
+    assert [url_path(p) for p in ("index.html", "a/index.html", "a/b.html", "aindex.html")] == [
         "", "a/", "a/b.html", "aindex.html",
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.errors import ThemeError
 from appliance.planning.theme import Theme
-from tests.workshop import archive, index, write_theme
+from tests.local_site import archive, index, write_theme
 
 
 def faults(folder: Path, manifest: str, files: dict[str, str] | None = None) -> list[str]:
@@ -124,3 +124,31 @@ def test_the_digest_changes_with_any_file(tmp_path: Path) -> None:
         digests.add(Theme.load("theme", tmp_path).digest)
     assert len(digests) == 4
     assert Theme.load("theme", tmp_path).digest in digests
+
+
+@pytest.mark.parametrize("where", ["static/a.css", "static/sub", "entry-2.html", "theme.toml", "hidden/.x", "dangling"])
+def test_a_symbolic_link_anywhere_in_it_is_refused(tmp_path: Path, where: str) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key").write_text('name = "Trial"\n', "utf-8")
+    folder = write_theme(tmp_path / "theme", "", {"static/b.css": "b"})
+    Theme.load("theme", tmp_path)
+    link = folder / where
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to({"static/sub": secret, "dangling": tmp_path / "nowhere"}.get(where, secret / "key"))
+    with pytest.raises(ThemeError) as refused:
+        Theme.load("theme", tmp_path)
+    assert str(refused.value) == (
+        f"{link}: is a symbolic link, and what it leads to is not the theme's; put a copy of it there"
+    )
+    link.unlink()
+    if where == "theme.toml":
+        link.write_text('name = "Trial"\n', "utf-8")
+    Theme.load("theme", tmp_path)
+
+
+def test_the_folder_of_a_theme_may_be_a_link_itself(tmp_path: Path) -> None:
+    write_theme(tmp_path / "release", "", {})
+    (tmp_path / "theme").symlink_to(tmp_path / "release")
+    assert Theme.load("theme", tmp_path).manifest.name == "Trial"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from appliance.tasks import collections
+from devtools import collections
 
 
 @pytest.fixture(scope="session", autouse=True)
 def provided() -> None:
     """The collections are where ansible.cfg says, also in a fresh checkout where nothing else was run before."""
-    collections.provide()
+    collections.install()

@@ -138,7 +138,7 @@ def test_a_check_asks_nginx_by_the_scheme_and_port_it_has(tmp_path: Path, name: 
 
 
 def test_settings_alone_are_written_for_the_release_in_use(tmp_path: Path) -> None:
-    here: dict[str, Any] = {"ansible_connection": "local", "ansible_become": False, "appliance_accepted": True}
+    here: dict[str, Any] = {"ansible_connection": "local", "ansible_become": False, "appliance_validated": True}
     here |= {"ansible_python_interpreter": sys.executable, "appliance_home": str(tmp_path / "home")}
     here |= {"appliance_settings_folder": str(tmp_path), "appliance_user": "root", "appliance_group": "root"}
     here |= {"appliance_sites": [{"name": "blog", "title": "Blog", "url": "https://blog.example/"}]}

@@ -57,7 +57,7 @@ def play(
     program.write_text(APPLIANCE.format(folder=folder, published=published, filled=filled))
     program.chmod(0o755)
     (folder / "publish.yml").write_text(PLAYBOOK.read_text("utf-8").replace("/usr/local/bin/appliance", str(program)))
-    stop = folder / "roles" / "backup" / "tasks" / "stop.yml"
+    stop = folder / "roles" / "backup" / "tasks" / "stop_services.yml"
     stop.parent.mkdir(parents=True)
     stop.write_text(yaml.safe_dump([
         {"name": "Stop", "ansible.builtin.file": {"path": str(folder / "stopped"), "state": "touch"}}
@@ -86,7 +86,7 @@ def play(
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_ROLES_PATH": str(folder / "roles"),
     }
-    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=240)
     asked = folder / "asked"
     return Ran(
         done.returncode, done.stdout + done.stderr, asked.read_text().splitlines() if asked.exists() else [],

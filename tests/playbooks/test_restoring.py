@@ -63,11 +63,11 @@ def play(folder: Path, *options: str, databases: tuple[str, ...] = ("db1",)) -> 
     roles, hosts = folder / "roles", folder / "hosts"
     (roles / "backup" / "tasks").mkdir(parents=True)
     (roles / "appliance").symlink_to(ROOT / "roles" / "appliance")
-    tasks = [f"tasks/{name}.yml" for name in ("restore", "choose", "bring", "unpack")]
+    tasks = [f"tasks/{name}.yml" for name in ("restore", "select", "copy_to_host", "unpack")]
     for part in ("defaults", "meta", "vars", *tasks):
         (roles / "backup" / part).symlink_to(ROOT / "roles" / "backup" / part)
-    (roles / "backup" / "tasks" / "start.yml").write_text("[]\n")
-    (roles / "backup" / "tasks" / "stop.yml").write_text(
+    (roles / "backup" / "tasks" / "start_services.yml").write_text("[]\n")
+    (roles / "backup" / "tasks" / "stop_services.yml").write_text(
         yaml.safe_dump([{"name": "Stop", "ansible.builtin.fail": {"msg": STOPPED}}])
     )
     for part in ("files", "database"):
@@ -78,14 +78,15 @@ def play(folder: Path, *options: str, databases: tuple[str, ...] = ("db1",)) -> 
         "publishers": {"hosts": {"pub1": {}}},
         "databases": {"hosts": {name: {} for name in databases}},
         "frontends": {"hosts": {"www1": {}}},
-        "all": {"vars": {**local, "appliance_sites": [SITE], "appliance_accepted": True, "backup_folder": str(hosts)}},
+        "all": {"vars": {**local, "appliance_sites": [SITE], "appliance_validated": True, "backup_folder": str(hosts)}},
     }))  # fmt: skip
-    accounts = {"files": ACCOUNT, "database": ACCOUNT}
-    given = {"appliance_uid": ACCOUNT, "appliance_gid": ACCOUNT, "backup_accounts": accounts, "backup_from": "copies"}
+    become = ["setsid", "--wait", "setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups", "--"]
+    accounts = {"files": become, "database": become}
+    given = {"appliance_uid": ACCOUNT, "appliance_gid": ACCOUNT, "backup_as_account": accounts, "backup_from": "copies"}
     words = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=inventory.yml"]
     words += [f"--extra-vars={json.dumps(given)}", *options, str(ROOT / "playbooks" / "restore.yml")]
     environ = {"ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ROLES_PATH": str(roles)}
-    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=240)
     return Ran(done.returncode, done.stdout + done.stderr)
 
 

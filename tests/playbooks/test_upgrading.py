@@ -40,20 +40,26 @@ def play(folder: Path, *options: str, new: str = "", down: str = "") -> Ran:
     roles = folder / "roles"
 
     def leave(name: str) -> dict[str, Any]:
-        path = f"{folder}/done/{name}:{{{{ inventory_hostname }}}}"
-        return {"name": "Leave a file", "ansible.builtin.file": {"path": path, "state": "touch"}}
+        return {
+            "name": "Leave a file",
+            "ansible.builtin.raw": f"touch {folder}/done/{name}:{{{{ inventory_hostname }}}}",
+        }
 
     def role(name: str, tasks: str, *told: dict[str, Any]) -> None:
         path = roles / name / "tasks" / f"{tasks}.yml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(list(told)))
 
-    role("publisher", "install", leave("install"))
-    role("publisher", "ask", {"name": "Ask", "ansible.builtin.set_fact": {"publisher_former": "{{ test_former }}"}})
-    role("backup", "run", {**leave("{{ item }}"), "loop": "{{ backup_parts }}"})
+    role("publisher", "install_release", leave("install"))
+    role(
+        "publisher",
+        "validate_settings",
+        {"name": "Validate", "ansible.builtin.set_fact": {"publisher_former": "{{ test_former }}"}},
+    )
+    role("backup", "create", {**leave("{{ item }}"), "loop": "{{ backup_parts }}"})
     role("schedule", "upgrade", leave("upgrade"))
     roles.joinpath("appliance").symlink_to(ROOT / "roles" / "appliance")
-    for part in ("defaults", "meta", "vars", "tasks/reach.yml"):
+    for part in ("defaults", "meta", "vars", "tasks/validate_hosts.yml"):
         roles.joinpath("backup", part).symlink_to(ROOT / "roles" / "backup" / part)
     (folder / "done").mkdir()
 
@@ -67,12 +73,12 @@ def play(folder: Path, *options: str, new: str = "", down: str = "") -> Ran:
         "publishers": {"hosts": hosts},
         "databases": {"hosts": {"db1": {}}},
         "frontends": {"hosts": {"www1": {}}},
-        "all": {"vars": {**local, "appliance_sites": [SITE], "appliance_systems": {}, "appliance_accepted": True}},
+        "all": {"vars": {**local, "appliance_sites": [SITE], "appliance_systems": {}, "appliance_validated": True}},
     }))  # fmt: skip
     playbook = str(ROOT / "playbooks" / "upgrade.yml")
     words = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory=inventory.yml", *options, playbook]
     environ = {"ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_ROLES_PATH": str(roles)}
-    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=240)
     return Ran(done.returncode, done.stdout + done.stderr, {path.name for path in (folder / "done").iterdir()})
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from appliance.queue.requests import Cause, Request
+from appliance.queue.enqueue import Cause, JobRequest
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Model:
 
     # --- asking ---
 
-    def enqueue(self, kind: str, request: Request, causes: Sequence[Cause], new_id: int) -> str:
+    def enqueue(self, kind: str, request: JobRequest, causes: Sequence[Cause], new_id: int) -> str:
         """Ask for one key; `new_id` is what a new row is called."""
         waiting, running = self.one(kind, request.key, "pending"), self.one(kind, request.key, "running")
         due = max(self.now, self.until.get((kind, request.key), 0.0)) if request.every else self.now
@@ -160,7 +160,7 @@ class Model:
         ]  # fmt: skip
         for job in lost:
             again = 0.0 if job.failures < retries else None
-            self.end_badly((job.id, job.attempt), retry_after=again, failure=1, error="LostLease")
+            self.end_badly((job.id, job.attempt), retry_after=again, failure=1, error="JobLeaseLost")
         return len(lost)
 
     # --- people ---

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from appliance import db
-from appliance.queue import selection, store
-from appliance.queue.requests import Cause, Request
-from appliance.queue.store import Claim, Fault
+from appliance.queue import administration, store
+from appliance.queue.enqueue import Cause, JobRequest, enqueue, enqueue_from_select
+from appliance.queue.store import Claim, FailureDetails
 from tests.queue.model import Model, ModelJob
 
 AGEING, LEASE, RETRIES = 60.0, 30.0, 2
@@ -68,24 +68,25 @@ class Queue(RuleBasedStateMachine):
         kind=KINDS,
         requests=st.lists(
             st.builds(
-                Request, KEYS, PRIORITIES, st.just("blog"), st.sampled_from([None, "{}"]), st.sampled_from([0.0, 50.0])
+                JobRequest, KEYS, PRIORITIES, st.just("blog"), st.sampled_from([None, "{}"]),
+                st.sampled_from([0.0, 50.0]),
             ),
             min_size=1, max_size=3, unique_by=lambda r: r.key,
         ),
         causes=CAUSES,
     )  # fmt: skip
-    def enqueue(self, kind: str, requests: list[Request], causes: list[Cause]) -> None:
-        answers = store.enqueue(kind, requests, ageing=AGEING, causes=causes)
+    def enqueue(self, kind: str, requests: list[JobRequest], causes: list[Cause]) -> None:
+        answers = enqueue(kind, requests, ageing=AGEING, causes=causes)
         self.answered(kind, requests, causes, dict(answers))
 
     @rule(kind=KINDS, keys=st.sets(KEYS, min_size=1), priority=PRIORITIES, causes=CAUSES)
-    def enqueue_selected(self, kind: str, keys: set[str], priority: int, causes: list[Cause]) -> None:
+    def enqueue_from_select(self, kind: str, keys: set[str], priority: int, causes: list[Cause]) -> None:
         one = "SELECT CAST(? AS TEXT) AS key, 'blog' AS scope, CAST(? AS INTEGER) AS priority, 0.0 AS every"
         select, values = " UNION ALL ".join([one] * len(keys)), [v for key in sorted(keys) for v in (key, priority)]
-        answers = store.enqueue_selected(kind, select, values, ageing=AGEING, causes=causes)
-        self.answered(kind, [Request(key, priority, "blog") for key in keys], causes, dict(answers))
+        answers = enqueue_from_select(kind, select, values, ageing=AGEING, causes=causes)
+        self.answered(kind, [JobRequest(key, priority, "blog") for key in keys], causes, dict(answers))
 
-    def answered(self, kind: str, requests: list[Request], causes: list[Cause], answers: dict[str, int]) -> None:
+    def answered(self, kind: str, requests: list[JobRequest], causes: list[Cause], answers: dict[str, int]) -> None:
         ids = dict(db.execute("SELECT key, id FROM job WHERE state = 'pending' AND kind = ?", [kind]).fetchall())
         expected = dict.fromkeys(answers, 0)
         for request in requests:
@@ -110,7 +111,7 @@ class Queue(RuleBasedStateMachine):
         self.claim(worker, ["mail", "publish"], 4)
         self.pass_time(seconds)
         if outcomes := dict.fromkeys(self.claims[before:], "changed"):
-            store.finish(outcomes)
+            store.complete(outcomes)
             self.model.finish({(c.id, c.attempt): outcome for c, outcome in outcomes.items()})
 
     @rule(worker=WORKERS, retry_after=st.sampled_from([None, 0.0, 5.0]))
@@ -129,14 +130,14 @@ class Queue(RuleBasedStateMachine):
     @rule(numbers=CHOSEN)
     def beat(self, numbers: set[int]) -> None:
         if claims := self.chosen(numbers):
-            assert store.beat(claims, LEASE) == self.model.beat([(c.id, c.attempt) for c in claims], LEASE)
+            assert store.heartbeat(claims, LEASE) == self.model.beat([(c.id, c.attempt) for c in claims], LEASE)
 
     @precondition(lambda self: self.claims)
     @rule(numbers=CHOSEN, unchanged=st.sets(st.integers(0, 5)))
     def finish(self, numbers: set[int], unchanged: set[int]) -> None:
         claims = self.chosen(numbers)
         outcomes = {c: "unchanged" if number in unchanged else "changed" for number, c in enumerate(claims)}
-        store.finish(outcomes)
+        store.complete(outcomes)
         self.model.finish({(c.id, c.attempt): outcome for c, outcome in outcomes.items()})
 
     @precondition(lambda self: self.claims)
@@ -146,7 +147,7 @@ class Queue(RuleBasedStateMachine):
 
     def fail(self, number: int, retry_after: float | None) -> None:
         for claim in self.chosen({number}):
-            state = store.fail(claim, Fault("OSError", "no", "trace"), retry_after=retry_after)
+            state = store.fail(claim, FailureDetails("OSError", "no", "trace"), retry_after=retry_after)
             held = (claim.id, claim.attempt)
             assert state == self.model.end_badly(held, retry_after=retry_after, failure=1, error="OSError")
 
@@ -163,29 +164,29 @@ class Queue(RuleBasedStateMachine):
 
     # --- people ---
 
-    def some(self, numbers: set[int]) -> selection.Selection:
+    def some(self, numbers: set[int]) -> administration.JobFilter:
         newest = sorted(self.model.jobs, reverse=True)
-        return selection.Selection(ids=[newest[number] for number in sorted(numbers) if number < len(newest)])
+        return administration.JobFilter(ids=[newest[number] for number in sorted(numbers) if number < len(newest)])
 
     @precondition(lambda self: self.model.jobs)
     @rule(numbers=CHOSEN)
     def delete(self, numbers: set[int]) -> None:
         chosen = self.some(numbers)
-        selection.delete(chosen)
+        administration.delete(chosen)
         self.model.delete(chosen.ids or ())
 
     @precondition(lambda self: self.model.jobs)
     @rule(numbers=CHOSEN)
     def retry(self, numbers: set[int]) -> None:
         chosen = self.some(numbers)
-        selection.retry(chosen)
+        administration.retry(chosen)
         self.model.retry(chosen.ids or ())
 
     @precondition(lambda self: self.model.jobs)
     @rule(numbers=CHOSEN, priority=PRIORITIES)
     def prioritise(self, numbers: set[int], priority: int) -> None:
         chosen = self.some(numbers)
-        selection.prioritise(chosen, priority, ageing=AGEING)
+        administration.prioritise(chosen, priority, ageing=AGEING)
         for job_id in chosen.ids or ():
             self.model.prioritise(job_id, priority)
 
@@ -209,7 +210,9 @@ class Queue(RuleBasedStateMachine):
         assert found == {(j.id, *why): what for j in self.model.jobs.values() for why, what in j.chain.items()}
 
     def intervals_are_kept(self) -> None:
-        found = {(kind, key): until for kind, key, until in db.execute("SELECT * FROM throttle").fetchall()}
+        found = {
+            (kind, key): until for kind, key, until in db.execute("SELECT kind, key, until FROM throttle").fetchall()
+        }
         assert found == self.model.until
 
     def one_waits_and_one_runs_at_most(self) -> None:
@@ -219,11 +222,11 @@ class Queue(RuleBasedStateMachine):
 
     def what_is_told_is_true(self) -> None:
         counts = self.model.counts()
-        assert store.counts() == {state: counts[state] for state in store.counts()}
-        assert store.unfinished() == counts["pending"] + counts["running"]
-        assert store.outstanding() == self.model.outstanding()
+        assert store.count_by_state() == {state: counts[state] for state in store.count_by_state()}
+        assert store.count_unfinished() == counts["pending"] + counts["running"]
+        assert store.count_outstanding() == self.model.outstanding()
         held = {c.id for c in self.claims if self.model.run((c.id, c.attempt))}
-        assert (store.held(self.claims) if self.claims else set()) == held
+        assert (store.lock_held(self.claims) if self.claims else set()) == held
 
 
 @pytest.mark.usefixtures("still_clock")
@@ -245,12 +248,12 @@ def test_the_queue_is_as_its_model() -> None:
 def test_the_least_urgent_does_not_starve_under_a_stream_of_the_most_urgent() -> None:
     """A job of priority 10 a second, a worker that does one a second, and one of priority 1 from the beginning."""
     db.backend().now_at(0.0)
-    store.enqueue("publish", [Request("yearly", 1)], ageing=AGEING)
+    enqueue("publish", [JobRequest("yearly", 1)], ageing=AGEING)
     for second in range(1, 1000):
         db.backend().now_at(float(second))
-        store.enqueue("publish", [Request(f"entry-{second}", 10)], ageing=AGEING)
+        enqueue("publish", [JobRequest(f"entry-{second}", 10)], ageing=AGEING)
         (claim,) = store.claim("host:1", ["publish"], 1, LEASE)
-        store.finish({claim: "changed"})
+        store.complete({claim: "changed"})
         if claim.key == "yearly":
             break
     assert second == 9 * AGEING, "nine steps of priority weigh nine times the ageing"

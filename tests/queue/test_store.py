@@ -11,10 +11,10 @@ import pytest
 from appliance import db
 from appliance.config import Config
 from appliance.queue import store
-from appliance.queue.requests import Request
-from appliance.queue.store import Claim, Fault
+from appliance.queue.enqueue import JobRequest, enqueue
+from appliance.queue.store import Claim, FailureDetails
 
-FAULT = Fault("OSError", "no", "trace")
+FAULT = FailureDetails("OSError", "no", "trace")
 
 
 class Meanwhile:
@@ -46,8 +46,8 @@ class Meanwhile:
 
 
 def ask(*keys: str, kind: str = "publish", priority: int = 5, every: float = 0.0) -> dict[str, int]:
-    requests = [Request(key, priority, every=every) for key in keys]
-    answers = store.enqueue(kind, requests, ageing=60.0)
+    requests = [JobRequest(key, priority, every=every) for key in keys]
+    answers = enqueue(kind, requests, ageing=60.0)
     return {answer: number for answer, number in answers.items() if number}
 
 
@@ -64,11 +64,11 @@ def states(key: str) -> list[str]:
 
 
 def test_what_became_due_a_moment_ago_is_not_overlooked(database: Config) -> None:
-    store.enqueue("k", [store.Request("a")], ageing=60)
-    assert store.next_due(1.0) == 0.0
+    enqueue("k", [JobRequest("a")], ageing=60)
+    assert store.seconds_until_due(1.0) == 0.0
     db.execute("UPDATE job SET run_at = appliance_now() + 0.5")
-    assert 0.3 < (store.next_due(1.0) or 0) <= 0.5
-    assert store.next_due(0.25) is None
+    assert 0.3 < (store.seconds_until_due(1.0) or 0) <= 0.5
+    assert store.seconds_until_due(0.25) is None
 
 
 def test_a_run_that_fails_while_its_key_is_asked_for_is_superseded(database: Config) -> None:
@@ -133,7 +133,7 @@ def test_a_lease_renewed_in_the_last_moment_is_not_taken_away(database: Config) 
     (claim,) = take()
     db.execute("UPDATE job SET lease_until = 0")
     with db.write():
-        assert store.beat([claim], 30.0) == {claim.id}
+        assert store.heartbeat([claim], 30.0) == {claim.id}
         rescuing = Meanwhile(lambda: store.rescue(5))
         assert rescuing.waits()
     assert rescuing.end() == 0
@@ -169,7 +169,7 @@ def test_a_follow_up_is_held_back_until_the_interval_is_over() -> None:
     ask("a", every=50.0)
     (claim,) = take()
     ask("a", every=50.0)
-    store.finish({claim: "changed"})
+    store.complete({claim: "changed"})
     assert db.execute("SELECT run_at FROM job WHERE state = 'pending'").fetchone() == (50.0,)
     db.backend().now_at(49.9)
     assert take() == []
@@ -181,7 +181,7 @@ def test_a_follow_up_is_held_back_until_the_interval_is_over() -> None:
 def test_a_claim_keeps_the_interval_even_when_the_job_does_not_know_of_it() -> None:
     """Somebody was just asking for the job when the run ended, so that it could not be told."""
     ask("a", every=50.0)
-    store.finish({take()[0]: "changed"})
+    store.complete({take()[0]: "changed"})
     ask("a", every=50.0)
     db.execute("UPDATE job SET run_at = 0 WHERE state = 'pending'")
     assert take() == []
@@ -192,7 +192,7 @@ def test_a_claim_keeps_the_interval_even_when_the_job_does_not_know_of_it() -> N
 @pytest.mark.usefixtures("still_clock")
 def test_who_asks_without_an_interval_does_not_wait_for_it() -> None:
     ask("a", every=50.0)
-    store.finish({take()[0]: "changed"})
+    store.complete({take()[0]: "changed"})
     ask("a")
     assert [c.key for c in take()] == ["a"]
 
@@ -213,7 +213,7 @@ def test_a_success_resolves_what_failed_before() -> None:
     for claim in take(2):
         assert store.fail(claim, FAULT, retry_after=None) == "failed"
     ask("a")
-    store.finish({take()[0]: "unchanged"})
+    store.complete({take()[0]: "unchanged"})
     assert states("a") == ["superseded", "done"]
     assert states("b") == ["failed"]
 
@@ -226,4 +226,4 @@ def test_a_run_is_lost_five_times_before_it_has_failed() -> None:
         db.backend().now_at(31.0 * time)
         assert store.rescue(5) == 1
     assert states("a") == ["failed"]
-    assert db.execute("SELECT failures, error_class FROM job").fetchone() == (6, "LostLease")
+    assert db.execute("SELECT failures, error_class FROM job").fetchone() == (6, "JobLeaseLost")

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance import clock
-from appliance.queue.supervisor import REPLACE, Supervisor, on_signals, orphaned
+from appliance.queue.supervisor import EXIT_RECYCLE, Supervisor, handle_signals, make_orphan_check
 
 
 def until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 10) -> float:
     """Tend until something holds; returns how long it took."""
     began = clock.monotonic()
     while not true():
-        assert supervisor.tend() or true()
+        assert supervisor.supervise() or true()
         assert clock.monotonic() - began < seconds
         clock.sleep(0.005)
     return clock.monotonic() - began
@@ -28,7 +28,7 @@ def waiting(log: Path, code: int = 0) -> Callable[[], int]:
 
     def main() -> int:
         over = threading.Event()
-        with on_signals(over.set):
+        with handle_signals(over.set):
             with log.open("a") as file:
                 file.write(f"{os.getpid()}\n")
             while not over.wait(0.01):
@@ -48,11 +48,11 @@ def test_one_that_wants_to_be_replaced_is_at_once_and_again(tmp_path: Path) -> N
     def main() -> int:
         with log.open("a") as file:
             file.write(f"{os.getpid()}\n")
-        return REPLACE if len(started(log)) < 6 else 0
+        return EXIT_RECYCLE if len(started(log)) < 6 else 0
 
     died = []
     supervisor = Supervisor({"worker": main}, lambda _name, pid: died.append(pid))
-    assert until(supervisor, lambda: supervisor.over()) < 2, "back-off would have taken six seconds"
+    assert until(supervisor, lambda: supervisor.all_finished()) < 2, "back-off would have taken six seconds"
     assert len(set(started(log))) == 6
     assert died == started(log)
 
@@ -66,7 +66,7 @@ def test_one_that_dies_is_restarted_with_back_off(tmp_path: Path) -> None:
         return 0 if len(started(log)) == 3 else 1
 
     supervisor = Supervisor({"worker": main})
-    assert 0.5 < until(supervisor, lambda: supervisor.over()) < 5
+    assert 0.5 < until(supervisor, lambda: supervisor.all_finished()) < 5
 
 
 def test_recycling_replaces_one_after_another(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_recycling_replaces_one_after_another(tmp_path: Path) -> None:
     assert until(supervisor, replaced) < 5
     assert least >= 2
     assert not set(supervisor.pids.values()) & {started(log)[0] for log in logs}
-    supervisor.end()
-    until(supervisor, lambda: supervisor.over())
+    supervisor.shut_down()
+    until(supervisor, lambda: supervisor.all_finished())
 
 
 def test_one_that_does_not_end_is_killed() -> None:
@@ -98,8 +98,8 @@ def test_one_that_does_not_end_is_killed() -> None:
 
     supervisor = Supervisor({"deaf": deaf})
     supervisor.start()
-    supervisor.end(0.3)
-    assert 0.2 < until(supervisor, lambda: supervisor.over()) < 3
+    supervisor.shut_down(0.3)
+    assert 0.2 < until(supervisor, lambda: supervisor.all_finished()) < 3
 
 
 def test_a_hangup_is_the_supervisors_alone(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_hangup_is_the_supervisors_alone(tmp_path: Path) -> None:
     supervisor.start()
     until(supervisor, lambda: len(started(log)) == 1)
     os.kill(started(log)[0], signal.SIGHUP)
-    supervisor.end()
-    until(supervisor, lambda: supervisor.over())
+    supervisor.shut_down()
+    until(supervisor, lambda: supervisor.all_finished())
     assert len(started(log)) == 1
 
 
@@ -122,16 +122,16 @@ def test_one_told_to_end_when_it_is_about_to_tells_nobody_else(tmp_path: Path) -
         return code
 
     supervisor = Supervisor({"other": waiting(other), "worker": leaving})
-    with on_signals(supervisor.end):
+    with handle_signals(supervisor.shut_down):
         supervisor.start()
         until(supervisor, lambda: len(started(log)) == 1 and len(started(other)) == 1)
         os.kill(supervisor.pids["worker"], signal.SIGTERM)
-        until(supervisor, lambda: supervisor.over(but="other"))
+        until(supervisor, lambda: supervisor.all_finished(except_for="other"))
         handle = os.pidfd_open(supervisor.pids["other"])
         assert not select.select([handle], [], [], 0.3)[0], "told to end by the handler of its supervisor"
         os.close(handle)
-        supervisor.end()
-        until(supervisor, lambda: supervisor.over())
+        supervisor.shut_down()
+        until(supervisor, lambda: supervisor.all_finished())
 
 
 def test_one_that_has_just_ended_is_told_to_end_all_the_same(tmp_path: Path) -> None:
@@ -153,19 +153,19 @@ def test_connections_are_given_up_before_each_fork(tmp_path: Path) -> None:
     supervisor = Supervisor({"a": waiting(log), "b": waiting(log)}, before_fork=lambda: given.append(True))
     supervisor.start()
     assert len(given) == 2
-    supervisor.end()
-    until(supervisor, lambda: supervisor.over())
+    supervisor.shut_down()
+    until(supervisor, lambda: supervisor.all_finished())
 
 
 def test_one_whose_supervisor_is_killed_before_it_looks_knows_itself_an_orphan(tmp_path: Path) -> None:
     said, wait = os.pipe()
 
     def main() -> int:
-        with on_signals(lambda: None):
+        with handle_signals(lambda: None):
             os.write(wait, b"here;")
             while os.getppid() == supervisor_pid:
                 clock.sleep(0.002)
-            os.write(wait, str(orphaned()()).encode())
+            os.write(wait, str(make_orphan_check()()).encode())
         return 0
 
     pid = os.fork()

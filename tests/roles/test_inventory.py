@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from appliance.tasks import cluster_reference
+from devtools import cluster_reference
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "inventory.example"
@@ -63,7 +63,7 @@ def test_what_is_commented_out_can_be_used(known: set[str]) -> None:
 
 def readme_clusters() -> list[dict[str, str]]:
     """The rows of the README's table of clusters: hosts by group."""
-    table = README.read_text("utf-8").partition("every host stands in")[2].split("\n\n")[1]
+    table = README.read_text("utf-8").partition("the groups of a host determine its roles")[2].split("\n\n")[1]
     groups, _, *clusters = ([cell.strip(" `") for cell in row.split("|")[2:-1]] for row in table.splitlines())
     return [dict(zip(groups, hosts, strict=True)) for hosts in clusters]
 

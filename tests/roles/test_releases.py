@@ -23,7 +23,7 @@ def test_the_oldest_are_removed(tmp_path: Path, carry_out: Callable[..., int], u
         (folder / release / ".complete").touch()
         os.utime(folder / release / ".complete", (age, age))
     (folder / "current").symlink_to(RELEASES[used])
-    carry_out("publisher", "prune.yml", publisher_folder=folder, publisher_cache=cache, publisher_keep=3)
+    carry_out("publisher", "prune_releases.yml", publisher_folder=folder, publisher_cache=cache, publisher_keep=3)
     kept = {RELEASES[number] for number in stay}
     assert {path.name for path in folder.iterdir()} == kept | {"current"}
     assert {path.name for path in cache.iterdir()} == kept

@@ -4,54 +4,50 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import jinja2
 import pytest
-import yaml
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
+from tests.roles.rendering import render
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as another account")
+
 #: An account that is not root.
 ACCOUNT = 65534
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """The account's own folder, where the account can reach it: what pytest makes is closed to others."""
-    with TemporaryDirectory() as above:
-        Path(above).chmod(0o755)
-        folder = Path(above) / "home"
-        folder.mkdir()
-        yield folder
+def home(place: Path) -> Path:
+    """The account's own folder."""
+    folder = place / "home"
+    folder.mkdir()
+    os.chown(folder, ACCOUNT, ACCOUNT)
+    return folder
 
 
-def test_a_restore_makes_none(tmp_path: Path, home: Path) -> None:
-    systemctl = tmp_path / "systemctl"
-    systemctl.write_text("#!/bin/sh\n")
-    systemctl.chmod(0o755)
-    tasks = yaml.safe_load((ROLES / "backup" / "tasks" / "stop.yml").read_text("utf-8"))
-    script = tasks[-1]["ansible.builtin.command"]["argv"][2]
-    environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for _ in range(2):
-        subprocess.run(["sh", "-ec", script, "stop", str(home)], env=environ, check=True, timeout=20)
-        assert list(home.iterdir()) == []
-        (home / "run.lock").touch()  # and is content with one that is there
-        subprocess.run(["sh", "-ec", script, "stop", str(home)], env=environ, check=True, timeout=20)
-        (home / "run.lock").unlink()
+@pytest.mark.slow
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_restore_waits_for_it_and_makes_none(home: Path, carry_out: Callable[..., int], is_there: bool) -> None:
+    if is_there:
+        (home / "run.lock").touch()
+    carry_out("backup", "stop_services.yml", {"Wait until cron's run has ended"}, appliance_home=home,
+              appliance_uid=ACCOUNT, appliance_gid=ACCOUNT)  # fmt: skip
+    assert [file.name for file in home.iterdir()] == ["run.lock"] * is_there
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that is root's, and run as another account")
 @pytest.mark.parametrize("owner", [None, 0, ACCOUNT], ids=["none", "root's", "the account's"])
 def test_a_run_opens_it(home: Path, owner: int | None) -> None:
-    os.chown(home, ACCOUNT, ACCOUNT)
     lock = home / "run.lock"
     if owner is not None:
-        lock.touch(0o644)
+        lock.write_text("kept")
+        lock.chmod(0o644)
         os.chown(lock, owner, owner)
-    text = jinja2.Template((ROLES / "schedule" / "templates" / "appliance-run.j2").read_text("utf-8")).render(
-        appliance_home=home, appliance_settings_folder=home
+    text = render(
+        "schedule/appliance-run.j2",
+        appliance_home=str(home),
+        appliance_settings_folder=str(home),
+        appliance_uid=ACCOUNT,
     )
     script = home.parent / "appliance-run"
     script.write_text(text.replace("/opt/appliance/current/bin/appliance", "echo"))
@@ -59,3 +55,4 @@ def test_a_run_opens_it(home: Path, owner: int | None) -> None:
     done = subprocess.run([*account, "sh", str(script)], capture_output=True, text=True, timeout=20, cwd="/")
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["periodic", "publish", "drain"], "")
     assert lock.stat().st_uid == ACCOUNT
+    assert lock.read_text() == ("kept" if owner == ACCOUNT else ""), "what is there is not written over"

@@ -21,7 +21,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_it_is_the_same_after_each_change(tmp_path: Path, carry_out: Callable[..., int]) -> None:
     def bring() -> int:
         return carry_out(
-            "publisher", "themes.yml", appliance_settings_folder=tmp_path / "settings", publisher_theme=theme
+            "publisher", "copy_theme.yml", appliance_settings_folder=tmp_path / "settings", publisher_theme=theme
         )
 
     theme, there = tmp_path / "paper", tmp_path / "settings/themes/paper"

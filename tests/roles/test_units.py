@@ -107,3 +107,9 @@ def test_timers_and_cron_agree() -> None:
 def test_the_choices_of_the_role_are_those_intervals() -> None:
     options = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     assert json.dumps(options["schedule_interval"]["choices"]) == json.dumps(INTERVALS)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_sockets_of_ssh_lie_where_no_cleaner_comes(name: str) -> None:
+    unit = keys(render(f"appliance-{name}.service.j2"))
+    assert (unit["RuntimeDirectory"], unit["RuntimeDirectoryMode"]) == ("%N", "0700")

@@ -78,9 +78,10 @@ def _ordered() -> Order:
     parser.add_argument("--seed", type=int, default=None, help="what chance is drawn from; a new one if not given")
     parser.add_argument("--rate", type=float, default=20, help="edits a second")
     parser.add_argument("--gap", type=float, default=5, help="seconds between two faults, on average")
+    parser.add_argument("--without", action="append", default=[], help="a kind of fault to leave out")
     given = parser.parse_args()
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
-    return Order(seed, given.seconds, given.gap, given.rate)
+    return Order(seed, given.seconds, given.gap, given.rate, without=tuple(given.without))
 
 
 def _may_be_apart() -> bool:

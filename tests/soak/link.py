@@ -7,12 +7,14 @@ is mended. It needs no rights, and cuts in the middle of a transfer: after so ma
     cut 0 5000      the first link, after 5000 further bytes towards the front end
     slow 0 20000    bytes a second towards the front end
     mend 0
+    forget 0        its connections are gone without a word to either end, as when a host in between lost power
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,10 +22,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from appliance.demo.frontend import HOST, end, mortal
+from appliance.demo.frontend import HOST, end_process_tree, with_parent_death_signal
 
 ROOT = Path(__file__).resolve().parents[2]
 _CHUNK = 8192
+
+#: Linux's option under which closing a socket tells the other end nothing; needs CAP_NET_ADMIN.
+_TCP_REPAIR = 19
+
+
+def can_forget() -> bool:
+    """Whether connections can be forgotten on this machine."""
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+        except OSError:
+            return False
+    return True
 
 
 class _Link:
@@ -33,6 +48,7 @@ class _Link:
         self._open.set()
         self._cut_after: int | None = None
         self._rate = 0
+        self._writers: set[asyncio.StreamWriter] = set()
 
     def cut(self, after: int) -> None:
         self._cut_after = after
@@ -46,6 +62,12 @@ class _Link:
         self._cut_after, self._rate = None, 0
         self._open.set()
 
+    def forget(self) -> None:
+        for writer in self._writers:
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+            writer.transport.abort()
+        self._writers.clear()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()
         try:
@@ -53,7 +75,10 @@ class _Link:
         except OSError:
             writer.close()
             return
+        ends = {writer, back}
+        self._writers |= ends
         await asyncio.gather(self._pass(reader, back, True), self._pass(there, writer, False))
+        self._writers -= ends
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, forth: bool) -> None:
         with contextlib.suppress(OSError):
@@ -94,12 +119,12 @@ class Links:
     def __enter__(self) -> Self:
         words = [f"{own}:{towards}" for own, towards in self._pairs]
         self._process = subprocess.Popen(
-            mortal([sys.executable, "-m", "tests.soak.link", *words]),
+            with_parent_death_signal([sys.executable, "-m", "tests.soak.link", *words]),
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         assert self._process.stdout
         if self._process.stdout.readline() != b"ready\n":
-            end(self._process)
+            end_process_tree(self._process)
             raise RuntimeError("the links between couriers and front ends did not start")
         return self
 
@@ -109,7 +134,7 @@ class Links:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
-        end(self._process)
+        end_process_tree(self._process)
 
     def say(self, order: str, number: int, *value: int) -> None:
         """Have one link cut, slowed or mended; see above."""

@@ -18,7 +18,7 @@ from peewee import PeeweeException
 from appliance import db, editorial, publishing
 from appliance.content.models import Entry
 from appliance.errors import ApplianceError, ContentError
-from tests.workshop import Workshop
+from tests.local_site import LocalSite
 
 #: Pages there are at most, and at first.
 MOST, FIRST = 60, 30
@@ -54,7 +54,7 @@ class Removals:
 class Load:
     """Edits at a rate, from a seed, on the connection of the thread that runs it."""
 
-    def __init__(self, shop: Workshop, seed: int) -> None:
+    def __init__(self, shop: LocalSite, seed: int) -> None:
         self.done: Counter[str] = Counter()
         self.removals = Removals()
         self._shop = shop
@@ -97,7 +97,7 @@ class Load:
         except ContentError:
             self.done["refused"] += 1  # the comment went with its page
         except (ApplianceError, PeeweeException) as error:
-            if not (db.lost(error) or db.collided(error)):
+            if not (db.is_unavailable(error) or db.is_conflict(error)):
                 raise
             self.done["lost with the database"] += 1
             db.disconnect()
@@ -126,7 +126,7 @@ class Load:
 
     def _edit(self) -> None:
         page, number = self._page(), self._next()
-        editorial.edit(
+        editorial.edit_entry(
             self._shop.config, "", self._there[page], title=f"page {page} change {number}", text=self._text(number)
         )
         self.done["edits"] += 1
@@ -139,7 +139,7 @@ class Load:
         page = self._random.choice(self._gone) if again else self._pages
         number = self._next()
         self._pages = max(self._pages, page + 1)
-        done = editorial.add(
+        done = editorial.add_entry(
             self._shop.config, "", f"page {page} change {number}", self._text(number), slug=f"page-{page}",
             status="published", date=1_700_000_000 + page * 1000, later=later,
         )  # fmt: skip
@@ -153,14 +153,14 @@ class Load:
             return
         page, number = self._page(), self._next()
         self.removals.begin(f"page-{page}/index.html", number)
-        editorial.delete(self._shop.config, "", self._there[page])
+        editorial.delete_entries(self._shop.config, "", self._there[page])
         del self._there[page]
         self._gone.append(page)
         self.done["removed"] += 1
 
     def _comment(self) -> None:
         page, number = self._page(), self._next()
-        done = editorial.comment(
+        done = editorial.add_comment(
             self._shop.config, "", self._there[page], f"Comment {number}.", author="A reader", status="approved"
         )
         self._comments.append(done.subject.id)
@@ -169,5 +169,5 @@ class Load:
     def _uncomment(self) -> None:
         if self._comments:
             number = self._comments.pop(self._random.randrange(len(self._comments)))
-            editorial.delete_comment(self._shop.config, "", number)
+            editorial.delete_comments(self._shop.config, "", number)
             self.done["comments removed"] += 1

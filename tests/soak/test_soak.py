@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from appliance.demo.frontend import HOST, free_port
-from tests.soak import faults
-from tests.soak.link import Links
+from tests.soak import fault_schedule
+from tests.soak.link import Links, can_forget
 from tests.soak.load import Removals
 from tests.soak.readers import Readers
 
@@ -108,14 +108,14 @@ def test_a_front_end_out_of_service_is_not_looked_at_and_begins_anew(front: Fron
 def test_a_plan_is_that_of_its_seed_and_has_every_kind_and_no_two_at_once() -> None:
     fronts, hosts = [f"front{n}" for n in range(6)], ["pub0", "pub1"]
 
-    def plan(seed: int) -> list[faults.Fault]:
-        return faults.plan(seed, 120, gap=4, fronts=fronts, hosts=hosts, small="front0")
+    def plan(seed: int) -> list[fault_schedule.Fault]:
+        return fault_schedule.plan(seed, 180, gap=4, fronts=fronts, hosts=hosts, small="front0")
 
     assert plan(1) == plan(1) != plan(2)
     for seed in range(20):
         planned = plan(seed)
-        assert {f.kind for f in planned} == {*faults.FRONTS, *faults.HOSTS, *faults.DATABASE}
-        assert all(f.end <= 120 for f in planned)
+        assert {f.kind for f in planned} == {*fault_schedule.FRONTS, *fault_schedule.HOSTS, *fault_schedule.DATABASE}
+        assert all(f.end <= 180 for f in planned)
         for name in fronts:
             its = [f for f in planned if f.subject == name]
             assert all(one.end < other.at for one, other in pairwise(its))
@@ -143,3 +143,40 @@ def test_a_cut_link_holds_what_is_under_way_and_passes_it_on_once_mended() -> No
                 while len(got) < 100_005:
                     got += far.recv(65536)
                 sent.join()
+
+
+def test_what_cannot_be_had_is_left_out() -> None:
+    planned = fault_schedule.plan(
+        1, 180, gap=4, fronts=["front0"], hosts=["pub0"], small=None, without=["connections half open"]
+    )  # fmt: skip
+    kinds = {f.kind for f in planned}
+    assert {*fault_schedule.FRONTS, *fault_schedule.HOSTS, *fault_schedule.DATABASE} - kinds == {
+        "disk full",
+        "connections half open",
+    }
+
+
+def test_a_forgotten_connection_is_half_open_and_new_ones_work() -> None:
+    if not can_forget():
+        pytest.skip("a connection is only forgotten with CAP_NET_ADMIN")
+    with closing(socket.create_server((HOST, 0))) as server:
+        own = free_port()
+        with Links([(own, server.getsockname()[1])]) as links, closing(socket.create_connection((HOST, own))) as near:
+            far, _ = server.accept()
+            with closing(far):
+                near.sendall(b"a")
+                assert far.recv(1) == b"a"
+                links.say("forget", 0)
+                with closing(socket.create_connection((HOST, own))) as another:
+                    later, _ = server.accept()
+                    with closing(later):
+                        another.sendall(b"b")
+                        assert later.recv(1) == b"b"
+                for end in (near, far):
+                    end.settimeout(0.3)
+                    with pytest.raises(TimeoutError):  # nobody tells it
+                        end.recv(1)
+                    end.settimeout(5)
+                    with pytest.raises(ConnectionResetError):  # who says something is told
+                        end.sendall(b"c")
+                        end.recv(1)

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import pytest
 
-from appliance.tasks import namespace
 from appliance.tasks.program import ApplianceProgram
 
 
@@ -24,7 +23,7 @@ def command_line(capsys: pytest.CaptureFixture[str]) -> Typed:
     def run(line: str, *words: str, status: int = 0) -> str:
         code = 0
         try:
-            ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split(), *words])
+            ApplianceProgram(name="appliance").run(["appliance", *line.split(), *words])
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
         told, error = capsys.readouterr()

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from appliance import config as settings
-from appliance import publishing
+from appliance.installation import open_installation
 from appliance.queue import store
-from appliance.queue.requests import Cause
-from appliance.tasks import job_views
-from appliance.tasks.program import with_words_aside
+from appliance.queue.enqueue import Cause, JobRequest, enqueue
+from appliance.tasks import job_output
+from appliance.tasks.program import split_arguments
 from tests.tasks.conftest import Typed
 
 SETTINGS = """\
@@ -40,16 +40,16 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     file.write_text(SETTINGS.format(folder=tmp_path))
     monkeypatch.setenv("APPLIANCE_CONFIG", str(file))
     monkeypatch.setenv("COLUMNS", "100")
-    with publishing.installation(settings.load()):
+    with open_installation(settings.load()):
         causes = [Cause("entry edited", "ada", 7), Cause("comment added", "reader", 9, 2)]
         for key, priority in {"a.html": 10, "b.html": 9, "c.html": 8}.items():
-            store.enqueue("publish", [store.Request(key, priority, "blog")], ageing=60.0, causes=causes)
+            enqueue("publish", [JobRequest(key, priority, "blog")], ageing=60.0, causes=causes)
         done, failed, _ = store.claim("here:1", ["publish"], 3, 30.0)
-        store.finish({done: "changed"})
-        fault = store.Fault("TemplateFailure", "entry.html, line 3: no.", "Traceback\n  deep in it")
+        store.complete({done: "changed"})
+        fault = store.FailureDetails("TemplateFailure", "entry.html, line 3: no.", "Traceback\n  deep in it")
         store.fail(failed, fault, retry_after=None)
         for key, priority in {"news/d.xml": 5, "news/e.html": 4, "news/f.html": 3}.items():
-            store.enqueue("publish", [store.Request(key, priority, "news")], ageing=60.0, causes=causes)
+            enqueue("publish", [JobRequest(key, priority, "news")], ageing=60.0, causes=causes)
     yield
 
 
@@ -97,13 +97,14 @@ def test_a_list_for_people(typed: Typed) -> None:
     assert "here:1, for 0 s" in lines[1]
     assert lines[5].endswith("entry.html, line 3: no.")
     assert lines[-1] == "3 pending · 1 running · 1 done · 1 failed"
-    assert typed("jobs.list --limit 1").splitlines()[-1] == "The first 1 are shown; --limit 0 shows all."
+    assert typed("jobs.list --limit 1").splitlines()[-1] == "Only the first 1 are shown; --limit 0 shows all."
     assert typed("jobs.list --kind mail").splitlines() == ["no jobs"]
 
 
 def test_a_list_on_a_narrow_terminal(queue: None, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Console(file=io.StringIO(), force_terminal=True, width=60, highlight=False, soft_wrap=True)
-    monkeypatch.setattr(job_views, "out", terminal)
+    monkeypatch.setattr(job_output, "console", lambda: terminal)
+    monkeypatch.setattr(job_output, "is_terminal", lambda: True)
     typed("jobs.list")
     lines = terminal.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert len(lines) == 7  # one a job: nothing is wrapped
@@ -114,22 +115,30 @@ def test_a_list_on_a_narrow_terminal(queue: None, typed: Typed, monkeypatch: pyt
 def test_all_there_is_to_say_of_a_job(typed: Typed) -> None:
     told = typed("jobs.show 2 3")
     for part in (
-        "job 2  failed  b.html", "1, 1 of them failed, the last by here:1", "entry edited by ada (change 7), 0 s ago",
-        "comment added by reader (change 9), 2 times", "TemplateFailure: entry.html, line 3: no.", "deep in it",
-        "job 3  running  c.html", "here:1, for 0 s",
-    ):  # fmt: skip
+        "job 2  failed  b.html",
+        "1, 1 of them failed, the last by here:1",
+        "entry edited by ada (change 7), 0 s ago",
+        "comment added by reader (change 9), 2 times",
+        "TemplateFailure: entry.html, line 3: no.",
+        "deep in it",
+        "job 3  running  c.html",
+        "here:1, for 0 s",
+    ):
         assert part in told
     (job,) = json.loads(typed("jobs.show 2 --json"))
     assert (job["state"], job["attempt"], job["trace"]) == ("failed", 1, "Traceback\n  deep in it")
     assert [(t["reason"], t["times"]) for t in job["chain"]] == [("entry edited", 1), ("comment added", 2)]
-    assert "77: there is no job of this number." in typed("jobs.show 77", status=1)
+    assert "77: there is no job with this id." in typed("jobs.show 77", status=1)
 
 
 def test_deleting(typed: Typed) -> None:
     told = typed("jobs.delete 1 2 3 4", status=1)
     assert told.splitlines() == [
-        "1 failed: now cancelled", "1 pending: now cancelled", "1 done: left alone", "1 running: left alone",
-    ]  # fmt: skip
+        "1 failed: now cancelled",
+        "1 pending: now cancelled",
+        "1 done: left alone",
+        "1 running: left alone",
+    ]
     assert states(typed) == {1: "done", 2: "cancelled", 3: "running", 4: "cancelled", 5: "pending", 6: "pending"}
 
 
@@ -142,8 +151,11 @@ def test_deleting_what_a_filter_matches(typed: Typed) -> None:
     assert states(typed) == before
     done = json.loads(typed("jobs.delete --path news/*.html --all-matching --json"))
     assert done == {
-        "dry_run": False, "changed": [{"from": "pending", "to": "cancelled", "jobs": 2}], "left": {}, "missing": [],
-    }  # fmt: skip
+        "dry_run": False,
+        "changed": [{"from": "pending", "to": "cancelled", "jobs": 2}],
+        "left": {},
+        "missing": [],
+    }
     assert typed("jobs.delete --site moon --all-matching") == "No job matches.\n"
 
 
@@ -154,7 +166,7 @@ def test_trying_again(typed: Typed) -> None:
 
 
 def test_putting_first(typed: Typed) -> None:
-    assert "Say the new priority" in typed("jobs.prioritise 6", status=3)
+    assert "Give the new priority" in typed("jobs.prioritise 6", status=3)
     assert typed("jobs.prioritise 6 --to 30 --dry-run") == "1 pending: would become priority 30\n"
     assert typed("jobs.prioritise 6 --to 30") == "1 pending: now priority 30\n"
     assert listed(typed, "--state pending") == ["news/f.html", "news/d.xml", "news/e.html"]
@@ -165,13 +177,13 @@ def test_putting_first(typed: Typed) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("jobs.list twelve", "“twelve” is no number of a job"),
-        ("jobs.list --state stuck", "there is no state “stuck”; a job is pending, running,"),
-        ("jobs.list --sort size", "“size” is no order"),
+        ("jobs.list twelve", "“twelve” is not a job id"),
+        ("jobs.list --state stuck", "“stuck” is not a state; use pending, running,"),
+        ("jobs.list --sort size", "“size” is not an order"),
         ("jobs.list --priority 3-5", "write 9, 5.., ..5 or 3..7"),
-        ("jobs.list --priority ..", "is no priority"),
+        ("jobs.list --priority ..", "is not a priority"),
         ("jobs.list --older soon", "--older: “soon” is no length of time"),
-        ("jobs.show", "Say which jobs by their numbers"),
+        ("jobs.show", "Give the ids of the jobs"),
     ],
 )
 def test_what_makes_no_sense_is_a_sentence(typed: Typed, line: str, sentence: str) -> None:
@@ -187,18 +199,21 @@ def test_an_option_that_may_be_repeated_is_one_word_each(typed: Typed) -> None:
 
 def test_words_are_told_from_values() -> None:
     line = ["jobs.list", "12", "--state", "failed", "13", "--limit=3", "--sort", "-age", "14"]
-    assert with_words_aside(line) == (
-        ["jobs.list", "--state", "failed", "--limit=3", "--sort", "-age"], ["12", "13", "14"],
-    )  # fmt: skip
+    assert split_arguments(line) == (
+        ["jobs.list", "--state", "failed", "--limit=3", "--sort", "-age"],
+        ["12", "13", "14"],
+    )
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(-1, "0 s"), (59.4, "59 s"), (90, "2 min"), (7200, "2 h"), (86400 * 9, "9 d")]
 )
 def test_lengths_of_time(seconds: float, words: str) -> None:
-    assert job_views.lasting(seconds) == words
+    assert job_output.format_duration(seconds) == words
 
 
-def test_every_row_is_a_plain_value() -> None:
+def test_counts_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     values: dict[str, Any] = {"pending": 1204, "failed": 2}
-    assert job_views.counted(values).plain == "1,204 pending · 2 failed"
+    job_output.print_counts(values)
+    job_output.print_counts({})
+    assert capsys.readouterr().out == "1,204 pending · 2 failed\nno jobs\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.tasks.program import with_words_aside
+from appliance.tasks.program import split_arguments
+from tests.local_site import archive, index, stamps, write_theme
 from tests.tasks.conftest import Typed
-from tests.workshop import archive, index, stamps, write_theme
 
 SETTINGS = """\
 docroot = "{folder}/www"
@@ -45,8 +45,8 @@ def test_a_plan_says_what_and_why_and_does_nothing(typed: Typed, tmp_path: Path)
     files = stamps(tmp_path / "www")
     told = typed("publish --plan")
     assert told == (
-        "build 1: it shows the title or when it changed of an entry that changed\n  index.html\n"
-        "build 1: it is the page of what changed\n  one.html\n"
+        "build 1: it shows the title or the modification date of an entry that changed\n  index.html\n"
+        "build 1: it is the page of a changed entry\n  one.html\n"
         "blog: 2 files would be built\n"
     )
     assert typed("publish --plan") == told
@@ -57,8 +57,8 @@ def test_a_plan_says_what_and_why_and_does_nothing(typed: Typed, tmp_path: Path)
 def test_a_long_plan_is_cut(typed: Typed) -> None:
     post(typed, *(f"P{n}" for n in range(5)))
     told = typed("publish --plan --limit 2")
-    assert "build 6: it is new here\n  index.html\n  p0.html\n  and 4 more\nblog: 6 files would be built\n" in told
-    assert "Only the first 2 files of the same reasons are listed; --limit 0 lists all." in told
+    assert "build 6: it is new\n  index.html\n  p0.html\n  and 4 more\nblog: 6 files would be built\n" in told
+    assert "Only the first 2 files per reason are listed; --limit 0 lists all." in told
     assert "p4.html" in typed("publish --plan --limit 0")
 
 
@@ -79,7 +79,7 @@ def test_force_builds_what_did_not_change(typed: Typed) -> None:
     typed("publish")
     typed("drain")
     assert "nothing to publish" in typed("publish")
-    assert "build 2: it is asked for" in typed("publish --force --plan")
+    assert "build 2: everything was requested" in typed("publish --force --plan")
     assert "2 added" in typed("publish --force")
     typed("drain")
     assert "nothing to publish" in typed("publish --plan --all")
@@ -111,11 +111,11 @@ def test_why_tells_what_a_file_shows_and_what_had_it_built(typed: Typed) -> None
     told = typed("why https://blog.example/one.html")
     assert told.startswith("one.html  blog\n  address    https://blog.example/one.html\n")
     assert "  is         entry, made by entry.html, entry 1 “Uno”\n" in told
-    assert "stale: something it shows changed since" in told
+    assert "stale: something it shows has changed since" in told
     assert "  templates  entry.html\n  shows      all of\n               entry 1 “Uno”\n" in told
     assert "because entry edited by shell (change " in told.partition("last job")[0].partition("waiting")[2]
     assert json.loads(typed("why one.html --json"))["template"] == "entry.html"
-    assert "There is no file “uno.html”; like it are one.html" in typed("why uno.html", status=1)
+    assert "There is no file “uno.html”; similar paths are one.html" in typed("why uno.html", status=1)
 
 
 def test_a_preview_says_where_it_is(typed: Typed, tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ def test_a_preview_says_where_it_is(typed: Typed, tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--limit 3", "--site blog", "--match *.html"])
 def test_patterns_may_stand_beside_options_with_values(option: str) -> None:
     line = ["publish", "--plan", *option.split(), "2026/*"]
-    assert with_words_aside(line) == (line[:-1], ["2026/*"])
+    assert split_arguments(line) == (line[:-1], ["2026/*"])

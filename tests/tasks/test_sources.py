@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from appliance.tasks import namespace
 from appliance.tasks.program import ApplianceProgram
 
 SETTINGS = """\
@@ -39,7 +38,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(capsys: pytest.CaptureFixture[str], line: str) -> tuple[int, str, str]:
     status = 0
     try:
-        ApplianceProgram(name="appliance", namespace=namespace).run(["appliance", *line.split()])
+        ApplianceProgram(name="appliance").run(["appliance", *line.split()])
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else 1
     told, error = capsys.readouterr()
@@ -64,7 +63,7 @@ def test_one_that_fails_stops_no_other(house: Path, capsys: pytest.CaptureFixtur
     status, told, error = run(capsys, "content.pull")
     assert status == 1
     assert "blog, gone: changed" in told
-    assert f"blog, notes: {house / 'notes'}: is no folder" in error
+    assert f"blog, notes: {house / 'notes'}: is not a folder" in error
 
 
 def test_where_each_stands(house: Path, capsys: pytest.CaptureFixture[str]) -> None:

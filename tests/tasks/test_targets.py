@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from appliance import config as settings
-from appliance import db, publishing
+from appliance import db
 from appliance.delivery import cursors, journal
-from appliance.delivery.targets import targets
+from appliance.delivery.targets import front_ends
+from appliance.installation import open_installation
 from appliance.queue import store
+from appliance.queue.enqueue import JobRequest, enqueue
 from tests.tasks.conftest import Typed
 
 SETTINGS = """\
@@ -45,15 +47,16 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: Typed) 
 def lagging(typed: Typed) -> None:
     """front1 has confirmed one file of two, in 2,048 bytes and half a second; front2 has failed."""
     config = settings.load()
-    with publishing.installation(config):
+    with open_installation(config):
         with db.write():
             journal.append([journal.Put(f"{n}.html", 1_700_000_000, "00", 5) for n in (1, 2)], config.host_name)
-        front1, front2 = targets(config)
+        front1, front2 = front_ends(config)
         cursors.confirm(front1, config.host_name, 1, files=1, bytes=2048, seconds=0.5)
-        cursors.failed(front2, config.host_name, "target front2 (/srv/www): no way there;\nsee to the network")
+        cursors.record_failure(front2, config.host_name, "target front2 (/srv/www): no way there;\nsee to the network")
 
 
-def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed, lagging: None) -> None:
+@pytest.mark.usefixtures("lagging")
+def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed) -> None:
     lines = typed("targets.list").splitlines()
     assert lines[0].split() == ["target", "state", "lag", "waiting", "last", "push", "files", "sent", "rate"]
     one, two = (line.split() for line in lines[1:3])
@@ -63,7 +66,8 @@ def test_the_list_fits_a_terminal_and_says_what_went_wrong(typed: Typed, lagging
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_the_list_and_the_status_for_programs(typed: Typed, lagging: None) -> None:
+@pytest.mark.usefixtures("lagging")
+def test_the_list_and_the_status_for_programs(typed: Typed) -> None:
     listed = json.loads(typed("targets.list --json"))
     assert [target["name"] for target in json.loads(typed("status --json"))["targets"]] == ["front1", "front2"]
     one, two = listed
@@ -74,16 +78,17 @@ def test_the_list_and_the_status_for_programs(typed: Typed, lagging: None) -> No
 
 def test_what_keeps_failing_says_when_it_is_tried_again(typed: Typed) -> None:
     config = settings.load()
-    with publishing.installation(config):
+    with open_installation(config):
         with db.write():
             journal.append([journal.Put("1.html", 1_700_000_000, "00", 5)], config.host_name)
-        cursors.failed(targets(config)[0], config.host_name, "no way there", failures=5, retry_in=30)
+        cursors.record_failure(front_ends(config)[0], config.host_name, "no way there", failures=5, retry_in=30)
     lines = typed("targets.list").splitlines()
     assert lines[1].split()[:2] == ["front1", "failing"]
     assert lines[3].startswith("front1: no way there; failed 5 times in a row, tried again in ")
 
 
-def test_a_target_is_paused_and_resumed(typed: Typed, lagging: None) -> None:
+@pytest.mark.usefixtures("lagging")
+def test_a_target_is_paused_and_resumed(typed: Typed) -> None:
     assert "paused" in typed("targets.pause front1")
     assert [target["paused"] for target in json.loads(typed("targets.list --json"))] == [True, False]
     assert typed("targets.list").splitlines()[1].split()[:2] == ["front1", "paused"]
@@ -97,7 +102,7 @@ def test_a_target_is_paused_and_resumed(typed: Typed, lagging: None) -> None:
 def test_a_target_is_compared_and_repaired(typed: Typed, tmp_path: Path) -> None:
     config = settings.load()
     config.docroot.mkdir()
-    with publishing.installation(config):
+    with open_installation(config):
         typed("publish")
         typed("drain")
     assert "0 differ, 0 are there that nobody published" in typed("targets.verify front1")
@@ -116,7 +121,7 @@ def test_a_shared_docroot_is_marked(typed: Typed, tmp_path: Path) -> None:
     assert "shared is not set" in typed("docroot.init", status=3)
     file = tmp_path / "appliance.toml"
     file.write_text('shared = "blog"\n' + SETTINGS.format(folder=tmp_path))
-    assert "It waits on the queue: the docroot" in typed("publish")
+    assert "The jobs wait on the queue: the docroot" in typed("publish")
     assert "has no marker" in typed("drain", status=3)
     assert "nothing is published for now: the docroot" in typed("status")
     assert "has no marker" in json.loads(typed("status --json"))["away"]
@@ -162,7 +167,7 @@ def test_an_address_that_is_not_configured(typed: Typed, tmp_path: Path) -> None
         ("a@b:/srv/www --port 70000", "must be 65535 or less"),
         ("front1 --port 2222", "--port is for an address that is not configured"),
         ("front1 --key /no/such/key", "--key: there is no file /no/such/key"),
-        ("front1 --timeout 0", "--timeout 0 makes no sense"),
+        ("front1 --timeout 0", "--timeout 0 is out of range"),
         ("-oProxyCommand=x:/srv/www", "No idea what"),
     ],
 )
@@ -171,13 +176,14 @@ def test_what_makes_no_sense_is_refused(typed: Typed, tmp_path: Path, words: str
     assert sentence in told
 
 
-def test_a_target_that_left_the_settings_is_forgotten(typed: Typed, lagging: None, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("lagging")
+def test_a_target_that_left_the_settings_is_forgotten(typed: Typed, tmp_path: Path) -> None:
     refused = typed("targets.forget front1", status=2)
     assert "front1: " in refused and "still names this target; take it out there first" in refused
     file = tmp_path / "appliance.toml"
     file.write_text(SETTINGS.format(folder=tmp_path) + TARGET.format(name="front2", folder=tmp_path))
     assert typed("targets.forget front1") == "front1: 1 rows forgotten\n"
-    assert typed("targets.forget front1") == "front1: nothing was known of it\n"
+    assert typed("targets.forget front1") == "front1: nothing was stored about it\n"
     file.write_text(file.read_text() + TARGET.format(name="front1", folder=tmp_path))
     states = {state["name"]: state for state in json.loads(typed("targets.list --json"))}
     assert (states["front1"]["confirmed"], states["front1"]["waiting"]) == (0, 2), "one of that name begins anew"
@@ -185,13 +191,14 @@ def test_a_target_that_left_the_settings_is_forgotten(typed: Typed, lagging: Non
 
 
 def test_what_a_publishing_host_that_is_gone_was_doing_is_free_for_others(typed: Typed) -> None:
-    with publishing.installation(settings.load()):
-        store.enqueue("publish", [store.Request("a"), store.Request("b")], ageing=60.0)
+    with open_installation(settings.load()):
+        enqueue("publish", [JobRequest("a"), JobRequest("b")], ageing=60.0)
         assert (
             len(store.claim("pub1:7", ["publish"], 1, 600.0)) == len(store.claim("pub2:7", ["publish"], 1, 600.0)) == 1
         )
     assert (
-        typed("targets.forget host:pub1") == "host:pub1: nothing was known of it; 1 of its jobs are free for others\n"
+        typed("targets.forget host:pub1")
+        == "host:pub1: nothing was stored about it; 1 of its jobs are free for others\n"
     )
-    with publishing.installation(settings.load()):
-        assert store.holders() == ["pub2:7"]
+    with open_installation(settings.load()):
+        assert store.holder_names() == ["pub2:7"]

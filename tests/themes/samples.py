@@ -13,11 +13,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from appliance.building.views import Link, Listing, Period, Person, Post, Remark, Term
+from appliance.building.views import CommentRules, CommentView, Link, Listing, Period, Person, Post, Term
 from appliance.planning.theme import Theme
 
 ROOT = "/journal/"
 URL = "https://www.example.org/journal/"
+#: What a site has without a web process.
+NO_WEB: dict[str, Any] = {"comment_endpoint": "", "comment_rules": None, "search_endpoint": "", "opensearch_url": ""}
+RULES = CommentRules("first", True, 30)
 NOON = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 
 HTML = Markup("""\
@@ -50,10 +53,10 @@ TAG = Term(9, "tide", "tide", "tide", f"{ROOT}tag/tide/", Markup(), 5)
 RARE = Term(10, "rare", "rare", "rare", None, Markup(), 1)
 
 
-def remark(number: int, *replies: Remark) -> Remark:
+def remark(number: int, *replies: CommentView) -> CommentView:
     """A comment with its replies."""
     website = "https://reader.example/" if number % 2 else ""
-    return Remark(
+    return CommentView(
         number,
         f"Reader {number}",
         website,
@@ -106,7 +109,9 @@ def site(settings: dict[str, Any], **changes: Any) -> SimpleNamespace:
     values: dict[str, Any] = {
         "title": "The Journal & Co", "url": URL, "root": ROOT, "language": "en",
         "description": "News of a town.",
-        "settings": settings, "comment_endpoint": "/comments/", "feed_url": f"{ROOT}feed.xml",
+        "settings": settings, "feed_url": f"{ROOT}feed.xml",
+        "comment_endpoint": "/-/journal/comments", "comment_rules": RULES,
+        "search_endpoint": "/-/journal/search", "opensearch_url": "/-/journal/opensearch.xml",
         "recent": lambda n: tuple(post(i) for i in range(1, n + 1)),
         "categories": lambda: (NEWS, LOCAL, DEEP, SCIENCE), "tags": lambda n=None: (TAG, RARE)[:n],
         "authors": lambda: (PERSON, HOMELESS), "archives": lambda type: tuple(periods),

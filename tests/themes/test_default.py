@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import pairwise, product
+from typing import cast
 
 import html5lib
 import pytest
@@ -14,7 +15,8 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 from pygments.token import STANDARD_TYPES
 
-from appliance.building.views import Listing, Period
+from appliance.building.views import CommentRules, Listing, Period
+from appliance.content import contact_details
 from appliance.planning.theme import Theme
 from tests.themes import samples
 from tests.themes.samples import ROOT, URL, bare, listing, post
@@ -265,24 +267,95 @@ def test_comments_are_threads_with_anchors(render: Render) -> None:
 
 
 def test_comment_form_has_its_fields_labelled(render: Render) -> None:
-    form = html5lib.parse(render("entry.html", entry=post(41)), namespaceHTMLElements=False).find(".//form")
-    assert (form.get("method"), form.get("action")) == ("post", "/comments/")
-    fields = {f.get("name"): f for f in form.iter() if f.tag in ("input", "textarea")}
-    assert set(fields) == {"entry", "parent", "name", "email", "website", "topic", "text"}
-    assert (fields["entry"].get("value"), fields["parent"].get("value")) == ("41", "")
+    form = comment_form(render("entry.html", entry=post(41)))
+    assert (form.get("method"), form.get("action")) == ("post", "/-/journal/comments")
+    assert form.get("data-token") == "/-/journal/comments/form?entry=41"
+    inputs = [f for f in form.iter() if f.tag in ("input", "textarea")]
+    fields = {f.get("name"): f for f in inputs if f.get("name")}
+    sent = {"entry", "parent", "token", "name", "email", "website", "topic", "text", "notify"}
+    assert set(fields) == sent
+    assert [fields[name].get("value") for name in ("entry", "parent", "token")] == ["41", "", ""]
     labels = {label.get("for") for label in form.iter("label")}
-    assert labels == {f.get("id") for f in fields.values() if f.get("type") != "hidden"}
+    assert labels == {f.get("id") for f in inputs if f.get("type") != "hidden"}
     assert fields["topic"].get("tabindex") == "-1"
+    assert [(b.get("name"), b.get("value")) for b in form.iter("button")] == [("action", "post"), ("action", "preview")]
+
+
+def comment_form(text: str) -> ET.Element:
+    tree = html5lib.parse(text, namespaceHTMLElements=False)
+    form = tree.find(".//form[@class='comment-form']")
+    assert form is not None
+    return cast(ET.Element, form)
+
+
+def test_form_is_as_large_as_what_is_taken(render: Render) -> None:
+    fields = {f.get("name"): f.get("maxlength") for f in comment_form(render("entry.html", entry=post())).iter()}
+    assert [fields[name] for name in ("name", "email", "website", "text")] == [
+        str(limit)
+        for limit in (
+            contact_details.NAME_LIMIT,
+            contact_details.EMAIL_LIMIT,
+            contact_details.URL_LIMIT,
+            contact_details.TEXT_LIMIT,
+        )
+    ]
+
+
+def test_a_reply_needs_no_script(render: Render) -> None:
+    tree = html5lib.parse(render("entry.html", entry=post(41)), namespaceHTMLElements=False)
+    links = {a.get("href") for a in tree.iterfind(".//a[@class='reply']")}
+    assert links == {f"/-/journal/comments?entry=41&parent={n}" for n in range(1, 8)}
+
+
+@pytest.mark.parametrize(
+    ("moderation", "said"),
+    [("none", ""), ("first", "Your first comment appears once it has"), ("all", "Comments appear once they have")],
+)
+def test_form_says_what_waits_for_approval(render: Render, theme: Theme, moderation: str, said: str) -> None:
+    rules = CommentRules(moderation, False, 0)
+    text = render("page.html", site=samples.site(theme.manifest.settings, comment_rules=rules), entry=post(kind="page"))
+    assert said in text
+    assert ("been approved" in text) == bool(said)
+    assert 'name="notify"' not in text, "nobody can be told of replies here"
+    assert "delete" not in text.lower(), "nothing can be deleted here"
+
+
+def test_a_form_that_posts_elsewhere_asks_nothing_of_our_web_process(render: Render, theme: Theme) -> None:
+    elsewhere = {**samples.NO_WEB, "comment_endpoint": "https://comments.example/post"}
+    text = render("entry.html", site=samples.site(theme.manifest.settings, **elsewhere), entry=post())
+    assert set(re.findall(r'href="([^"]*)" rel="nofollow" data-parent', text)) == {"#respond"}
+    assert re.findall(r"https://comments\.example[^\"]*", text) == ["https://comments.example/post"]
+    assert not re.search('data-token|"preview"|notify|own-comment|approved|search', text)
 
 
 @pytest.mark.parametrize("closed", ["entry", "site"])
 def test_no_form_where_no_comment_is_taken(render: Render, theme: Theme, closed: str) -> None:
-    site = samples.site(theme.manifest.settings, comment_endpoint="" if closed == "site" else "/comments/")
+    site = samples.site(theme.manifest.settings, **(samples.NO_WEB if closed == "site" else {}))
     text = render("entry.html", site=site, entry=post(allow_comments=closed != "entry"))
-    assert "<form" not in text
+    assert "comment-form" not in text
     assert "reply" not in text.lower().replace("replies", "")
     assert 'id="comment-3"' in text
     assert "Comments are closed." in text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_a_web_process_pages_name_nothing_of_it(render: Render, theme: Theme, name: str) -> None:
+    site = samples.site(theme.manifest.settings, **samples.NO_WEB)
+    template, values = PAGES[name]
+    text = render(template, site=site, **values)
+    assert not re.search("<form|<script|search|/-/", text)
+
+
+def test_pages_can_be_searched(page: tuple[str, str]) -> None:
+    name, text = page
+    tree = html5lib.parse(text, namespaceHTMLElements=False)
+    boxes = tree.findall(".//form[@role='search']")
+    assert len(boxes) == (name != "redirect")
+    for box in boxes:
+        assert (box.get("action"), box.get("method", "get")) == ("/-/journal/search", "get")
+        assert [i.get("name") for i in box.iter("input")] == ["q"]
+    described = '<link rel="search" type="application/opensearchdescription+xml" title="The Journal &amp; Co" '
+    assert (described + 'href="/-/journal/opensearch.xml">' in text) == (name != "redirect")
 
 
 def test_a_page_that_names_what_is_not_there_fails(render: Render) -> None:
@@ -342,6 +415,13 @@ def test_sitemap_lists_addresses(render: Render) -> None:
 
 def test_robots_names_the_sitemap(render: Render) -> None:
     assert f"Sitemap: {URL}sitemap.xml" in render("robots.txt").splitlines()
+
+
+def test_robots_are_kept_from_forms_and_searches(render: Render, theme: Theme) -> None:
+    forbidden = lambda text: [line for line in text.splitlines() if line.startswith("Disallow")]  # noqa: E731
+    assert forbidden(render("robots.txt")) == ["Disallow: /-/journal/comments", "Disallow: /-/journal/search"]
+    plain = samples.site(theme.manifest.settings, **samples.NO_WEB)
+    assert forbidden(render("robots.txt", site=plain)) == ["Disallow:"]
 
 
 def test_redirect_leads_on(render: Render) -> None:

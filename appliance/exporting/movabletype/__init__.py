@@ -1,5 +1,5 @@
-"""A site in Movable Type's text format, for Movable Type and for whatever else reads it."""
+"""Exporting a site in Movable Type's text format."""
 
-from appliance.exporting.movabletype.exporter import Counts, export
+from appliance.exporting.movabletype.exporter import ExportCounts, export
 
-__all__ = ["Counts", "export"]
+__all__ = ["ExportCounts", "export"]

@@ -1,8 +1,8 @@
-"""The blocks of a file: one an entry, read as a stream.
+"""Parser of Movable Type's format: one block for each entry, read as a stream.
 
-Guarantees that no more than one block is held, that a block which is too long or makes no sense is said to be so
-while the ones around it are read, and that text with a line of dashes of its own, as exporters let through, stays
-with what it belongs to. What our export writes is read back to the letter: there, such lines carry a space more.
+Guarantees that only one block is held in memory; that a block which is too long or cannot be read is marked as such,
+and the blocks around it are read; and that a line of dashes within a text, which exporters do not escape, stays part
+of the text. The appliance's own export is read back to the letter: it writes a space after such lines.
 """
 
 from __future__ import annotations
@@ -17,46 +17,48 @@ from appliance.importing.movabletype.encodings import END, KEY_LINE, PART
 #: Characters a block may have.
 SIZE_LIMIT = 10_000_000
 
-#: Parts Movable Type knows; plugins add keys with an underscore, such as `CF50_SUBTITLE`.
+#: The parts of Movable Type itself. Plugins add keys with an underscore, such as `CF50_SUBTITLE`.
 PARTS = frozenset({"BODY", "EXTENDED BODY", "EXCERPT", "KEYWORDS", "COMMENT", "PING"})
 
 _PART_LINE = re.compile(r"\s*([A-Z][A-Z0-9 ]*(?:_[A-Za-z0-9_-]+)?):\s*$")
-_OWN_DASHES = re.compile(r"^((?:-{3})?-{5} *) $", re.MULTILINE)
+_ESCAPED_DASHES = re.compile(r"^((?:-{3})?-{5} *) $", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class Block:
-    """One entry as it is written. `line` is where it begins, `fault` says why it cannot be taken."""
+    """One entry as the file has it."""
 
+    #: The number of its first line.
     line: int
-    #: (key, value), as often as a key is given.
+    #: (key, value) of the lines above its text; a key may come several times.
     meta: list[tuple[str, str]] = field(default_factory=list)
-    #: (key, text), as often as a key is given.
+    #: (key, text) of the parts below them; a key may come several times.
     parts: list[tuple[str, str]] = field(default_factory=list)
-    #: Of all its lines.
+    #: BLAKE2b-256 of all its lines, hexadecimal.
     digest: str = ""
-    #: Characters.
+    #: Its length in characters.
     size: int = 0
+    #: Why it cannot be read; empty when it can.
     fault: str = ""
-    #: Whether its end mark is there.
+    #: Whether its end mark was found.
     is_ended: bool = True
 
     def first(self, key: str) -> str:
-        """The first value of a key that says something, else nothing."""
+        """The first value of a key that is not empty; empty when there is none."""
         return next((value for one, value in self.meta if one == key and value), "")
 
     def has(self, key: str) -> bool:
-        """Whether a key is given, whatever its value."""
+        """Whether a key is given, even without a value."""
         return any(one == key for one, _ in self.meta)
 
     def part(self, key: str) -> str:
-        """The text of a part; of several, one after the other."""
+        """The text of a part; that of several parts of one key is joined by blank lines."""
         return "\n\n".join(text for one, text in self.parts if one == key)
 
 
 @dataclass(slots=True)
 class _Raw:
-    """Lines of a block while it is being read."""
+    """The lines of a block that is being read."""
 
     line: int
     lines: list[str] = field(default_factory=list)
@@ -76,19 +78,19 @@ class _Raw:
 
     @property
     def is_closed(self) -> bool:
-        """Whether an end mark must be one: no text is open in which it could be a line of its own."""
+        """Whether an end mark certainly is one, since it cannot be a line of an open text."""
         return self.last == PART or not self.has_parts
 
 
 def read(lines: Iterable[str]) -> Iterator[Block]:
-    """The blocks of a file's lines; blank ones are left out."""
+    """The blocks of a file's lines; empty blocks are passed over."""
     for raw, ended in _raw(lines):
         if raw.last:
             yield _block(raw, ended)
 
 
 def batches(stream: Iterable[Block], most: int) -> Iterator[list[Block]]:
-    """Blocks in lists of at most `most`, and of not much more than half the characters one block may have."""
+    """Group blocks in lists of at most `most`, and of little more than half the characters that one block may have."""
     batch: list[Block] = []
     size = 0
     for block in stream:
@@ -103,7 +105,7 @@ def batches(stream: Iterable[Block], most: int) -> Iterator[list[Block]]:
 
 def _raw(lines: Iterable[str]) -> Iterator[tuple[_Raw, bool]]:
     raw = _Raw(1)
-    open_end: list[str] | None = None  # an end mark, and blank lines after it, that may be text
+    open_end: list[str] | None = None  # an end mark and the blank lines after it, which may still be text
     for number, given in enumerate(lines, 1):
         line = given.rstrip("\n").removesuffix("\r").replace("\0", "")
         if open_end is not None:
@@ -135,11 +137,10 @@ def _block(raw: _Raw, ended: bool) -> Block:
     block = Block(raw.line, digest=_digest(raw.lines), size=raw.size, is_ended=ended)
     pieces = _pieces(raw.lines)
     _read_meta(block, pieces[0])
-    for piece in pieces[1:]:
-        _read_part(block, piece)
+    parts = list(_parts(block, pieces[1:]))
+    block.parts = [(key, _ESCAPED_DASHES.sub(r"\1", "\n".join(lines))) for key, lines in parts]
     if not block.meta:
         block.fault = "does not begin with a line such as “TITLE: …”; write its keys above its text"
-    block.parts = [(key, _OWN_DASHES.sub(r"\1", text)) for key, text in block.parts]
     return block
 
 
@@ -164,16 +165,24 @@ def _read_meta(block: Block, lines: list[str]) -> None:
         block.meta.append((match[1], (match[2] or "").strip()))
 
 
-def _read_part(block: Block, lines: list[str]) -> None:
-    begin = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if begin is None:
-        return
-    match = _PART_LINE.match(lines[begin])
-    if match is not None and (match[1] in PARTS or "_" in match[1]):
-        block.parts.append((match[1], "\n".join(lines[begin + 1 :])))
-    elif block.parts:
-        key, text = block.parts[-1]
-        block.parts[-1] = key, "\n".join([text, PART, *lines])
+def _parts(block: Block, pieces: list[list[str]]) -> Iterator[tuple[str, list[str]]]:
+    """The key and lines of each part. A piece that does not begin with a key belongs to the part before it."""
+    key, text = "", list[str]()
+    if block.parts:
+        key, text = block.parts[-1][0], [block.parts.pop()[1]]
+    for lines in pieces:
+        begin = next((number for number, line in enumerate(lines) if line.strip()), None)
+        if begin is None:
+            continue
+        match = _PART_LINE.match(lines[begin])
+        if match is not None and (match[1] in PARTS or "_" in match[1]):
+            if key:
+                yield key, text
+            key, text = match[1], lines[begin + 1 :]
+        elif key:
+            text += [PART, *lines]
+    if key:
+        yield key, text
 
 
 def _digest(lines: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Dates as exports write them, read as moments."""
+"""The dates of Movable Type's format, as seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import tzinfo
 from appliance.errors import ContentError
 from appliance.importing import dates
 
-#: Two-digit years from this one on are of the last century.
+#: Two-digit years from this one on belong to the last century.
 _PIVOT = 70
 
 _MONTH_FIRST = re.compile(
@@ -18,21 +18,21 @@ _MONTH_FIRST = re.compile(
 )
 
 
-def moment(text: str, zone: tzinfo) -> int:
-    """Seconds since the epoch of `MM/DD/YYYY hh:mm:ss AM`, of its shorter forms, or of a date with the year first.
+def timestamp(text: str, zone: tzinfo) -> int:
+    """Read `MM/DD/YYYY hh:mm:ss AM`, its shorter forms, or a date with the year first.
 
-    Without AM or PM there are 24 hours; seconds, or all of the time, may be missing; one without a zone is a wall
-    clock in `zone`.
+    Without AM or PM the clock has 24 hours. Seconds, or the whole time, may be missing. A date without a time zone is
+    read by the clock of `zone`.
 
     Raises:
-        ContentError: it is none of these.
+        ContentError: `text` is not such a date.
     """
     try:
-        found = dates.moment(_year_first(text.strip()), zone)
+        found = dates.timestamp(_year_first(text.strip()), zone)
     except ContentError:
         found = None
     if found is None:
-        raise ContentError(f"has the date “{text[:60]}”, which is none; write it like 01/31/2002 03:31:05 PM")
+        raise ContentError(f"has the date “{text[:60]}”, which cannot be read; write it like 01/31/2002 03:31:05 PM")
     return found
 
 

@@ -1,41 +1,38 @@
 """Import of a file in Movable Type's format.
 
-Guarantees that a file which is not of the format is refused before anything is touched; that every entry of it is
-accounted for once, a block that makes no sense by a line of the report; that a second import of the same file
-writes no row; that nothing is removed while a block cannot be read; and that what is held does not grow with the
-file. Entries are recognised by their unique address, or by their moment and basename; whether one changed is told by
-a digest of its block.
+Guarantees that a file of another format is refused before anything is written; that the report accounts for every
+entry of the file once, and names each block that cannot be read; that a second import of the same file writes no row;
+that nothing is deleted while a block cannot be read; and that memory does not grow with the file.
+
+An entry is recognised by its unique address, or by its date and basename. Its block is read again when the digest of
+the block has changed.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from appliance import db
 from appliance.config import Config
-from appliance.content import entries, guard, sites
+from appliance.content import entries, removal_guard, sites
 from appliance.content.entries import day_and_week
 from appliance.content.models import Entry, Site
-from appliance.content.terms import Terms
+from appliance.content.terms import SiteTerms
 from appliance.errors import ContentError
-from appliance.importing.movabletype import blocks, encodings, mapping
+from appliance.importing import ACTOR, BATCH_SIZE, Progress, ignore_progress
+from appliance.importing.existing_entries import delete_entries
+from appliance.importing.imported_comments import count_as_unchanged, save_comments, save_pings
+from appliance.importing.movabletype import blocks, encodings, entry_mapping
 from appliance.importing.movabletype.blocks import Block
-from appliance.importing.movabletype.earlier import Earlier
-from appliance.importing.movabletype.mapping import Item
-from appliance.importing.movabletype.remarks import add_comments, add_pings
-from appliance.importing.report import Report
+from appliance.importing.movabletype.comments import BlockComments, comments_of
+from appliance.importing.movabletype.entry_mapping import MappedEntry
+from appliance.importing.movabletype.entry_matching import EntryMatcher
+from appliance.importing.report import Outcome, Report
 
-#: Told how many entries are done, of how many.
-Progress = Callable[[int, int], None]
-
-ACTOR = "import"
-
-#: Blocks read at once, and parts of them saved in one transaction: texts, comments, pings.
-BATCH = 200
-_NOTED = 5
+#: Names that a note of the report lists.
+_LISTED = 5
 
 
 def import_file(
@@ -48,128 +45,129 @@ def import_file(
     progress: Progress | None = None,
     allow_removals: bool = False,
 ) -> Report:
-    """Take over the entries, comments and pings of a file; returns what became of each entry.
+    """Import the entries, comments and pings of a file; returns what became of each.
 
-    `source` names the file from import to import (its resolved path by default): entries are recognised by it.
-    `encoding` is what it is written in, UTF-8 if not given. `remove` also removes entries of this source that are
-    not in the file now, which else are only named, since an export is often a part; `allow_removals` lets it remove
-    more than `config.deletions` lets go at once.
+    Args:
+        config: the settings.
+        site_name: the site to import into.
+        file: the file.
+        source: the name by which the file is known from import to import; its resolved path if not given.
+        encoding: the encoding of the file; UTF-8 if not given.
+        remove: also delete entries of this source that are not in the file. Without it they are only named, since an
+            export is often a part of a site.
+        progress: called with entries done and entries in the file.
+        allow_removals: delete more at once than `config.deletions` lets go.
 
     Raises:
-        ContentError: there is no such file, it is not of this format, not in that encoding, or too much would go;
-        nothing has been touched.
+        ContentError: there is no such file, it is of another format or encoding, or too much would be deleted.
+            Nothing was written.
         ConfigError: there is no such site.
     """
     path = Path(file)
-    settings = config.site(site_name)
-    name, marks = encodings.settle(path, encoding)
-    site = sites.sync(config)[settings.name]
-    run = _Import(site, source or str(path.resolve()), name, progress or _silent)
+    site = sites.sync_site(config, site_name)
+    codec, total = encodings.check(path, encoding)
+    run = _Import(site, source or str(path.resolve()), codec, progress or ignore_progress)
     if remove and not allow_removals:
-        with encodings.opened_text(path, name) as lines:
-            gone = run.earlier.foresee(blocks.batches(blocks.read(lines), BATCH))
-        guard.refuse(f"entries from {run.source}", gone, run.earlier.count(), config.deletions)
-    return run.run(path, marks, remove)
-
-
-def _silent(done: int, total: int) -> None:
-    pass
+        with encodings.open_text(path, codec) as lines:
+            gone = run.matcher.count_missing(blocks.batches(blocks.read(lines), BATCH_SIZE))
+        removal_guard.check_removal(f"entries from {run.source}", gone, run.matcher.count(), config.deletions)
+    return run.run(path, total, remove)
 
 
 @dataclass(slots=True)
-class _Text:
-    """A block on its way; `row` is the entry it was before."""
+class _Pending:
+    """A block that is about to be saved; `entry` is None for a block of comments alone."""
 
     block: Block
+    #: The entry that it was, or that its comments belong to.
     row: Entry | None
-    item: Item | None = None
+    comments: BlockComments
+    entry: MappedEntry | None = None
 
 
 class _Import:
-    """One run."""
+    """One import of one file."""
 
-    def __init__(self, site: Site, source: str, encoding: str, progress: Progress) -> None:
+    def __init__(self, site: Site, source: str, codec: str, progress: Progress) -> None:
         self.site = site
         self.source = source
-        self.encoding = encoding
+        self.codec = codec
         self.progress = progress
-        self.terms = Terms(site, ACTOR)
+        self.terms = SiteTerms(site, ACTOR)
         self.report = Report(source=source, unit="entries")
-        self.earlier = Earlier(site, source)
-        #: Blocks of which nobody can tell which entries they were.
-        self.unread = 0
-        #: By reason: the first it holds for, and how many there are.
-        self.noted: dict[str, tuple[list[str], int]] = {}
+        self.matcher = EntryMatcher(site, source)
+        #: Blocks that cannot be read. Nothing is deleted while there are any, since they may be any entry.
+        self.unreadable = 0
+        #: By reason: the first labels that it applies to, and how many there are.
+        self.notes: dict[str, tuple[list[str], int]] = {}
 
-    def run(self, file: Path, marks: int, remove: bool) -> Report:
-        with encodings.opened_text(file, self.encoding) as lines:
-            for batch in blocks.batches(blocks.read(lines), BATCH):
-                self._take(batch)
-                self.progress(min(self.report.files, marks), max(marks, self.report.files))
+    def run(self, file: Path, total: int, remove: bool) -> Report:
+        with encodings.open_text(file, self.codec) as lines:
+            for batch in blocks.batches(blocks.read(lines), BATCH_SIZE):
+                self._import_batch(batch)
+                self.progress(min(self.report.files, total), max(total, self.report.files))
                 if not batch[-1].is_ended:
-                    self.unread += 1
+                    self.unreadable += 1
                     self.report.notes.append(
-                        f"{mapping.label(batch[-1])} has no end mark; see whether the file was cut off"
+                        f"{entry_mapping.label(batch[-1])} has no end mark; see whether the file was cut off"
                     )
-        self._account_for_gone(remove)
-        for reason, (labels, count) in self.noted.items():
-            more = f" and {count - _NOTED} more" if count > _NOTED else ""
+        self._report_missing(remove)
+        for reason, (labels, count) in self.notes.items():
+            more = f" and {count - _LISTED} more" if count > _LISTED else ""
             self.report.notes.append(f"{', '.join(labels)}{more}: {reason}")
         return self.report
 
-    def _take(self, batch: list[Block]) -> None:
+    def _import_batch(self, batch: list[Block]) -> None:
         self.report.files += len(batch)
-        rows = self.earlier.rows(batch)
-        texts: deque[_Text] = deque()
+        rows = self.matcher.entries_of(batch)
+        pending: deque[_Pending] = deque()
         taken: set[str] = set()
         for block in batch:
             try:
-                text = self._recognised(block, rows, taken)
-                if text is not None:
-                    texts.append(text)
+                changed = self._read(block, rows, taken)
+                if changed is not None:
+                    pending.append(changed)
             except ContentError as error:
                 self._skip(block, str(error))
-        while texts:
-            with db.write():  # no longer than others can well wait
-                rows_left = BATCH
-                while texts and rows_left > 0:
-                    text = texts.popleft()
-                    rows_left -= len(text.block.parts)
-                    self._save(text)
+        while pending:
+            with db.write():  # a transaction short enough for other writers to wait for
+                rows_left = BATCH_SIZE
+                while pending and rows_left > 0:
+                    one = pending.popleft()
+                    rows_left -= len(one.block.parts)
+                    self._save(one)
 
-    def _recognised(self, block: Block, rows: dict[str, Entry], taken: set[str]) -> _Text | None:
-        """The block read and rendered, if it says anything new."""
-        if block.fault or (not block.has("NO ENTRY") and not mapping.is_dated(block, self.site)):
-            self.unread += 1
+    def _read(self, block: Block, rows: dict[str, Entry], taken: set[str]) -> _Pending | None:
+        """Read and render a block; None when it is as it was at the last import."""
+        if block.fault or (not block.has("NO ENTRY") and not entry_mapping.is_dated(block, self.site)):
+            self.unreadable += 1
         if block.fault:
             raise ContentError(block.fault)
         if block.has("NO ENTRY"):
-            return self._without_entry(block)
-        key = self.earlier.key_of(block, rows, taken)
-        taken.add(key)
-        row = rows.get(key)
-        digest = mapping.digest(block, self.site)
+            return _Pending(block, self._entry_of_comments(block), comments_of(block, self.site))
+        path = self.matcher.path_of(block, rows, taken)
+        taken.add(path)
+        row = rows.get(path)
+        digest = entry_mapping.digest(block, self.site)
         if row is not None:
-            self.earlier.hold(row.id)
+            self.matcher.mark_present(row.id)
             if row.source_digest == digest:
-                self._leave(block, row)
+                self._count_unchanged(block, row)
                 return None
-        item = mapping.item(block, self.site)
-        data = replace(item.data, source=self.source, source_path=key, source_digest=digest)
-        return _Text(block, row, replace(item, data=data))
+        entry = entry_mapping.map_entry(block, self.site)
+        data = replace(entry.data, source=self.source, source_path=path, source_digest=digest)
+        return _Pending(block, row, comments_of(block, self.site), replace(entry, data=data))
 
-    def _leave(self, block: Block, row: Entry) -> None:
-        """Account for a block that says what it said before."""
-        notes: list[tuple[str, str]] = []
-        for key, words in (("COMMENT", self.report.comments), ("PING", self.report.pings)):
-            if found := len(mapping.remarks(block, key, self.site, notes)):
-                words["unchanged"] += found
+    def _count_unchanged(self, block: Block, row: Entry) -> None:
+        found = comments_of(block, self.site)
+        count_as_unchanged(self.report.comments, len(found.comments))
+        count_as_unchanged(self.report.pings, len(found.pings))
         self._count(row.status, "unchanged")
-        self._note(notes)
+        self._count_faults(block, found)
 
-    def _without_entry(self, block: Block) -> _Text:
-        """A block of comments and pings on an entry that is here already, found by its moment."""
-        at = mapping.moment(block, self.site)
+    def _entry_of_comments(self, block: Block) -> Entry:
+        """The entry that a block of comments and pings alone belongs to, found by its date and basename."""
+        at = entry_mapping.published_at(block, self.site)
         found = list(
             Entry.select().where(Entry.site == self.site, Entry.kind == "entry", Entry.published_at == at).limit(50)
         )
@@ -177,40 +175,44 @@ class _Import:
         row = next((one for one in found if one.slug == slug), found[0] if found else None)
         if row is None:
             raise ContentError("is NO ENTRY, and no entry here has its date; import the entries first")
-        return _Text(block, row)
+        return row
 
-    def _save(self, text: _Text) -> None:
-        notes: list[tuple[str, str]] = []
+    def _save(self, pending: _Pending) -> None:
+        outcome: Outcome = "unchanged"
         try:
-            if text.item is None:
-                assert text.row is not None  # noqa: S101 - see _without_entry
-                said, told = (mapping.remarks(text.block, key, self.site, notes) for key in ("COMMENT", "PING"))
-                entry, outcome = text.row, "unchanged"
+            if pending.entry is None:
+                assert pending.row is not None  # noqa: S101 - see _read
+                entry = pending.row
             else:
-                said, told, notes = text.item.comments, text.item.pings, text.item.notes
-                entry, changed = self._save_entry(text)
-                self.earlier.hold(entry.id)
-                outcome = "added" if text.row is None else "changed" if changed else "unchanged"
+                entry, changed = self._save_entry(pending.block, pending.row, pending.entry)
+                self.matcher.mark_present(entry.id)
+                outcome = "added" if pending.row is None else "changed" if changed else "unchanged"
         except ContentError as error:
-            self._skip(text.block, str(error))
+            self._skip(pending.block, str(error))
             return
-        is_new = outcome == "added"
-        added = add_comments(entry, said, self.report.comments, is_new=is_new)
-        added += add_pings(entry, told, self.report.pings, is_new=is_new)
-        self._count(entry.status, "changed" if added and outcome == "unchanged" else outcome)
-        self._note(notes)
+        for note in pending.entry.notes if pending.entry else ():
+            self._note(entry_mapping.label(pending.block), note)
+        has_new_comments = self._save_comments(pending.block, pending.comments, entry, is_new=outcome == "added")
+        self._count(entry.status, "changed" if has_new_comments and outcome == "unchanged" else outcome)
 
-    def _save_entry(self, text: _Text) -> tuple[Entry, bool]:
-        assert text.item is not None  # noqa: S101 - see _save
-        data = text.item.data
-        if text.row is None and not text.block.first("BASENAME") and data.address is None:
+    def _save_comments(self, block: Block, found: BlockComments, entry: Entry, *, is_new: bool) -> bool:
+        saved = save_comments(entry, found.comments, is_new=is_new)
+        saved.add_to(self.report.comments)
+        self.report.dropped_addresses += [reason for _, reason in saved.without_address]
+        added_pings = save_pings(entry, found.pings, self.report.pings, is_new=is_new)
+        self._count_faults(block, found)
+        return bool(saved.added or added_pings)
+
+    def _save_entry(self, block: Block, row: Entry | None, entry: MappedEntry) -> tuple[Entry, bool]:
+        data = entry.data
+        if row is None and not block.first("BASENAME") and data.address is None:
             data = replace(data, slug=self._free_slug(data.slug, data.published_at))
-        elif text.row is not None and not text.block.first("BASENAME"):
-            data = replace(data, slug=text.row.slug)
-        return entries.save(self.site, data, entry=text.row, rendered=text.item.rendered, terms=self.terms, actor=ACTOR)
+        elif row is not None and not block.first("BASENAME"):
+            data = replace(data, slug=row.slug)
+        return entries.save(self.site, data, entry=row, rendered=entry.rendered, terms=self.terms, actor=ACTOR)
 
     def _free_slug(self, slug: str, at: int) -> str:
-        """A slug nobody gave, with a number if another entry of the day has it."""
+        """A slug made of a title, with a number if another entry of the day has it."""
         day, _ = day_and_week(at, self.site.timezone, self.site.week_starts)
         found, number = slug, 1
         of_day = Entry.select().where(
@@ -221,39 +223,34 @@ class _Import:
             found = f"{slug}-{number}"
         return found
 
-    def _account_for_gone(self, remove: bool) -> None:
-        """Name, or remove, the entries of this source that the file does not hold now."""
+    def _report_missing(self, remove: bool) -> None:
+        """Name, or delete, the entries of this source that the file does not have now."""
         names: list[str] = []
-        gone = 0
-        for ids in self.earlier.gone():
-            gone += len(ids)
-            if remove and not self.unread:
-                self._remove(ids)
-            elif len(names) < _NOTED:
-                found = Entry.select(Entry.title).where(Entry.id.in_(ids)).order_by(Entry.id).limit(_NOTED)
-                names += [f"“{entry.title}”" for entry in found][: _NOTED - len(names)]
+        missing = 0
+        for ids in self.matcher.missing():
+            missing += len(ids)
+            if remove and not self.unreadable:
+                self.report.removed += delete_entries(ids)
+            elif len(names) < _LISTED:
+                found = Entry.select(Entry.title).where(Entry.id.in_(ids)).order_by(Entry.id).limit(_LISTED)
+                names += [f"“{entry.title}”" for entry in found][: _LISTED - len(names)]
         if names:
-            listed = ", ".join(names) + (" …" if gone > len(names) else "")
-            advice = "mend what could not be read and import again" if remove else "import with remove to remove them"
-            self.report.notes.append(f"{gone} of an earlier import are not in the file and stay: {listed}; {advice}")
+            listed = ", ".join(names) + (" …" if missing > len(names) else "")
+            advice = "mend what could not be read and import again" if remove else "import with --remove to delete them"
+            self.report.notes.append(f"{missing} of an earlier import are not in the file and stay: {listed}; {advice}")
 
-    def _remove(self, ids: list[int]) -> None:
-        with db.write():
-            for entry in Entry.select().where(Entry.id.in_(ids)).order_by(Entry.id):
-                entries.delete(entry, ACTOR)
-                self.report.removed += 1
-
-    def _count(self, status: str, outcome: str) -> None:
-        self.report.texts[outcome] += 1  # type: ignore[index]
+    def _count(self, status: str, outcome: Outcome) -> None:
+        self.report.texts[outcome] += 1
         self.report.kinds["entry", status, outcome] += 1
 
-    def _skip(self, block: Block, reason: str) -> None:
-        self.report.skipped.append((mapping.label(block), reason))
+    def _count_faults(self, block: Block, found: BlockComments) -> None:
+        for kind, number, reason in found.faults:
+            self._note(f"{kind} {number} of {entry_mapping.label(block)}", reason)
+            (self.report.comments if kind == "comment" else self.report.pings)["not imported"] += 1
 
-    def _note(self, notes: list[tuple[str, str]]) -> None:
-        for what, reason in notes:
-            labels, count = self.noted.get(reason, ([], 0))
-            self.noted[reason] = (labels if count >= _NOTED else [*labels, what]), count + 1
-            for key, words in (("comment ", self.report.comments), ("ping ", self.report.pings)):
-                if what.startswith(key):
-                    words["not taken"] += 1
+    def _skip(self, block: Block, reason: str) -> None:
+        self.report.skipped.append((entry_mapping.label(block), reason))
+
+    def _note(self, label: str, reason: str) -> None:
+        labels, count = self.notes.get(reason, ([], 0))
+        self.notes[reason] = (labels if count >= _LISTED else [*labels, label]), count + 1

@@ -1,64 +1,66 @@
-"""Items: which of them are texts of the site, and what they say of themselves besides their text."""
+"""The items of an export: which are posts and pages that can be imported, and their values besides the text."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 from urllib.parse import unquote
 
-from appliance.content.excerpts import plain_text, shorten
+from appliance.content.excerpts import plain_text, truncate
 from appliance.content.models import EntryKind, EntryStatus
 from appliance.content.terms import slugify
-from appliance.errors import ContentError
 from appliance.importing import dates
-from appliance.importing.wordpress.wxr import Part
+from appliance.importing.addresses import is_slug
+from appliance.importing.wordpress.wxr import WxrElement
 
 KINDS: Final[dict[str, EntryKind]] = {"post": "entry", "page": "page"}
 ATTACHMENT = "attachment"
 
-_REASONS = {
+#: Why items of a type are not imported.
+_EXCLUDED_TYPES = {
     "nav_menu_item": "is an item of a menu, which the theme makes",
-    "revision": "is an earlier state of another text",
-    "custom_css": "is style of the other system's theme",
-    "customize_changeset": "is a setting of the other system's theme",
-    "wp_template": "is a template of the other system's theme",
-    "wp_template_part": "is a template of the other system's theme",
-    "wp_global_styles": "is style of the other system's theme",
+    "revision": "is an earlier revision of another text",
+    "custom_css": "is a style of the WordPress theme",
+    "customize_changeset": "is a setting of the WordPress theme",
+    "wp_template": "is a template of the WordPress theme",
+    "wp_template_part": "is a template of the WordPress theme",
+    "wp_global_styles": "is a style of the WordPress theme",
     "wp_navigation": "is a menu, which the theme makes",
-    "wp_block": "is a block that several texts may show; those that do go without it",
-    "oembed_cache": "is a copy of what another site said",
+    "wp_block": "is a block that several texts may share; they are imported without it",
+    "oembed_cache": "is a cached embed of another site",
 }
-_LEFT = {"trash": "is in the trash", "auto-draft": "is a draft that nobody began to write"}
-#: Statuses that become drafts, and what the report says of them.
+#: Why items of a status are not imported.
+_EXCLUDED_STATUSES = {"trash": "is in the trash", "auto-draft": "is an empty draft that WordPress made by itself"}
+#: Statuses that become drafts here, with the note of the report.
 _DRAFTED = {
-    "private": "private texts became drafts, since what is published can be read by everybody",
+    "private": "private texts became drafts, since everybody can read what is published",
     "pending": "texts that wait for a review became drafts",
 }
-_SECRET = "texts with a password became drafts, since a published file keeps no secret"  # noqa: S105 - a sentence
-_SEGMENT = re.compile(r"[^\s/\\?#%:*\"<>|\x00-\x1f\ufffd]+")
+_PROTECTED = "texts with a password became drafts, since a published file cannot ask for one"
 _TITLE_LENGTH = 60
 
 
 @dataclass(slots=True)
 class Item:
-    """A post or page that is taken, without its text. Moments are seconds since the epoch."""
+    """A post or page that is imported, without its text."""
 
     number: int
     kind: EntryKind
     label: str
     title: str
     slug: str
-    #: Whether the slug may be altered: WordPress gave none yet, or nobody has seen it.
+    #: Whether the slug may be changed: WordPress gave none, or the text was never published.
     slug_is_free: bool
     parent: int
-    moment: int | None
+    #: Seconds since the epoch; None while the file gives no date.
+    published_at: int | None
     link: str
-    #: Type and status, as the report counts them.
-    said: tuple[str, str]
-    #: Slugs it had before.
-    former: tuple[str, ...] = ()
+    #: As `type_and_status`.
+    kinds: tuple[str, str]
+    #: Slugs that it had before.
+    old_slugs: tuple[str, ...] = ()
     folder: str = ""
     day: str = ""
     id: int | None = None
@@ -67,90 +69,85 @@ class Item:
 
     @property
     def path(self) -> str:
-        """The name it is known by from import to import."""
+        """Its source path, by which it is recognised at the next import."""
         return f"post/{self.number}"
 
 
-def label_of(part: Part) -> str:
-    """What a person knows an item by: `page 12 “About”`."""
-    title = shorten(plain_text(part["title"]), _TITLE_LENGTH)
-    return " ".join(filter(None, [part["wp:post_type"] or "item", part["wp:post_id"], f"“{title}”" if title else ""]))
+def label_of(item: WxrElement) -> str:
+    """The name of an item in the report: `page 12 “About”`."""
+    title = truncate(plain_text(item["title"]), _TITLE_LENGTH)
+    return " ".join(filter(None, [item["wp:post_type"] or "item", item["wp:post_id"], f"“{title}”" if title else ""]))
 
 
-def kind_of(part: Part) -> tuple[str, str]:
-    """Type and status, as the report counts them."""
-    return part["wp:post_type"] or "none", part["wp:status"] or "none"
+def type_and_status(item: WxrElement) -> tuple[str, str]:
+    """The type and status by which the report counts an item: `("page", "draft")`."""
+    return item["wp:post_type"] or "none", item["wp:status"] or "none"
 
 
-def reason_against(part: Part) -> str:
-    """Why an item is no text of the site; empty when it is one, or an attachment."""
-    kind, status = part["wp:post_type"], part["wp:status"]
-    if part.fault:
-        return part.fault
+def exclusion_reason(item: WxrElement) -> str:
+    """Why an item is not imported; empty for a post, a page or an attachment that can be."""
+    kind, status = item["wp:post_type"], item["wp:status"]
+    if item.fault:
+        return item.fault
     if kind not in KINDS and kind != ATTACHMENT:
-        return _REASONS.get(kind) or f"is of the type “{kind[:40]}”, which has no place here"
-    if not part.number("wp:post_id"):
-        return "has no number (wp:post_id), so that it could not be recognised again"
-    return _LEFT.get(status, "")
+        return _EXCLUDED_TYPES.get(kind) or f"is of the type “{kind[:40]}”, which has no place here"
+    if not item.number("wp:post_id"):
+        return "has no number (wp:post_id), so a second import could not recognise it"
+    return _EXCLUDED_STATUSES.get(status, "")
 
 
-def item_of(part: Part, zone: tzinfo) -> Item:
-    """What a post or page says of itself.
+def item_of(item: WxrElement, zone: tzinfo) -> Item:
+    """The values of a post or page.
 
     Raises:
-        ContentError: a date is none.
+        ContentError: its date cannot be read.
     """
-    number = part.number("wp:post_id")
-    title = plain_text(part["title"])
-    given = unquote(part["wp:post_name"]).strip("/")
-    fits = bool(_SEGMENT.fullmatch(given)) and not given.startswith(".") and len(given.encode()) <= 180
-    name = title or shorten(plain_text(part["content:encoded"][:2000]), _TITLE_LENGTH)
+    number = item.number("wp:post_id")
+    title = plain_text(item["title"])
+    given = unquote(item["wp:post_name"]).strip("/")
+    is_usable = is_slug(given) and "\ufffd" not in given
+    name = title or truncate(plain_text(item["content:encoded"][:2000]), _TITLE_LENGTH)
     return Item(
         number=number,
-        kind=KINDS[part["wp:post_type"]],
-        label=label_of(part),
-        title=name or given or f"{part['wp:post_type']} {number}",
-        slug=given if fits else slugify(given or title or f"{part['wp:post_type']}-{number}"),
-        slug_is_free=not given or part["wp:status"] in ("draft", "pending"),
-        parent=part.number("wp:post_parent"),
-        moment=moment_of(part, "wp:post_date", zone),
-        link=part["link"],
-        said=kind_of(part),
-        former=tuple(part.meta.get("_wp_old_slug", "").split()),
+        kind=KINDS[item["wp:post_type"]],
+        label=label_of(item),
+        title=name or given or f"{item['wp:post_type']} {number}",
+        slug=given if is_usable else slugify(given or title or f"{item['wp:post_type']}-{number}"),
+        slug_is_free=not given or item["wp:status"] in ("draft", "pending"),
+        parent=item.number("wp:post_parent"),
+        published_at=date_in(item.values, "wp:post_date", zone),
+        link=item["link"],
+        kinds=type_and_status(item),
+        old_slugs=tuple(item.meta.get("_wp_old_slug", "").split()),
     )
 
 
-def moment_of(part: Part, name: str, zone: tzinfo) -> int | None:
-    """The moment `name` tells, in Greenwich time if that is given, else by the clock of `zone`; None without any.
+def date_in(values: Mapping[str, str], name: str, zone: tzinfo) -> int | None:
+    """Seconds since the epoch of `NAME_gmt`, or else of `name` by the clock of `zone`; None when neither is given.
 
     Raises:
-        ContentError: it is no date.
+        ContentError: it is not a date.
     """
-    return moment_in(part.values, name, zone)
-
-
-def moment_in(values: dict[str, str], name: str, zone: tzinfo) -> int | None:
-    """As `moment_of`, among the values of a comment."""
     given = values.get(f"{name}_gmt", "")
     if not _is_empty(given):
-        return dates.moment(f"{given}Z", zone)
+        return dates.timestamp(f"{given}Z", zone)
     given = values.get(name, "")
-    return None if _is_empty(given) else dates.moment(given, zone)
+    return None if _is_empty(given) else dates.timestamp(given, zone)
 
 
-def status_of(part: Part, moment: int, now: float) -> EntryStatus:
-    """Whether readers see it."""
-    drafted = part["wp:status"] not in ("publish", "future") or part["wp:post_password"] != ""
+def status_of(item: WxrElement, published_at: int, now: float) -> EntryStatus:
+    """The status of the entry: whatever WordPress did not show to everybody is a draft."""
+    drafted = item["wp:status"] not in ("publish", "future") or item["wp:post_password"] != ""
     if drafted:
         return "draft"
-    return "scheduled" if moment > now else "published"
+    return "scheduled" if published_at > now else "published"
 
 
-def remark_on(part: Part) -> str:
-    """What a person should know of how it was taken; empty when there is nothing."""
-    if part["wp:post_password"]:
-        return _SECRET
-    status = part["wp:status"]
+def draft_note(item: WxrElement) -> str:
+    """The note of the report on why an item became a draft; empty when it did not, or was one in WordPress."""
+    if item["wp:post_password"]:
+        return _PROTECTED
+    status = item["wp:status"]
     if status in _DRAFTED:
         return _DRAFTED[status]
     if status not in ("publish", "future", "draft"):
@@ -159,13 +156,5 @@ def remark_on(part: Part) -> str:
 
 
 def _is_empty(given: str) -> bool:
-    # What MySQL has for no date, and what PHP makes of it.
+    # The zero date of MySQL, and what PHP makes of it.
     return not given or given.startswith(("0000-00-00", "-0001"))
-
-
-def dated(part: Part, zone: tzinfo) -> Item | str:
-    """The item, or why it cannot be taken."""
-    try:
-        return item_of(part, zone)
-    except ContentError as error:
-        return str(error)

@@ -1,16 +1,17 @@
-"""Paragraphs of classic texts: WordPress keeps blank lines and makes `<p>` of them only when a page is shown.
+"""Paragraphs of classic texts, as the `wpautop` of WordPress makes them.
 
-Blank lines part paragraphs, single line breaks become `<br />`, elements that are blocks of their own stay what
-they are, and what has its own meaning of white space (`<pre>`, `<script>`, `<style>` and the like) is not touched.
+WordPress stores blank lines and makes `<p>` of them only when it shows a page. Blank lines part paragraphs, and single
+line breaks become `<br />`. Block elements stay as they are, and nothing is changed inside elements where white space
+matters, such as `<pre>` and `<script>`.
 """
 
 from __future__ import annotations
 
 import re
 
-from appliance.content.excerpts import TAG
+from appliance.content.html_elements import TAG
 
-#: Elements that stand beside paragraphs, never in one.
+#: Elements that end a paragraph.
 _BLOCKS = frozenset(
     {
         "address", "article", "aside", "blockquote", "body", "caption", "center", "col", "colgroup", "dd", "details",
@@ -19,37 +20,37 @@ _BLOCKS = frozenset(
         "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
     }
 )  # fmt: skip
-#: Blocks that are kept as they are, with all that is in them.
+#: Blocks that stay as they are, with everything in them.
 _KEPT_BLOCKS = frozenset({"pre", "script", "style", "noscript", "template"})
-#: Elements within lines that are kept as they are.
+#: Inline elements that stay as they are.
 _KEPT_INLINE = frozenset({"textarea", "svg", "math", "object", "audio", "video", "select", "canvas"})
-#: Blocks that hold no text of their own.
+#: Blocks without text of their own.
 _BARE = frozenset({"col", "colgroup", "dir", "dl", "menu", "ol", "table", "tbody", "tfoot", "thead", "tr", "ul"})
-#: Blocks whose text is one piece, with breaks at most.
+#: Blocks with text that is never paragraphs, only lines.
 _LINES = frozenset({"address", "caption", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5", "h6", "legend", "summary"})
-#: Blocks whose text is always paragraphs.
+#: Blocks with text that is always paragraphs.
 _TEXTS = frozenset({"", "article", "blockquote", "body", "main", "section"})
 _EMPTY = frozenset({"col", "hr"})
-#: What a new element of a kind ends if it is open: a list item the one before it.
+#: Open elements that a new element ends: a list item ends the one before it.
 _ENDS = {"li": ("li",), "dd": ("dd", "dt"), "dt": ("dd", "dt"), "td": ("td", "th"), "th": ("td", "th"), "tr": ("tr",)}
 
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _BROKEN = re.compile(r"<br ?/?>\Z", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.DOTALL)
 _MARK = re.compile(r"^[ \t]*(<!--[^<>]{0,200}-->)[ \t]*$", re.MULTILINE)
-#: Blocks within blocks that are followed; deeper ones are taken for part of the innermost.
+#: How deep blocks are followed. Deeper ones count as part of the innermost.
 _DEPTH = 200
 _HELD = re.compile("\0(\\d+)\0")
 
 
 def paragraphs(text: str) -> str:
-    """The HTML of a text whose paragraphs are blank lines."""
+    """The HTML of a text with blank lines between paragraphs."""
     text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     return _Text(_MARK.sub(r"\n\n\1\n\n", text)).html()
 
 
 class _Text:
-    """One text on its way: what was read (`out`), the line at hand (`run`) and the blocks around it (`open`)."""
+    """A text that is being converted: `out` is done, `run` is the current line, `open` are the blocks around it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -69,7 +70,7 @@ class _Text:
         return _HELD.sub(lambda match: self.held[int(match[1])], whole)
 
     def _take(self, tag: re.Match[str]) -> int:
-        """Read a tag and what belongs to it; returns where the text goes on."""
+        """Read a tag and the element that stays as it is, if it begins one; returns where the text goes on."""
         closes, name = bool(tag[1]), (tag[2] or "").lower()
         if name in _KEPT_BLOCKS | _KEPT_INLINE and not closes:
             end = self._end_of(name, tag)
@@ -80,7 +81,7 @@ class _Text:
                 self.run.append(self._hold(self.text[tag.start() : end]))
             return end
         if name not in _BLOCKS:
-            self.run.append(tag[0] if not name else re.sub(r"\s*\n\s*", " ", tag[0]))
+            self.run.append(tag[0] if not name else _in_one_line(tag[0]))
         elif closes:
             self._close(name, tag[0])
         else:
@@ -112,7 +113,7 @@ class _Text:
                 self._leave_paragraph()
             del self.open[len(self.open) - 1 - self.open[::-1].index(name) :]
             self._glue(tag)
-        elif name != "p":  # a paragraph that nobody began ends nothing
+        elif name != "p":  # no paragraph is open
             self.out.append(tag)
 
     def _glue(self, tag: str) -> None:
@@ -122,7 +123,7 @@ class _Text:
             self.out.append(tag)
 
     def _leave_paragraph(self) -> None:
-        """What is a block ends the paragraph it is written in."""
+        """End the paragraph that is open: a block begins or ends."""
         self._flush()
         if self.open and self.open[-1] == "p":
             self.open.pop()
@@ -143,6 +144,10 @@ class _Text:
             self.out += map(_paragraph, _pieces(run))
         else:
             self._glue(_broken(run.strip()))
+
+
+def _in_one_line(tag: str) -> str:
+    return " ".join(filter(None, map(str.strip, tag.split("\n")))) if "\n" in tag else tag
 
 
 def _pieces(run: str) -> list[str]:

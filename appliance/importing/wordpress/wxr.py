@@ -1,7 +1,7 @@
-"""The file: read as a stream, an item at a time, so that memory does not grow with it.
+"""Parser of WXR, WordPress's export format: a stream of elements, so that memory does not grow with the file.
 
-Guarantees that no entity is expanded and nothing outside the file is read; that an item whose text is too long is
-named rather than kept; and that whatever is no well-formed export is refused before anything was written.
+Guarantees that no entity is expanded and nothing outside the file is read; that an item with a text that is too long
+is marked as such and its text dropped; and that a file which is not a well-formed export is refused.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from appliance.errors import ContentError
-from appliance.importing.frontmatter import SIZE_LIMIT
+from appliance.importing.markdown.frontmatter import SIZE_LIMIT
 
 #: Characters one text of an item may have.
 TEXT_LIMIT = SIZE_LIMIT
-#: Bytes of the file one item may take, with its comments and all; more than that is not read into memory.
+#: Bytes of the file that one item may take with its comments; more is not read into memory.
 ITEM_LIMIT = 8 * SIZE_LIMIT
-#: Elements one item may have, and how deep they may be.
+#: Elements that one item may have, and how deep they may be nested.
 ELEMENT_LIMIT = 500_000
 DEPTH_LIMIT = 12
 
 _BEGINNING = 65_536
-#: What an item may say of itself several times.
-_MANY = "_wp_old_slug"
+#: The only key of `<wp:postmeta>` that an item has several times and all values of which count.
+_REPEATED_KEY = "_wp_old_slug"
 _EXPORT = re.compile(rb"https?://wordpress\.org/export/1\.\d/")
 _NAMESPACES = (
     (re.compile(r"https?://wordpress\.org/export/1\.\d/excerpt/"), "excerpt:"),
@@ -40,31 +40,35 @@ _NAMESPACES = (
 
 
 @dataclass(slots=True)
-class Part:
-    """An element of the channel: its values by name (`wp:post_id`, `title`), stripped but for texts."""
+class WxrElement:
+    """An element of the channel: an item, an author, a category, or a value such as the title of the blog."""
 
+    #: Its tag with the usual prefix: `item`, `wp:author`.
     name: str
-    #: Its own text, of a channel's title and the like.
+    #: Its own text.
     value: str = ""
+    #: The texts of its children by name (`wp:post_id`, `title`). All but `…:encoded` are stripped.
     values: dict[str, str] = field(default_factory=dict)
     #: Of an item: (domain, nicename, name) of its terms.
     terms: list[tuple[str, str, str]] = field(default_factory=list)
+    #: Of an item: its `<wp:postmeta>` by key.
     meta: dict[str, str] = field(default_factory=dict)
+    #: Of an item: the values of each `<wp:comment>`.
     comments: list[dict[str, str]] = field(default_factory=list)
-    #: Why its text is not there.
+    #: Why a text of it was dropped; empty when none was.
     fault: str = ""
 
     def __getitem__(self, name: str) -> str:
         return self.values.get(name, "")
 
     def number(self, name: str) -> int:
-        """A value that is a whole number; 0 when it is none."""
+        """A value as a whole number; 0 when it is not one."""
         value = self[name]
         return int(value) if value.isascii() and value.isdigit() and len(value) < 18 else 0
 
 
-def looks_right(file: Path) -> bool:
-    """Whether a file begins as WordPress's exports do."""
+def is_export(file: Path) -> bool:
+    """Whether a file begins as exports of WordPress do."""
     try:
         with file.open("rb") as stream:
             beginning = stream.read(_BEGINNING)
@@ -73,37 +77,37 @@ def looks_right(file: Path) -> bool:
     return b"<rss" in beginning and _EXPORT.search(beginning) is not None
 
 
-def parts(file: Path, progress: Callable[[int], None] | None = None) -> Iterator[Part]:
-    """Each element of the channel in the file's order; `progress` is told the bytes read so far.
+def read_elements(file: Path, progress: Callable[[int], None] | None = None) -> Iterator[WxrElement]:
+    """Each element of the channel in the file's order; `progress` is called with the bytes read so far.
 
     Raises:
-        ContentError: the file cannot be read, is no well-formed XML, holds entities, or an item is beyond all measure.
+        ContentError: the file cannot be read, is not well-formed XML, has entities, or an item exceeds the limits.
     """
     try:
         with file.open("rb") as stream:
-            gauge = _Gauge(stream, file)
-            for part in _parts(gauge, file):
+            gauge = _LimitedStream(stream, file)
+            for element in _elements(gauge, file):
                 if progress is not None:
                     progress(gauge.read_so_far)
-                yield part
+                yield element
     except OSError as error:
         raise ContentError(f"{file}: cannot be read: {error.strerror}; mend that and import again") from error
     except ParseError as error:
         line, column = error.position
         raise ContentError(
-            f"{file}: is no well-formed XML at line {line}, column {column}; export it again or mend that place"
+            f"{file}: is not well-formed XML at line {line}, column {column}; export it again or mend that place"
         ) from error
     except DefusedXmlException as error:
         raise ContentError(
             f"{file}: declares an entity or names a file outside of it, which no export of WordPress does; "
             "it is not read"
         ) from error
-    except (ValueError, LookupError) as error:  # an encoding nobody knows
-        raise ContentError(f"{file}: is no XML that can be read: {error}; export it again as UTF-8") from error
+    except (ValueError, LookupError) as error:  # an unknown encoding
+        raise ContentError(f"{file}: is not XML that can be read: {error}; export it again as UTF-8") from error
 
 
-class _Gauge:
-    """The file with a measure on it: how much was read since an element of the channel ended."""
+class _LimitedStream:
+    """The file, with limits on what may be read and parsed between two elements of the channel."""
 
     def __init__(self, stream: IO[bytes], file: Path) -> None:
         self.stream = stream
@@ -135,7 +139,7 @@ class _Gauge:
         self.since = self.elements = 0
 
 
-def _parts(gauge: _Gauge, file: Path) -> Iterator[Part]:
+def _elements(gauge: _LimitedStream, file: Path) -> Iterator[WxrElement]:
     open_elements: list[Any] = []
     for event, element in iterparse(gauge, events=("start", "end")):
         if event == "start":
@@ -148,44 +152,44 @@ def _parts(gauge: _Gauge, file: Path) -> Iterator[Part]:
             continue
         open_elements.pop()
         if len(open_elements) == 2:
-            yield _part(element)
+            yield _parsed(element)
             del open_elements[-1][:]
             gauge.reset()
 
 
-def _part(element: Element) -> Part:
-    part = Part(_name(element.tag), value=(element.text or "").strip())
+def _parsed(element: Element) -> WxrElement:
+    parsed = WxrElement(_name(element.tag), value=(element.text or "").strip())
     for child in element:
         name, value = _name(child.tag), child.text or ""
         if len(value) > TEXT_LIMIT:
-            part.fault = f"has a text of {len(value):,} characters; a text may have {TEXT_LIMIT:,}; split it"
+            parsed.fault = f"has a text of {len(value):,} characters; a text may have {TEXT_LIMIT:,}; split it"
             continue
         if name == "category":
-            part.terms.append((child.get("domain", ""), child.get("nicename", ""), value.strip()))
+            parsed.terms.append((child.get("domain", ""), child.get("nicename", ""), value.strip()))
         elif name == "wp:postmeta":
-            inner = _values(child, part)
-            key, said = inner.get("wp:meta_key", ""), inner.get("wp:meta_value", "")
-            part.meta[key] = f"{part.meta[key]} {said}" if key == _MANY and key in part.meta else said
+            inner = _values(child, parsed)
+            key, value = inner.get("wp:meta_key", ""), inner.get("wp:meta_value", "")
+            parsed.meta[key] = f"{parsed.meta[key]} {value}" if key == _REPEATED_KEY and key in parsed.meta else value
         elif name == "wp:comment":
-            part.comments.append(_values(child, part))
+            parsed.comments.append(_values(child, parsed))
         else:
-            part.values[name] = value if name.endswith(":encoded") else value.strip()
-    return part
+            parsed.values[name] = value if name.endswith(":encoded") else value.strip()
+    return parsed
 
 
-def _values(element: Element, part: Part) -> dict[str, str]:
+def _values(element: Element, parsed: WxrElement) -> dict[str, str]:
     values = {}
     for child in element:
         value = child.text or ""
         if len(value) > TEXT_LIMIT:
-            part.fault = f"has a text of {len(value):,} characters; a text may have {TEXT_LIMIT:,}; split it"
+            parsed.fault = f"has a text of {len(value):,} characters; a text may have {TEXT_LIMIT:,}; split it"
         else:
             values[_name(child.tag)] = value.strip()
     return values
 
 
 def _name(tag: str) -> str:
-    """`{http://wordpress.org/export/1.2/}post_id` as `wp:post_id`, whichever version and address it has."""
+    """`{http://wordpress.org/export/1.2/}post_id` as `wp:post_id`, for every version and scheme of the namespace."""
     space, closed, local = tag.lstrip("{").rpartition("}")
     if not closed:
         return tag
@@ -193,14 +197,14 @@ def _name(tag: str) -> str:
 
 
 def address_of(file: Path) -> str:
-    """The address of the blog that an export is of, as it says before its first item; empty when it does not.
+    """The address of the blog, as the export gives it before the first item; empty when it does not.
 
     Raises:
-        ContentError: as `parts`.
+        ContentError: as `read_elements`.
     """
     found = {}
-    for part in parts(file):
-        if part.name == "item":
+    for element in read_elements(file):
+        if element.name == "item":
             break
-        found[part.name] = part.value
+        found[element.name] = element.value
     return (found.get("wp:base_blog_url") or found.get("link") or "").rstrip("/")

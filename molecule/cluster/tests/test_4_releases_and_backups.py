@@ -28,8 +28,11 @@ def _wheel(version: str, broken: bool = False) -> Path:
     assert count == 1
     package.write_text(text, "utf-8")
     if broken:
-        with (source / "appliance" / "running" / "working.py").open("a", encoding="utf-8") as file:
-            file.write("\n\ndef work(*_, **__):\n    raise RuntimeError('this release does not work')\n")
+        daemon = source / "appliance" / "running" / "work.py"
+        text = daemon.read_text("utf-8")
+        assert re.search(r"(?m)^def work\(", text), "the daemon is elsewhere now, so this release would work"
+        fault = "\n\ndef work(*_, **__):\n    raise RuntimeError('this release does not work')\n"
+        daemon.write_text(text + fault, "utf-8")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(source / "dist")]
     subprocess.run(command, cwd=source, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return next((source / "dist").glob("*.whl"))

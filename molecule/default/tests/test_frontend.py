@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from reading import NAME
 
 testinfra_hosts = ["ansible://frontends"]
 
@@ -27,7 +28,8 @@ class Site:
         """Status, headers and body of one request."""
         connection = http.client.HTTPConnection(self.address, 80, timeout=10)
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            given = {"Host": NAME} | {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, headers=given)
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
@@ -50,7 +52,7 @@ def probe(host: Any) -> Iterator[None]:
         cd {PROBE}
         echo '<!doctype html><title>probe</title>' > index.html
         yes 'body {{ color: black }}' | head -100 > style.css
-        echo plain > packed.txt; echo sent as it is | gzip -n > packed.txt.gz
+        echo plain > packed.txt; echo uploaded earlier | gzip -n > packed.txt.gz
         echo '<feed xmlns="http://www.w3.org/2005/Atom"/>' > feed.xml
         echo '<urlset/>' > sitemap.xml
         printf picture > picture.png
@@ -166,10 +168,16 @@ def test_text_is_compressed(site: Site) -> None:
     assert len(body) < len(gzip.decompress(body)) == 2200
 
 
-def test_what_is_compressed_already_is_sent_as_it_is(site: Site) -> None:
+def test_a_compressed_file_beside_another_does_not_take_its_place(site: Site) -> None:
     _, headers, body = site.ask("/probe-of-the-web-server/packed.txt", Accept_Encoding="gzip")
-    assert headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(body) == b"sent as it is\n"
+    assert (headers["Content-Encoding"], body) == (None, b"plain\n")
+
+
+@pytest.mark.parametrize("name", ["other.example", "www.example.org.other.example", "192.0.2.1"])
+def test_a_name_that_no_site_has_is_refused(site: Site, name: str) -> None:
+    status, _, body = site.ask("/", Host=name)
+    assert status == 421
+    assert b"421 Misdirected Request" in body
 
 
 def test_a_folder_without_its_slash_leads_to_the_page_wherever_the_port_is(site: Site) -> None:

@@ -40,21 +40,21 @@ set -e
 unit=/run/systemd/system/appliance-probe.service
 install -d -o publish /var/lib/theirs
 install -m 644 -o publish /dev/null /home/seen
-cat >/run/appliance-probe <<'END'
+cat >/run/look-around <<'END'
 #!/bin/sh
 for folder in /var/lib/appliance /srv/www /srv/.www.staging /var/lib/theirs /etc/appliance /opt/appliance; do
     touch $folder/planted 2>/dev/null && rm $folder/planted && echo "wrote $folder"
 done
 ls -A /home
 END
-chmod 755 /run/appliance-probe
-sed -e 's,^ExecStart=.*,ExecStart=/run/appliance-probe,; s,^Type=.*,Type=oneshot,; s,%i,probe,; /^WatchdogSec=/d' \
+chmod 755 /run/look-around
+sed -e 's,^ExecStart=.*,ExecStart=/run/look-around,; s,^Type=.*,Type=oneshot,; s,%i,probe,; /^WatchdogSec=/d' \
     -e '/^Restart/d; /^PartOf=/d; /^ExecReload=/d; /^SyslogIdentifier=/d' \
     -e 's,^KillMode=.*,StandardOutput=file:/run/appliance-said,' /etc/systemd/system/appliance-worker@.service >$unit
 systemctl daemon-reload
 systemctl start appliance-probe
 cat /run/appliance-said
-rm -r $unit /run/appliance-probe /run/appliance-said /var/lib/theirs /home/seen
+rm -r $unit /run/look-around /run/appliance-said /var/lib/theirs /home/seen
 systemctl daemon-reload
 """
 

@@ -113,8 +113,22 @@ def test_files_arrive_and_can_be_taken_away(host: Any, receivers: list[Receiver]
         there = f"publish@{to.address}::docroot/"
         assert _rsync(host, to, "--times", "--perms", f"{letter}/{PROBE}", there).rc == 0
         assert to.host.file(f"{DOCROOT}/{PROBE}").content_string == "sent\n"
-        host.check_output(f"rm {letter}/{PROBE}; echo {PROBE} > {letter}/list; chmod 644 {letter}/list")
-        gone = _rsync(host, to, f"--files-from={letter}/list", "--delete-missing-args", f"{letter}/", there)
+        host.check_output(f"rm {letter}/{PROBE}")
+        removing = (
+            "--relative",
+            "--recursive",
+            "--delete",
+            "--existing",
+            "--ignore-existing",
+            "--no-perms",
+            "--no-times",
+        )
+        only = (
+            f"--filter=+ /{PROBE}",
+            "--filter=P *",
+            "--filter=H *",
+        )  # as couriers do, see delivery.transports.rsync_removals
+        gone = _rsync(host, to, *removing, *only, f"{letter}/./", there)
         assert gone.rc == 0, gone.stderr
         assert not to.host.file(f"{DOCROOT}/{PROBE}").exists
         host.check_output("sh -c %s", f"echo sent > {letter}/{PROBE}")

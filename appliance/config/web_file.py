@@ -1,0 +1,60 @@
+"""The settings of the web process, from a file that it may read: `web.toml`, or the table [web] of the installation's.
+
+Where the web process has an account of its own, that account cannot read the settings of the installation. Its file has
+the keys of [web] at the top.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from appliance.config import error_messages, toml
+from appliance.config.file import find, load
+from appliance.config.sections import Config
+from appliance.config.web import WebSettings
+from appliance.errors import ConfigError
+
+WEB_FILE_NAME: Final = "web.toml"
+
+
+def load_web(file: Path | None = None) -> WebSettings:
+    """Read the settings of the web process, with absolute paths.
+
+    Args:
+        file: a file with the keys of [web] at its top; None for `web.toml` beside the settings of the installation, or
+            the table [web] there.
+
+    Raises:
+        ConfigError: with all errors of the file.
+    """
+    if file is None:
+        settings = find()
+        file = settings.with_name(WEB_FILE_NAME)
+        if not file.is_file():
+            return web_of(load(settings))
+    file = file.absolute()
+    try:
+        raw = toml.loads(file.read_text("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError([f"cannot be read: {error.strerror}; correct that or name another file"], file) from error
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([f"is not TOML: {error}; correct it there"], file) from error
+    try:
+        return _absolute(WebSettings.model_validate(raw), file.parent)
+    except ValidationError as error:
+        raise ConfigError(error_messages.describe_errors(error, WebSettings, raw), file) from error
+
+
+def web_of(config: Config) -> WebSettings:
+    """The settings of the web process in those of an installation, with absolute paths."""
+    return _absolute(config.web, config.path.parent)
+
+
+def _absolute(settings: WebSettings, folder: Path) -> WebSettings:
+    listen = settings.listen
+    if listen.startswith("unix:"):
+        listen = f"unix:{folder / listen.removeprefix('unix:')}"
+    return settings.model_copy(update={"listen": listen, "intake": folder / settings.intake})

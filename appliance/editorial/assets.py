@@ -1,0 +1,119 @@
+"""Commands that upload, replace, move and remove files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance import db
+from appliance.actor import UNKNOWN, Actor
+from appliance.config import Config
+from appliance.content import assets as content
+from appliance.content import versions
+from appliance.content.models import Asset, Entry, Site
+from appliance.editorial.lookup import check_editable, find_asset, find_editable_asset, find_entry
+from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
+from appliance.errors import ContentError
+
+
+def upload_asset(
+    config: Config,
+    site: str,
+    file: str | Path,
+    path: str = "",
+    *,
+    entry: Entry | int | str | None = None,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[Asset]:
+    """Upload a local file to `path` below the site, and replace the file that is there.
+
+    By default `path` is the name of the local file. The upload is attached to `entry`. Without `entry`, a replacement
+    stays attached to the same entry as the file it replaces. `expected_version` is the version of the file to replace.
+
+    Raises:
+        EditConflict: somebody has changed the file at `path` since that version.
+        ContentError: the local file cannot be read, the path is invalid, the file at `path` comes from a source, the
+            entry does not exist, or a version is expected and there is no file at `path`.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
+    """
+
+    def edit(row: Site) -> tuple[Asset, bool]:
+        local_file = _existing_file(file)
+        place = content.clean_path(path.removeprefix(row.url) or local_file.name)
+        replaced = Asset.get_or_none(Asset.site == row, Asset.path == place)
+        if replaced is not None:
+            check_editable(config, replaced)
+        owner = replaced.entry_id if replaced else None
+        owner = owner if entry is None else find_entry(row, entry).id
+        source, source_path = (replaced.source, replaced.source_path) if replaced else (None, None)
+        if expected_version is not None:
+            replaced = find_asset(row, place)
+        stored = content.store_file(config, local_file, place)
+        with db.write():
+            if replaced is not None:
+                versions.expect(replaced, expected_version)
+            return content.save(
+                row, stored, place, entry=owner, source=source, source_path=source_path, actor=actor.name
+            )
+
+    return apply_edit(config, site, actor, later, edit)
+
+
+def move_asset(
+    config: Config,
+    site: str,
+    asset: Asset | int | str,
+    path: str,
+    *,
+    expected_version: str | None = None,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[Asset]:
+    """Move a file to another path below the site. `asset` may be a path or an id.
+
+    Raises:
+        EditConflict: somebody has changed the file since the expected version.
+        ContentError: the file does not exist or comes from a source, or the new path is invalid or taken.
+        ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
+    """
+
+    def edit(row: Site) -> tuple[Asset, bool]:
+        found = find_editable_asset(config, row, asset)
+        with db.write():
+            versions.expect(found, expected_version)
+            return found, content.move(found, path.removeprefix(row.url), actor.name)
+
+    return apply_edit(config, site, actor, later, edit)
+
+
+def remove_assets(
+    config: Config,
+    site: str,
+    *assets: Asset | int | str,
+    expected_versions: Mapping[int, str] = NO_VERSIONS,
+    actor: Actor = UNKNOWN,
+    later: bool = False,
+) -> EditResult[list[Asset]]:
+    """Remove files from the site, either all of them or none.
+
+    `expected_versions` maps the id of a file to its expected version. Raises the same errors as `move_asset`.
+    """
+
+    def edit(row: Site) -> tuple[list[Asset], bool]:
+        rows = [find_editable_asset(config, row, asset) for asset in assets]
+        with db.write():
+            found = versions.expect_all(rows, expected_versions)
+            for asset in found:
+                content.delete(asset, actor.name)
+        return found, bool(found)
+
+    return apply_edit(config, site, actor, later, edit)
+
+
+def _existing_file(name: str | Path) -> Path:
+    file = Path(name).expanduser()
+    if not file.is_file():
+        raise ContentError(f"{file}: {'is not a file' if file.exists() else 'does not exist'}; name a file.")
+    return file

@@ -1,0 +1,292 @@
+"""Where a published file comes from: how it is made, what its build read, and which job built it last.
+
+Everything but the listing page is what the last build recorded, so it explains why the file is as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+from appliance import db
+from appliance.building.addresses import url_of
+from appliance.building.docroot import Docroot
+from appliance.config import Config
+from appliance.content.aspects import describe
+from appliance.content.models import Site
+from appliance.errors import ContentError
+from appliance.planning import dependency_keys
+from appliance.planning.listings import ListingQuery, listing_digest, listing_page
+from appliance.planning.paths import address_path, path_fault
+from appliance.planning.plan import PUBLISH
+from appliance.planning.redirects import MOVED
+from appliance.queue import administration
+from appliance.queue.administration import JobDetails, JobFilter, TextFilter
+
+#: Number of paths that are searched for ones similar to an unknown path.
+_SIMILAR_CANDIDATES: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class EntryUse:
+    """An entry that a file shows something of."""
+
+    id: int
+    title: str
+    #: In words; empty for the entry of its own page, which is read whole.
+    aspects: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListingUse:
+    """The listing page that a file shows."""
+
+    page: int
+    #: Entries on each page; 0 means all on one.
+    per_page: int
+    #: Current number of entries in the whole listing.
+    total: int
+    #: The entries that are on this page now.
+    entries: list[EntryUse]
+    #: Whether these are the entries that the page had when it was built.
+    as_built: bool
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything known about one file. Times are seconds since the epoch on the database's clock."""
+
+    path: str
+    url: str
+    site: str
+    #: An archive type, 'index', 'asset', 'thumbnail', 'static', 'sitemap' or 'redirect'.
+    type: str
+    #: The template below the theme's folder. For a static file its name, for a thumbnail its width.
+    template: str
+    #: What it is the page of, in words; empty for index templates.
+    about: str
+    period: str
+    #: 'queue', 'now' or 'hand'; see `build` in the theme's manifest.
+    build: str
+    priority: int
+    every: float
+    #: False for a file that is to be deleted or is gone.
+    wanted: bool
+    #: Whether something that it shows has changed since it was built.
+    stale: bool
+    #: Number of changes on its site that are not planned yet and may concern it.
+    unplanned: int
+    #: Whether the docroot of this host has it as it was published.
+    in_place: bool
+    version: int
+    digest: str | None
+    size: int | None
+    #: When it was last published, if the journal still has that.
+    published_at: float | None
+    #: Dependencies that it shares with other files, by sort: 'templates', 'files', 'settings', 'lists', 'times'.
+    shared: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    entries: Sequence[EntryUse] = ()
+    #: Paths of the uploaded files, and of the categories, that its texts link to.
+    uploads: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    listing: ListingUse | None = None
+    #: The newest job for it, the newest one that changed it, and the one that is pending or running.
+    last: JobDetails | None = None
+    changed: JobDetails | None = None
+    waiting: JobDetails | None = None
+
+
+def find_provenance(config: Config, path_or_url: str) -> Provenance:
+    """Everything known about the file with this path below the docroot, or with this URL.
+
+    Raises:
+        ContentError: there is no such file; the message names similar ones.
+    """
+    with db.snapshot():
+        row = _row(path_or_url)
+        if row is None:
+            raise ContentError(_unknown(path_or_url))
+        site = Site.get_by_id(row["site_id"])
+        return _provenance(config, site, row)
+
+
+_COLUMNS: Final = (
+    "id, site_id, path, type, template, subject, period, page, per_page, priority, every, wanted, digest, size,"
+    " version, build, marked, built, recipe, shown"
+)
+
+
+def _row(path_or_url: str) -> dict[str, Any] | None:
+    paths = [
+        path for path in dict.fromkeys(_candidates(path_or_url)) if path_fault(path) is None
+    ]  # nothing else is published
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM artifact WHERE path IN ({db.placeholders(len(paths)) or 'NULL'})", paths
+    ).fetchall()
+    found = [dict(zip(_COLUMNS.split(", "), row, strict=True)) for row in rows]
+    return min(found, key=lambda row: (not row["wanted"], paths.index(row["path"])), default=None)
+
+
+def _candidates(path_or_url: str) -> Iterator[str]:
+    """Yield the paths below the docroot that a path or URL may stand for."""
+    plain = path_or_url.strip().partition("#")[0]
+    if "://" not in plain:
+        for below in (plain.strip("/"), plain.partition("?")[0].strip("/")):
+            yield from (below, address_path(below), unquote(below), address_path(unquote(below)))
+        return
+    host = plain.partition("?")[0].partition("://")[2]
+    for site in Site.select():
+        start = site.url.partition("://")[2]
+        if f"{host}/".startswith(start):
+            below, folder = unquote(host[len(start) :]), f"{site.folder}/" if site.folder else ""
+            yield from (folder + below.strip("/"), folder + address_path(below))
+    yield plain
+
+
+def _unknown(path_or_url: str) -> str:
+    """The message for an unknown file, with similar paths."""
+    wanted = next(_candidates(path_or_url))
+    wanted = "" if path_fault(wanted) else wanted
+    last = next((part for part in reversed(wanted.split("/")) if part and part != "index.html"), wanted)
+    rows = db.execute(
+        "SELECT path FROM artifact WHERE wanted ORDER BY CASE WHEN replace(path, ?, '') <> path THEN 0 ELSE 1 END, id"
+        " LIMIT ?",
+        [last, _SIMILAR_CANDIDATES],
+    ).fetchall()
+    similar = get_close_matches(wanted, [path for (path,) in rows], n=3, cutoff=0.5)
+    suggestion = (
+        f"; similar paths are {', '.join(similar)}"
+        if similar
+        else "; name a path below the docroot, or a whole address"
+    )
+    return f"There is no file “{path_or_url}”{suggestion}."
+
+
+def _provenance(config: Config, site: Site, row: Mapping[str, Any]) -> Provenance:
+    last, changed, waiting = _jobs(row["path"])
+    docroot = Docroot(config.docroot, config.staging_folder)
+    root = "/" + site.url.split("//", 1)[1].partition("/")[2]
+    same = ("path", "type", "template", "period", "build", "priority", "every", "version", "digest", "size")
+    return Provenance(
+        **{name: row[name] for name in same},
+        url=site.url[: -len(root)] + url_of(row["path"], site.folder, root),
+        site=site.name,
+        about=_about(row["type"], row["subject"], row["period"]),
+        wanted=bool(row["wanted"]),
+        stale=row["marked"] > row["built"],
+        unplanned=_unplanned(site),
+        in_place=row["digest"] is not None and docroot.holds(row["path"], row["size"], row["version"]),
+        published_at=_published_at(row["path"]),
+        shared=_shared_keys(row["recipe"]),
+        entries=_entries(row),
+        uploads=_linked_paths(row["id"], "f", "asset"),
+        categories=_linked_paths(row["id"], "c", "category"),
+        listing=_listing(site, row),
+        last=last,
+        changed=changed,
+        waiting=waiting,
+    )
+
+
+def _unplanned(site: Site) -> int:
+    row = db.execute("SELECT COUNT(*) FROM change WHERE site_id = ? AND NOT planned", [site.id]).fetchone()
+    return int(row[0])
+
+
+def _published_at(path: str) -> float | None:
+    row = db.execute("SELECT at FROM publication WHERE path = ? AND latest", [path]).fetchone()
+    return float(row[0]) if row else None
+
+
+def _jobs(path: str) -> tuple[JobDetails | None, JobDetails | None, JobDetails | None]:
+    """The newest job for a path, the newest one that changed its file, and the one that is pending or running."""
+    chosen = JobFilter(kinds=[PUBLISH], keys=[TextFilter("equals", path)])
+    jobs = administration.find(chosen, "-id", 200)
+    kinds = (
+        jobs[:1],
+        [job for job in jobs if job.outcome == "changed"],
+        [job for job in jobs if job.state in ("pending", "running")],
+    )
+    last, changed, waiting = (administration.show(some[0].id) if some else None for some in kinds)
+    return last, changed, waiting
+
+
+_SUBJECTS: Final = {
+    "entry": "SELECT title FROM entry WHERE id = ?",
+    "page": "SELECT title FROM entry WHERE id = ?",
+    "asset": "SELECT path FROM asset WHERE id = ?",
+    "thumbnail": "SELECT path FROM asset WHERE id = ?",
+    "category": "SELECT path FROM category WHERE id = ?",
+    "author": "SELECT name FROM author WHERE id = ?",
+    "tag": "SELECT name FROM tag WHERE id = ?",
+}
+
+
+def _about(kind: str, subject: int | None, period: str) -> str:
+    """What a file is the page of, in words."""
+    if subject is None:
+        return ""
+    if kind == "redirect":
+        moved = period == MOVED
+        query = (
+            "SELECT type, subject FROM move WHERE id = ?"
+            if moved
+            else "SELECT 'entry', entry_id FROM alias WHERE id = ?"
+        )
+        found = db.execute(query, [subject]).fetchone()
+        return f"a former address of {_about(found[0], found[1], '')}" if found else ""
+    type_name = kind.partition("-")[0]
+    row = db.execute(_SUBJECTS[type_name], [subject]).fetchone()
+    named = {"thumbnail": "upload", "asset": "upload"}.get(type_name, type_name)
+    return f"{named} {subject} “{row[0]}”" if row else f"{named} {subject}, which is gone"
+
+
+def _shared_keys(dependency_set: int | None) -> dict[str, list[str]]:
+    """The keys of a dependency set in words, by sort."""
+    by_sort: dict[str, list[str]] = {sort: [] for sort in dependency_keys.SORTS}
+    rows = db.execute("SELECT key FROM recipe_key WHERE recipe_id = ? ORDER BY key", [dependency_set or 0]).fetchall()
+    for (key,) in rows:
+        by_sort[dependency_keys.sort_of(key)].append(dependency_keys.describe_key(key))
+    return {sort: names for sort, names in by_sort.items() if names}
+
+
+def _entries(row: Mapping[str, Any]) -> list[EntryUse]:
+    """The entries that a file shows something of; the one of its own page comes first."""
+    own = []
+    if row["type"] in ("entry", "page"):
+        found = db.execute("SELECT id, title FROM entry WHERE id = ?", [row["subject"]]).fetchone()
+        own = [EntryUse(found[0], found[1], "")] if found else []
+    rows = db.execute(
+        """SELECT r.subject, e.title, r.aspects FROM reading r LEFT JOIN entry e ON e.id = r.subject
+           WHERE r.artifact_id = ? AND r.kind = 'e' ORDER BY r.subject""",
+        [row["id"]],
+    ).fetchall()
+    return own + [EntryUse(key, title or "", describe(aspects, "and")) for key, title, aspects in rows]
+
+
+def _linked_paths(artifact: int, kind: str, table: str) -> list[str]:
+    rows = db.execute(
+        f"""SELECT t.path FROM reading r JOIN {table} t ON t.id = r.subject
+            WHERE r.artifact_id = ? AND r.kind = ? ORDER BY t.path""",
+        [artifact, kind],
+    ).fetchall()
+    return [path for (path,) in rows]
+
+
+def _listing(site: Site, row: Mapping[str, Any]) -> ListingUse | None:
+    if row["shown"] is None:
+        return None
+    query = ListingQuery(site.id, row["type"], row["subject"], row["period"])
+    current = listing_page(query, ZoneInfo(site.timezone), row["page"], row["per_page"])
+    titles: dict[int, str] = {}
+    for start in range(0, len(current.ids), 500):
+        some = current.ids[start : start + 500]
+        titles |= dict(
+            db.execute(f"SELECT id, title FROM entry WHERE id IN ({db.placeholders(len(some))})", some).fetchall()
+        )
+    entries = [EntryUse(key, titles.get(key, ""), "") for key in current.ids]
+    return ListingUse(row["page"], row["per_page"], current.total, entries, listing_digest(current) == row["shown"])

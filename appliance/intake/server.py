@@ -1,0 +1,159 @@
+"""The intake's server: a line in, a line out, and every request within its limits.
+
+Guarantees that no request ends the server: what is malformed, too much, or fails is answered with an ErrorAnswer, and
+an outage of the database with one that says so.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from appliance import db, logging
+from appliance.config import Config
+from appliance.content.networks import network_of
+from appliance.intake.commenting import Commenting
+from appliance.intake.connections import Connections, refuse
+from appliance.intake.messages import (
+    REQUEST,
+    Answer,
+    CommentRequest,
+    DeleteRequest,
+    ErrorAnswer,
+    FormRequest,
+    NoticeRequest,
+    PreviewRequest,
+    ReadyAnswer,
+    Request,
+    SearchRequest,
+    Sender,
+    SiteRequest,
+    StatusRequest,
+)
+from appliance.intake.notices import answer_notice
+from appliance.intake.pages import Missing, describe_site, find_site
+from appliance.intake.pool import Busy, Pool
+from appliance.intake.rates import Rates
+from appliance.intake.saver import Saver
+from appliance.intake.socket_file import ListeningSocket
+from appliance.intake.visibility import Watcher
+from appliance.signing import load_signer
+
+log = logging.get_logger("intake")
+
+#: Connections at a time, each with a thread.
+_CONNECTIONS: Final = 256
+#: What a network may ask per minute besides comments: forms, previews and searches.
+_FORMS, _PREVIEWS, _SEARCHES = 240, 60, 120
+#: Seconds that ending may take.
+_STOP: Final = 3.0
+
+_BUSY: Final = ErrorAnswer(reason="busy", sentence="", retry_after=2)
+_UNAVAILABLE: Final = ErrorAnswer(reason="unavailable", sentence="", retry_after=10)
+_MISSING: Final = ErrorAnswer(reason="missing", sentence="")
+_INVALID: Final = ErrorAnswer(reason="invalid", sentence="")
+
+
+class Intake:
+    """Answers requests of the web process on a listening socket."""
+
+    def __init__(self, config: Config, listening: ListeningSocket, is_paused: Callable[[], bool]) -> None:
+        self._config = config
+        self._socket = listening
+        self._is_paused = is_paused
+        self._rates = Rates()
+        self._signer = load_signer()
+        self._saver = Saver(config)
+        self._watcher = Watcher(config)
+        self._commenting = Commenting(config, self._signer, self._saver, self._watcher, self._rates)
+        self._previews = Pool("preview", 1, 8, 3.0)
+        self._connections = Connections(self._answer_line, _CONNECTIONS)
+
+    def accept(self, seconds: float) -> None:
+        """Serve new connections that come within `seconds`."""
+        if not select.select([self._socket.listening], [], [], seconds)[0]:
+            return
+        try:
+            peer, _ = self._socket.listening.accept()
+        except OSError:  # it went away, or there are no file numbers left
+            return
+        if self._socket.allows(peer):
+            self._connections.add(peer)
+        else:
+            log.warning("an account that may not use the intake was refused; see web.intake_user")
+            refuse(peer, _INVALID)
+
+    def close(self) -> None:
+        """Answer the requests in hand, and stop listening."""
+        self._socket.listening.shutdown(socket.SHUT_RDWR)
+        self._watcher.close(_STOP)
+        self._connections.stop(_STOP)
+        self._saver.close(_STOP)
+        self._previews.close(0.5)
+        self._socket.close()
+
+    def _answer_line(self, line: bytes) -> bytes:
+        try:
+            request = REQUEST.validate_json(line)
+        except ValidationError:
+            answer: Answer = _INVALID
+        else:
+            answer = self._answer_safely(request)
+        return answer.model_dump_json().encode()
+
+    def _answer_safely(self, request: Request) -> Answer:
+        try:
+            return self._limited(request) or self._answer(request)
+        except Missing:
+            return _MISSING
+        except Busy:
+            return _BUSY
+        except Exception as error:
+            if not db.is_unavailable(error):
+                log.exception("a request failed", op=request.op)
+                return _UNAVAILABLE
+            db.outage.record_loss(error)
+            db.disconnect()
+            return _UNAVAILABLE
+
+    def _answer(self, request: Request) -> Answer:
+        match request:
+            case CommentRequest():
+                return _BUSY if self._is_paused() else self._commenting.comment(request)
+            case FormRequest():
+                return self._commenting.form(request)
+            case PreviewRequest():
+                return self._previews.call(lambda: self._commenting.preview(request))
+            case StatusRequest():
+                return self._commenting.status(request)
+            case DeleteRequest():
+                return self._commenting.delete(request)
+            case SearchRequest():
+                find_site(self._config, request.site)
+                raise Missing  # entries have no index of their words yet, so no page offers a search
+            case NoticeRequest():
+                site = find_site(self._config, request.site)
+                return answer_notice(site, describe_site(site), request)
+            case SiteRequest():
+                return describe_site(find_site(self._config, request.site))
+            case _:
+                db.now()
+                return ReadyAnswer()
+
+    def _limited(self, request: Request) -> ErrorAnswer | None:
+        """Why a network has asked enough for now, if it has."""
+        match request:
+            case PreviewRequest(sender=Sender() as sender):
+                limit = _PREVIEWS
+            case SearchRequest(sender=Sender() as sender):
+                limit = _SEARCHES
+            case FormRequest(sender=Sender() as sender):
+                limit = _FORMS
+            case _:
+                return None
+        wait = self._rates.take((request.op, network_of(sender.address) or sender.address), limit)
+        return ErrorAnswer(reason="limited", sentence="", retry_after=int(wait) + 1) if wait else None

@@ -1,0 +1,130 @@
+"""Waiting until a reader's front end shows a comment.
+
+Guarantees that “visible” is true: the change of the comment was planned, the page of its entry was built for a plan at
+least as late, and the front end has confirmed the publication of that build. One thread looks for all who wait, so a
+flood of comments costs a few queries for each look.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance import clock, db
+from appliance.config import Config
+from appliance.db.listener import CommitListener
+from appliance.delivery import cursors
+from appliance.delivery.targets import Target, front_ends
+
+#: The most readers who wait at once. Others are told that their comment is on its way.
+_MOST: Final = 64
+#: Seconds between two looks while somebody waits. A front end that confirms a push notifies nobody.
+_LOOK: Final = 0.01
+
+_UNPLANNED: Final = """
+SELECT subject_id FROM change WHERE site_id = ? AND NOT planned AND subject = 'comment' AND subject_id = ? LIMIT 1
+"""
+_PAGE: Final = """
+SELECT a.path, a.marked, a.built FROM artifact a JOIN entry e ON e.id = ? AND a.type = e.kind AND a.subject = e.id
+WHERE a.is_permalink AND a.wanted
+"""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    site: int
+    entry: int
+    comment: int
+    targets: Sequence[Target]
+    seen: threading.Event = field(default_factory=threading.Event)
+    #: The plan for which the page must have been built, once the change is planned.
+    plan: int | None = None
+    #: The publication that the targets must have confirmed, once the page is built.
+    publication: tuple[str, int] | None = None
+
+    def look(self) -> bool:
+        """Whether all targets show the comment now."""
+        if self.plan is None and db.execute(_UNPLANNED, [self.site, self.comment]).fetchone():
+            return False
+        if self.publication is None and not self._is_built():
+            return False
+        if self.publication is None:
+            return True  # nothing of it was ever published, such as a page that is built by hand
+        origin, number = self.publication
+        return all(cursors.read(target, origin) >= number for target in self.targets)
+
+    def _is_built(self) -> bool:
+        page = db.execute(_PAGE, [self.entry]).fetchone()
+        if page is None:
+            return False
+        path, marked, built = page
+        if self.plan is None:
+            self.plan = marked
+        if built < self.plan:
+            return False
+        latest = db.execute(
+            "SELECT origin, id FROM publication WHERE path = ? AND latest ORDER BY id DESC LIMIT 1", [path]
+        ).fetchone()
+        if latest is not None:
+            self.publication = (latest[0], latest[1])
+        return True
+
+
+class Watcher:
+    """Looks for all who wait, in a thread of its own."""
+
+    def __init__(self, config: Config) -> None:
+        self._targets = {target.name: target for target in front_ends(config)}
+        self._condition = threading.Condition()
+        self._waiters: set[_Waiter] = set()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread.start()
+
+    def wait(self, site: int, entry: int, comment: int, front_end: str, seconds: float) -> bool:
+        """Wait until a front end shows a comment, at most `seconds`; returns whether it does.
+
+        Without the name of a front end, or with an unknown one, all front ends must show it.
+        """
+        named = self._targets.get(front_end)
+        waiter = _Waiter(site, entry, comment, [named] if named else list(self._targets.values()))
+        with self._condition:
+            if self._stopping or len(self._waiters) >= _MOST:
+                return False
+            self._waiters.add(waiter)
+            self._condition.notify()
+        visible = waiter.seen.wait(seconds)
+        with self._condition:
+            self._waiters.discard(waiter)
+        return visible
+
+    def close(self, timeout: float) -> None:
+        """End the thread. Those who wait are told that it takes longer."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        wake = CommitListener(lambda: self._stopping)
+        while (waiters := self._next_waiters()) is not None:
+            with db.suppress_unavailable():
+                for waiter in waiters:
+                    if waiter.look():
+                        waiter.seen.set()
+            if all(waiter.seen.is_set() for waiter in waiters):
+                clock.sleep(0)  # their threads take themselves off the list
+            else:
+                wake.wait(_LOOK)
+        wake.close()
+        db.disconnect()
+
+    def _next_waiters(self) -> list[_Waiter] | None:
+        """Those who wait; None once this is to end. Blocks while nobody waits."""
+        with self._condition:
+            self._waiters = {waiter for waiter in self._waiters if not waiter.seen.is_set()}
+            while not self._waiters and not self._stopping:
+                self._condition.wait()
+            return None if self._stopping else list(self._waiters)

@@ -1,0 +1,1 @@
+"""Mail notifications: who gets them, their messages, and sending them over SMTP."""

@@ -1,0 +1,286 @@
+"""Brings the artifact table in line with the content: for a whole site, or for the scope that changes may have moved.
+
+Guarantees that no two artifacts share a path, that no artifact is a file where another needs a folder, and that an
+artifact in conflict is reported by name while all others are planned (`planning.artifact_store` decides which one comes
+first). A sync of a scope has the same result as a sync of the site: where it meets a conflict, it asks for a full one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from appliance import db
+from appliance.content.aspects import EVERYTHING
+from appliance.content.models import Site
+from appliance.planning import path_conflicts, redirects, sitemaps
+from appliance.planning.archives import ArtifactSpec, file_artifacts, listing_artifacts, split_type, theme_paths
+from appliance.planning.artifact_store import AUTHORED_TYPES, CHUNK, ArtifactStore, artifact_at, conflict_message
+from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope
+from appliance.planning.path_claims import NumberedPaths, fixed_claims, named_claims, wanted_artifacts
+from appliance.planning.paths import path_fault
+from appliance.planning.theme import Theme
+
+
+class FullSyncNeeded(Exception):  # noqa: N818 - a signal, not an error
+    """The scope alone does not tell what the artifacts are; the whole site must be synced."""
+
+
+@dataclass
+class SyncResult:
+    """Conflicts and side effects of a sync."""
+
+    #: One sentence for each artifact that cannot be published.
+    faults: list[str] = field(default_factory=list)
+    #: One sentence for each artifact that is published at another path than its name gives.
+    notes: list[str] = field(default_factory=list)
+    #: Ids of sites that lost paths to this one.
+    sites_to_replan: list[int] = field(default_factory=list)
+    #: (type, subject) of artifacts that lost their address to another one.
+    displaced: set[tuple[str, int | None]] = field(default_factory=set)
+
+
+def sync_site(site: Site, theme: Theme, number: int, changeset: ChangeSet) -> SyncResult:
+    """Bring all artifacts of a site in line with its content.
+
+    Artifacts that are new, made differently, or no longer wanted are marked as invalidated by plan `number`.
+    """
+    store = ArtifactStore(site, number)
+    numbered = NumberedPaths(store)
+    before = store.count_overlaps()
+    blocked_files = store.put(file_artifacts(site, theme), may_displace=False)
+    lost = store.put(claim.spec for claim in fixed_claims(site, theme))
+    numbered.put(named_claims(site, theme))
+    lost += store.put(chain(blocked_files, listing_artifacts(site, theme)))
+    # Only now is it known which addresses were given up, and so which redirects and sitemaps there are.
+    unwant = "UPDATE artifact SET wanted = false, marked = ? WHERE site_id = ? AND plan <> ? AND wanted"
+    db.execute(f"{unwant} AND type NOT IN ('redirect', 'sitemap')", [number, site.id, number])
+    redirects.record_former_addresses(site, number, changeset.merged_terms)
+    lost += store.put(chain(redirects.move_redirects(site, theme), sitemaps.sitemap_parts(site, theme)))
+    db.execute(unwant, [number, site.id, number])
+    refused, others = path_conflicts.resolve_conflicts(site, number)
+    faults = store.faults + numbered.faults + _fault_sentences(lost) + refused
+    db.execute(f"UPDATE artifact SET wanted = false, marked = ? WHERE {_WITHOUT_PERMALINK}", [number, site.id])
+    after = store.count_overlaps()
+    others |= {other for other, paths in before.items() if after.get(other, 0) < paths}
+    return SyncResult(faults, numbered.notes, sorted(others), store.displaced)
+
+
+#: Further pages of an entry that lost its own address: nothing could link to them.
+_WITHOUT_PERMALINK = """
+site_id = ? AND wanted AND type IN ('entry', 'page') AND NOT is_permalink AND NOT EXISTS (
+    SELECT 1 FROM artifact own
+    WHERE own.type = artifact.type AND own.subject = artifact.subject AND own.is_permalink AND own.wanted)
+"""
+
+#: Artifacts of the theme that give way to an author's without being reported, since nobody misses them.
+_QUIET: Final = ("static", "thumbnail", "index")
+
+
+def _fault_sentences(lost: Sequence[ArtifactSpec]) -> list[str]:
+    """One sentence for each artifact that is left out and that somebody would miss."""
+    current = _own_addresses([spec.subject for spec in lost if spec.type == "redirect"])
+    conflicts = [(spec, artifact_at(spec.path)) for spec in lost if not _is_moot(spec, current)]
+    missed = [one for one in conflicts if one[0].type not in _QUIET or one[1].type not in AUTHORED_TYPES]
+    return [conflict_message(spec, holder) for spec, holder in missed]
+
+
+def _is_moot(spec: ArtifactSpec, current: set[tuple[int | None, str]]) -> bool:
+    """Whether nobody misses a redirect: its page is at that address again, or something newer is."""
+    return spec.type == "redirect" and (spec.period == redirects.MOVED or (spec.subject, spec.path) in current)
+
+
+def _own_addresses(aliases: list[int | None]) -> set[tuple[int | None, str]]:
+    """(alias, path) of aliases that equal the current address of their entry, so that no redirect is needed."""
+    found: set[tuple[int | None, str]] = set()
+    for some in db.chunks(aliases):
+        rows = db.execute(
+            f"""SELECT x.id, a.path FROM alias x JOIN artifact a ON a.subject = x.entry_id AND a.wanted
+                WHERE a.type IN ('entry', 'page') AND x.id IN ({db.placeholders(len(some))})""",
+            some,
+        )
+        found |= set(rows.fetchall())
+    return found
+
+
+def sync_scope(site: Site, theme: Theme, number: int, changeset: ChangeSet, scope: Scope) -> SyncResult:
+    """Bring the artifacts of a scope in line with the content, with the same result as `sync_site`.
+
+    Raises:
+        FullSyncNeeded: there is a conflict.
+    """
+    store, stored = ArtifactStore(site, number), _stored_specs(site, theme, scope)
+    specs = _without_displaced_indexes(site, list(wanted_artifacts(site, theme, scope)), stored)
+    _check_vacated_paths(site, theme, specs, stored)
+    pages = {spec.path for spec in specs if spec.type in ("entry", "page")}
+    moot = set(_aliases_at(specs, pages))
+    _apply_difference(
+        store, [spec for spec in specs if spec.type != "redirect" or (spec.subject, spec.path) not in moot], stored
+    )
+    redirects.record_former_addresses(site, number, changeset.merged_terms)
+    stored_moves = _specs_where(site, "type = 'redirect' AND period = ?", [redirects.MOVED])
+    _apply_difference(store, list(redirects.move_redirects(site, theme)), stored_moves)
+    _apply_sitemaps(store, theme, changeset)
+    return SyncResult(displaced=store.displaced)
+
+
+def _without_displaced_indexes(
+    site: Site, specs: list[ArtifactSpec], stored: dict[str, ArtifactSpec]
+) -> list[ArtifactSpec]:
+    """The specs that remain when index templates give way to pages and uploads that keep their paths."""
+    fresh = [spec.path for spec in specs if spec.type == "index" and spec.path not in stored]
+    held = set()
+    for some in db.chunks(fresh):
+        held |= set(
+            _specs_where(site, f"type IN ('asset', 'entry', 'page') AND path IN ({db.placeholders(len(some))})", some)
+        )
+    return [spec for spec in specs if spec.path not in held]
+
+
+_THUMBNAIL: Final = re.compile(r"-\d+w\.[^/]*$")
+
+
+def _check_vacated_paths(
+    site: Site, theme: Theme, specs: Sequence[ArtifactSpec], stored: dict[str, ArtifactSpec]
+) -> None:
+    """Raise FullSyncNeeded when a page or upload leaves a path at which the theme has something."""
+    wanted = {spec.path for spec in specs if spec.type in AUTHORED_TYPES}
+    gone = {path for path, spec in stored.items() if spec.type in AUTHORED_TYPES and path not in wanted}
+    if any(_THUMBNAIL.search(path) for path in gone) or (gone and not gone.isdisjoint(theme_paths(site, theme))):
+        raise FullSyncNeeded
+
+
+def _aliases_at(specs: Sequence[ArtifactSpec], pages: set[str]) -> Iterable[tuple[int | None, str]]:
+    """(alias, path) of redirects at the current address of their own entry."""
+    redirect_specs = [spec for spec in specs if spec.type == "redirect" and spec.path in pages]
+    entries = {(spec.subject, spec.path) for spec in specs if spec.type in ("entry", "page")}
+    for spec in redirect_specs:
+        entry = db.execute("SELECT entry_id FROM alias WHERE id = ?", [spec.subject]).fetchone()[0]
+        if (entry, spec.path) in entries:
+            yield spec.subject, spec.path
+
+
+def _apply_sitemaps(store: ArtifactStore, theme: Theme, changeset: ChangeSet) -> None:
+    """Bring the parts of sitemaps in line with the pages that came or went."""
+    site, number = store.site, store.number
+    split = sitemaps.is_split(site) and bool(sitemaps.sitemap_outputs(theme))
+    row = db.execute("SELECT 1 FROM artifact WHERE site_id = ? AND type = 'sitemap' AND wanted LIMIT 1", [site.id])
+    if split != bool(row.fetchone()):
+        raise FullSyncNeeded
+    if not split:
+        return
+    for kind, block in sorted(sitemaps.changed_blocks(site, number, changeset, store.displaced)):
+        first = block * sitemaps.BLOCK_SIZE
+        found = db.execute(
+            f"""SELECT 1 FROM artifact a WHERE a.site_id = ? AND a.type = ? AND {sitemaps.IS_LISTED}
+                AND COALESCE(a.subject, 0) >= ? AND COALESCE(a.subject, 0) < ? LIMIT 1""",
+            [site.id, kind, first, first + sitemaps.BLOCK_SIZE],
+        ).fetchone()
+        stored = _specs_where(site, "type = 'sitemap' AND period = ? AND page = ?", [kind, block + 1])
+        _apply_difference(store, list(sitemaps.part_artifacts(site, theme, kind, block)) if found else [], stored)
+
+
+def newly_addressed(site: Site, number: int, changeset: ChangeSet) -> ChangeSet:
+    """A change set of the entries that got an address in plan `number` though they did not change.
+
+    It counts every aspect of these entries as changed.
+    """
+    rows = db.execute(
+        """SELECT DISTINCT subject FROM artifact WHERE site_id = ? AND marked = ? AND wanted AND is_permalink
+           AND type IN ('entry', 'page')""",
+        [site.id, number],
+    ).fetchall()
+    found = {entry for (entry,) in rows} - set(changeset.moved_entries)
+    return ChangeSet(
+        entries=dict.fromkeys(found, EVERYTHING),
+        affects_whole_site=len(found) > FULL_SYNC_THRESHOLD,
+        only_comments=False,
+    )
+
+
+def wanted_paths(site: Site, theme: Theme, scope: Scope) -> list[str]:
+    """The paths of the wanted artifacts in a scope, sorted."""
+    return sorted(_stored_specs(site, theme, scope))
+
+
+def _apply_difference(store: ArtifactStore, specs: Sequence[ArtifactSpec], stored: dict[str, ArtifactSpec]) -> None:
+    """Write the specs that differ from the `stored` ones, and mark stored ones that are not among them as unwanted."""
+    wanted = {spec.path: spec for spec in specs}
+    if len(wanted) < len(specs) or any(path_fault(path) for path in wanted if path not in stored):
+        raise FullSyncNeeded
+    gone = [path for path in stored if path not in wanted]
+    for some in db.chunks(gone):
+        unwant = f"UPDATE artifact SET wanted = false, marked = ? WHERE path IN ({db.placeholders(len(some))})"
+        db.execute(unwant, [store.number, *some])
+    fresh = [spec for spec in specs if stored.get(spec.path) != spec]
+    _check_paths_free([spec.path for spec in fresh if spec.path not in stored])
+    for start in range(0, len(fresh), CHUNK):
+        some_rows = fresh[start : start + CHUNK]
+        if len(store.upsert(some_rows)) < len(some_rows):
+            raise FullSyncNeeded
+
+
+def _check_paths_free(paths: Sequence[str]) -> None:
+    """Raise FullSyncNeeded unless new paths are free and neither contain nor lie below another file."""
+    for path in paths:
+        folders = [path[:at] for at, character in enumerate(path) if character == "/"]
+        found = db.execute(
+            f"""SELECT 1 FROM artifact WHERE wanted AND path IN ({db.placeholders(len(folders) + 1)})
+                UNION ALL SELECT 1 FROM artifact WHERE wanted AND path > ? AND path < ? LIMIT 1""",
+            [path, *folders, f"{path}/", f"{path}0"],
+        ).fetchone()
+        if found:
+            raise FullSyncNeeded
+
+
+def _stored_specs(site: Site, theme: Theme, scope: Scope) -> dict[str, ArtifactSpec]:
+    """The wanted artifacts of a scope as the table has them, by path."""
+    found = _specs_where(site, "type = 'index'", []) if scope.entries else {}
+    for kind in sorted({output.type for output in theme.outputs} | {"asset", "thumbnail", "redirect"}):
+        for condition, values in _conditions(kind, scope):
+            found |= _specs_where(site, f"type = ? AND {condition}", [kind, *values])
+    return found
+
+
+def _conditions(kind: str, scope: Scope) -> Iterable[tuple[str, list[object]]]:
+    """SQL conditions, with values, that select the artifacts of a type within a scope."""
+    subjects: Sequence[int] | None
+    term, period = split_type(kind)
+    if kind in ("entry", "page"):
+        subjects = scope.entries
+    elif kind in ("asset", "thumbnail"):
+        subjects = scope.assets
+    elif kind == "redirect":
+        # Redirects of aliases of these entries, and of aliases that no longer exist.
+        yield (
+            f"""period = '' AND (subject IN (SELECT id FROM alias WHERE entry_id IN ({_list(scope.entries)}))
+                OR NOT EXISTS (SELECT 1 FROM alias WHERE alias.id = artifact.subject))""",
+            list(scope.entries),
+        )
+        return
+    elif kind in ("index", "static", "sitemap"):
+        return
+    else:
+        subjects = scope.terms.get(term, ()) if term else None
+    periods = scope.periods(period) if period and subjects != () else None
+    condition, values = "subject IS NULL", list[object]()
+    if subjects is not None:
+        condition, values = f"subject IN ({_list(subjects)})", [*subjects]
+    if periods is not None:
+        condition, values = f"{condition} AND period IN ({_list(periods)})", [*values, *periods]
+    yield condition, values
+
+
+def _list(values: Sequence[object]) -> str:
+    return db.placeholders(len(values)) if values else "NULL"
+
+
+def _specs_where(site: Site, condition: str, values: Sequence[object]) -> dict[str, ArtifactSpec]:
+    columns = ", ".join(ArtifactSpec._fields)
+    rows = db.execute(
+        f"SELECT {columns} FROM artifact WHERE site_id = ? AND wanted AND {condition}", [site.id, *values]
+    ).fetchall()
+    return {row[0]: ArtifactSpec(*row) for row in rows}

@@ -1,0 +1,191 @@
+"""The change set of a plan: the entries, terms and files that pending changes touch, and the scope they may move."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from appliance import db
+from appliance.content.aspects import EVERYTHING, Aspect
+from appliance.content.asset_references import assets_of_entries
+from appliance.content.models import Site
+from appliance.queue.enqueue import Cause
+
+#: When more entries than this have moved, syncing the whole site is cheaper than syncing a scope.
+FULL_SYNC_THRESHOLD: Final = 200
+#: Causes that a job remembers of one plan. All earlier ones are counted as one more.
+_MAX_CAUSES: Final = 4
+
+
+class PendingChange(NamedTuple):
+    """A recorded change, with the columns that planning reads."""
+
+    id: int
+    what: str
+    actor: str
+    subject: str
+    subject_id: int | None
+    entry: int | None
+    aspects: int
+    was: str
+
+    @property
+    def previous(self) -> dict[str, Any]:
+        """Values from before the change that are stored nowhere else."""
+        return dict(json.loads(self.was)) if self.was else {}
+
+
+def take_changes(site: Site) -> list[PendingChange]:
+    """Return the changes that are not planned yet, oldest first, and mark them as planned in this transaction.
+
+    Call it before reading anything else for the plan. A change that is committed later is then left for the next plan;
+    in any other order it could be marked as planned without having been seen.
+    """
+    db.acquire_lock(f"planning {site.id}")
+    rows = db.execute(
+        """UPDATE change SET planned = true WHERE site_id = ? AND NOT planned
+           RETURNING id, what, actor, subject, subject_id, entry_id, aspects, was""",
+        [site.id],
+    )
+    return sorted(PendingChange(*row) for row in rows.fetchall())
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The part of a site that changes may have moved. Only the artifacts of this part are compared with the content."""
+
+    entries: Sequence[int] = ()
+    assets: Sequence[int] = ()
+    #: Ids of authors, tags, and categories with their ancestors.
+    terms: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    #: Days, and the first days of weeks: `2026-11-22`.
+    days: frozenset[str] = frozenset()
+    weeks: frozenset[str] = frozenset()
+
+    def periods(self, kind: str) -> list[str]:
+        """The periods of a type ('daily', 'weekly', 'monthly', 'yearly') within the scope."""
+        if kind == "weekly":
+            return sorted(self.weeks)
+        return sorted({day[: {"daily": 10, "monthly": 7, "yearly": 4}[kind]] for day in self.days})
+
+
+@dataclass
+class ChangeSet:
+    """What a list of changes touches."""
+
+    #: Changed aspects by entry id.
+    entries: dict[int, Aspect] = field(default_factory=dict)
+    #: Ids of edited terms by kind ('author', 'category', 'tag').
+    terms: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    #: Ids by kind of terms that entries no longer have. Nothing else records them afterwards.
+    left_terms: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    #: Terms that were merged into others: (kind, id) to id.
+    merged_terms: dict[tuple[str, int], int] = field(default_factory=dict)
+    assets: set[int] = field(default_factory=set)
+    days: set[str] = field(default_factory=set)
+    weeks: set[str] = field(default_factory=set)
+    #: Whether the artifacts of the whole site must be synced.
+    affects_whole_site: bool = False
+    #: Whether settings of the site changed.
+    site_changed: bool = False
+    #: Whether nothing but comments changed.
+    only_comments: bool = True
+
+    @classmethod
+    def from_changes(cls, changes: Iterable[PendingChange]) -> ChangeSet:
+        """The change set of a list of changes."""
+        changeset = cls()
+        for change in changes:
+            changeset._add(change)
+        changeset.affects_whole_site = (
+            changeset.affects_whole_site or len(changeset.moved_entries) > FULL_SYNC_THRESHOLD
+        )
+        return changeset
+
+    def _add(self, change: PendingChange) -> None:
+        self.only_comments = self.only_comments and change.subject == "comment"
+        if change.subject in ("entry", "comment") and change.entry is not None:
+            aspects = EVERYTHING if change.aspects < 0 else Aspect(change.aspects)
+            self.entries[change.entry] = self.entries.get(change.entry, Aspect(0)) | aspects
+            self.days |= {day for key, day in change.previous.items() if key == "day"}
+            self.weeks |= {day for key, day in change.previous.items() if key == "week"}
+        elif change.subject in ("author", "category", "tag") and change.subject_id is not None:
+            if change.entry is None:
+                self._add_term(change, change.subject_id)
+            else:
+                self.left_terms[change.subject].add(change.subject_id)
+        elif change.subject == "asset" and change.subject_id is not None:
+            self.assets.add(change.subject_id)
+        else:
+            self.affects_whole_site = self.site_changed = True
+
+    def _add_term(self, change: PendingChange, term: int) -> None:
+        self.terms[change.subject].add(term)
+        previous = change.previous
+        if "into" in previous:
+            self.merged_terms[change.subject, term] = previous["into"]
+            self.terms[change.subject].add(previous["into"])
+        # The term's name is part of addresses, also of entries and of categories below it.
+        self.affects_whole_site = self.affects_whole_site or "path" in previous
+
+    @property
+    def moved_entries(self) -> list[int]:
+        """Entries whose address, or whose place in listings, may have changed."""
+        return sorted(entry for entry, aspects in self.entries.items() if Aspect.PLACE in aspects)
+
+    @property
+    def is_structural(self) -> bool:
+        """Whether lists of entries, terms or files may have changed."""
+        return bool(self.affects_whole_site or self.moved_entries or self.terms or self.assets)
+
+    def scope(self) -> Scope:
+        """The part of the site whose artifacts may have moved."""
+        moved = self.moved_entries
+        days, weeks = set(self.days), set(self.weeks)
+        terms = {kind: self.terms[kind] | self.left_terms[kind] for kind in ("author", "category", "tag")}
+        for some in db.chunks(moved):
+            among = db.placeholders(len(some))
+            for day, week in db.execute(f"SELECT day, week FROM entry WHERE id IN ({among})", some).fetchall():
+                days.add(day)
+                weeks.add(week)
+            for kind in ("author", "category", "tag"):
+                rows = db.execute(f"SELECT {kind}_id FROM entry_{kind} WHERE entry_id IN ({among})", some)
+                terms[kind] |= {key for (key,) in rows.fetchall()}
+        return Scope(
+            entries=moved,
+            assets=sorted(self.assets | assets_of_entries(moved)),
+            terms={kind: with_ancestors(ids) if kind == "category" else sorted(ids) for kind, ids in terms.items()},
+            days=frozenset(days),
+            weeks=frozenset(weeks),
+        )
+
+
+def with_ancestors(categories: Iterable[int]) -> list[int]:
+    """The ids of categories and of all categories above them, sorted."""
+    found, waiting = set(categories), list(categories)
+    while waiting:
+        rows = db.execute(
+            "SELECT DISTINCT parent_id FROM category"
+            f" WHERE parent_id IS NOT NULL AND id IN ({db.placeholders(len(waiting))})",
+            waiting,
+        ).fetchall()
+        waiting = [parent for (parent,) in rows if parent not in found]
+        found |= set(waiting)
+    return sorted(found)
+
+
+def job_causes(changes: Sequence[PendingChange]) -> list[Cause]:
+    """One cause for each (what, actor), the latest last."""
+    found: dict[tuple[str, str], Cause] = {}
+    for change in changes:
+        known = found.pop((change.what, change.actor), None)
+        found[change.what, change.actor] = Cause(change.what, change.actor, change.id, known.times + 1 if known else 1)
+    listed = list(found.values())
+    earlier = listed[:-_MAX_CAUSES]
+    if not earlier:
+        return listed
+    others = Cause("other changes", change=earlier[-1].change, times=sum(cause.times for cause in earlier))
+    return [others, *listed[-_MAX_CAUSES:]]

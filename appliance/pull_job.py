@@ -1,0 +1,66 @@
+"""The job that pulls a source: it imports the source and plans its site if that changed anything.
+
+One worker at a time pulls a source. A source that cannot be fetched is logged and shown in `content.sources`; the next
+due time tries again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from appliance import db, logging, plan_job, publishing
+from appliance.config import Config
+from appliance.content.models import Site
+from appliance.errors import ApplianceError
+from appliance.importing import Progress, sources
+from appliance.importing.sources import PullResult, SiteSource
+from appliance.queue.enqueue import Cause, JobRequest, enqueue
+from appliance.queue.handlers import JobContext, Outcome, handler
+
+#: The kind of the job. Its key is `SITE/SOURCE`.
+PULL = "pull"
+
+log = logging.get_logger("sources")
+
+
+def pull(
+    config: Config,
+    source: SiteSource,
+    *,
+    allow_removals: bool = False,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> PullResult:
+    """Import a source now, and enqueue a plan of its site in the same transaction when the site changed.
+
+    Arguments and errors are those of `importing.sources.pull`.
+    """
+    on_change = partial(_enqueue_plan, config)
+    with plan_job.hold_back_import(source.site):
+        return sources.pull(
+            config, source, allow_removals=allow_removals, again=again, progress=progress, on_change=on_change
+        )
+
+
+def enqueue_pull(config: Config, source: SiteSource, reason: str = "due") -> str:
+    """Enqueue the pull of a source; returns a sentence for the log."""
+    request = JobRequest(f"{source.site}/{source.name}", scope=source.site)
+    with db.write():
+        enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause(reason, "schedule")])
+    return f"enqueued the pull of {source.name}"
+
+
+@handler(PULL)
+def pull_source(_payload: object, context: JobContext) -> Outcome:
+    """Pull the source that the key of the job names. An error is logged and shown with the state of the source."""
+    site, _, name = context.key.partition("/")
+    try:
+        (source,) = sources.find_sources(context.config, [name], site)
+        return "changed" if pull(context.config, source).changed else "unchanged"
+    except ApplianceError as error:
+        log.warning("source.failed", site=site, source=name, error=str(error))
+        return "unchanged"
+
+
+def _enqueue_plan(config: Config, site: Site, reason: str) -> None:
+    publishing.enqueue_plan(config, site, Cause(reason, "import"))

@@ -1,0 +1,295 @@
+"""Jobs as people read them: pages of a list, counts, and all that is known of one.
+
+A page costs the same at any number of jobs when it is in one of `INDEXED_ORDERS`. The counts of `count_jobs` stop at a
+bound; those of `count` do not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import islice
+from typing import Final
+
+from appliance import db
+from appliance.db import keyset
+from appliance.db.keyset import Condition, Listing, Order
+from appliance.errors import CursorError
+from appliance.paging import NONE, PAGE_SIZE, Count, Counts, Group, Page, all_rows, decode_cursor, encode_cursor
+from appliance.queue import store
+from appliance.queue.job_filter import ANY_JOB, ERROR, JobFilter, condition, in_states
+from appliance.queue.models import OVER, STATES, State
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job, without its stack trace. Times are seconds since the epoch on the database's clock."""
+
+    id: int
+    kind: str
+    key: str
+    scope: str
+    priority: int
+    state: State
+    outcome: str | None
+    every: float
+    run_at: float
+    created_at: float
+    claimed_at: float | None
+    finished_at: float | None
+    worker: str | None
+    attempt: int
+    failures: int
+    triggers: int
+    reason: str
+    error_class: str | None
+    error_message: str | None
+
+
+_COLUMNS = ", ".join(f.name for f in fields(JobRow))
+
+#: How jobs may be sorted; a hyphen before the word turns the order round. `queue` is what runs, what waits in the order
+#: it will be claimed, what failed, and the rest, newest first.
+ORDERS: Final[Mapping[str, tuple[str, type]]] = {
+    "queue": ("", float),
+    "id": ("", int),
+    "kind": ("kind", str),
+    "path": ("key", str),
+    "site": ("scope", str),
+    "state": ("state", str),
+    "priority": ("priority", int),
+    "age": ("-created_at", float),
+    "ended": ("COALESCE(finished_at, 0)", float),
+    "failures": ("failures", int),
+    "worker": ("COALESCE(worker, '')", str),
+    "error": (ERROR, str),
+}
+#: The orders that an index has. Of any other, a page sorts all jobs that match.
+INDEXED_ORDERS: Final = ("queue", "id", "path")
+
+#: The parts of the order `queue`. An index has each part in its order.
+_QUEUE: Final[tuple[tuple[tuple[State, ...], Order], ...]] = (
+    (("running",), Order(("rank", "id"), (float, int))),
+    (("pending",), Order(("rank", "id"), (float, int))),
+    (("failed",), Order(("finished_at", "id"), (float, int), descending=True)),
+    (OVER, Order(("finished_at", "id"), (float, int), descending=True)),
+)
+#: Groups of jobs of one kind, scope and state that a list merges, and that are counted apart.
+_MERGED, _COUNTED = 60, 400
+#: A moment later than any, in seconds since the epoch.
+_NEVER: Final = 1e300
+#: Rows that are read at once where many are wanted.
+_MANY: Final = 1000
+
+
+def list_jobs(
+    wanted: JobFilter = ANY_JOB, order: str = "queue", *, size: int = PAGE_SIZE, after: str | None = None,
+    with_total: bool = True,
+) -> Page[JobRow]:  # fmt: skip
+    """Read a page of the jobs that match a filter.
+
+    A job that changes its state between two pages of the order `queue` may come twice or not at all.
+
+    Args:
+        wanted: which jobs.
+        order: a word of `ORDERS`.
+        size: rows of a page.
+        after: the cursor of the page before; None for the first page.
+        with_total: whether to count the jobs of all pages.
+
+    Raises:
+        KeyError: there is no such order.
+        CursorError: the cursor is of another list.
+    """
+    with db.snapshot():
+        parts = _parts(wanted, order)
+        rows, position = _read(parts, order, size, after)
+        total = sum((keyset.count(part) for part in parts), NONE) if with_total else None
+    return Page(tuple(rows), None if position is None else encode_cursor(order, position), total)
+
+
+def find(wanted: JobFilter, order: str = "queue", limit: int = PAGE_SIZE) -> list[JobRow]:
+    """The first `limit` jobs that match a filter, however many pages that takes. Errors as `list_jobs`."""
+    size = max(1, min(limit, _MANY))
+    with db.snapshot():
+        rows = all_rows(lambda after: list_jobs(wanted, order, size=size, after=after, with_total=False))
+        return list(islice(rows, limit))
+
+
+def count(wanted: JobFilter) -> Counter[State]:
+    """Count the jobs that match a filter, by state. The count is exact and takes longer the more jobs match."""
+    if wanted == JobFilter(states=wanted.states):
+        known = store.count_by_state()
+        return Counter({state: known[state] for state in wanted.states or STATES if known[state]})
+    where = condition(wanted)
+    rows = db.execute(f"SELECT state, COUNT(*) FROM job WHERE {where.where} GROUP BY state", where.values)
+    return Counter(dict(rows.fetchall()))
+
+
+def count_jobs(wanted: JobFilter = ANY_JOB) -> Counts:
+    """Count the jobs that match a filter, by scope (`site`), kind and state, in a bounded time.
+
+    Where there are many, the numbers are capped. Jobs that are over are counted group by group. In any other state, and
+    with conditions on anything but state, kind and scope, only the jobs that a list shows first are counted.
+    """
+    groups: dict[Group, Count] = {}
+    with db.snapshot():
+        over = _over_groups(wanted, _COUNTED) if not _rest(wanted) else None
+        if over is not None:
+            groups = keyset.count_groups("job", over)
+        for states, order in _QUEUE:
+            if states == OVER and over is not None:
+                continue
+            if _overlap(states, wanted):
+                groups |= _counted(wanted, states, order)
+    return Counts(groups)
+
+
+def _counted(wanted: JobFilter, states: tuple[State, ...], order: Order) -> dict[Group, Count]:
+    """Count the jobs of one part of the queue by group, among those that a list shows first."""
+    rest = replace(wanted, states=_overlap(states, wanted) if len(states) > 1 else ())
+    listing = Listing("job", order, (in_states(states),), condition(rest, by_index=False))
+    rows, is_capped = keyset.count_by(listing, ("scope", "kind", "state"))
+    return {Group(scope, kind, state): Count(number, is_capped) for scope, kind, state, number in rows}
+
+
+def _read(
+    parts: list[Listing], order: str, size: int, after: str | None
+) -> tuple[list[JobRow], tuple[object, ...] | None]:
+    """The rows of a page, and where the next one begins: a part, whether to begin inside it, and after which row."""
+    rows: list[JobRow] = []
+    start, values = _place(parts, order, after)
+    for number in range(start, len(parts)):
+        found, end = keyset.read(parts[number], _COLUMNS, size - len(rows), values)
+        rows += [JobRow(*row) for row in found]
+        if end is not None:
+            return rows, (number, 1, *end)
+        values = None
+        if len(rows) == size and number + 1 < len(parts):
+            return rows, (number + 1, 0, *(kind() for kind in parts[number + 1].order.types))
+    return rows, None
+
+
+def _place(parts: list[Listing], order: str, after: str | None) -> tuple[int, tuple[object, ...] | None]:
+    if after is None or not parts:
+        return 0, None
+    number, is_inside, *values = decode_cursor(order, after, (int, int, *parts[0].order.types))
+    if not isinstance(number, int) or not 0 <= number < len(parts):
+        raise CursorError(order)
+    return number, tuple(values) if is_inside else None
+
+
+def _parts(wanted: JobFilter, order: str) -> list[Listing]:
+    """The lists that a list of jobs consists of, one after the other."""
+    word, reverse = order.removeprefix("-"), order.startswith("-")
+    if word == "queue":
+        found = [_part(wanted, states, by) for states, by in _QUEUE if _overlap(states, wanted)]
+        return [replace(part, order=_turned(part.order, reverse)) for part in found[:: -1 if reverse else 1]]
+    column, kind = ORDERS[word]
+    by = Order((column, "id"), (kind, int), reverse) if column else Order(("id",), (int,), reverse)
+    if word in INDEXED_ORDERS and not _is_looked_up(wanted):
+        return [Listing("job", by, filter=condition(wanted, by_index=False))]
+    return [Listing("job", by, (condition(wanted),))]
+
+
+def _part(wanted: JobFilter, states: tuple[State, ...], order: Order) -> Listing:
+    chosen = replace(wanted, states=_overlap(states, wanted))
+    if _is_looked_up(wanted):  # so few that they are read and sorted
+        return Listing("job", order, (condition(chosen),))
+    if states == OVER and (wanted.states or wanted.kinds or wanted.scopes):
+        groups = _over_groups(chosen, _MERGED)
+        if groups is not None:
+            return Listing("job", order, tuple(groups.values()), condition(_rest(wanted), by_index=False))
+    if states == OVER:
+        part = replace(wanted, states=() if chosen.states == OVER else chosen.states)
+    else:
+        part = replace(wanted, states=())
+    return Listing("job", order, (in_states(states),), condition(part, by_index=False))
+
+
+def _overlap(states: tuple[State, ...], wanted: JobFilter) -> tuple[State, ...]:
+    return tuple(state for state in states if not wanted.states or state in wanted.states)
+
+
+def _is_looked_up(wanted: JobFilter) -> bool:
+    """Whether a filter names jobs that an index finds one by one."""
+    return wanted.ids is not None or any(test.how == "equals" for test in wanted.keys)
+
+
+def _rest(wanted: JobFilter) -> JobFilter:
+    """A filter without its states, kinds and scopes."""
+    return replace(wanted, states=(), kinds=(), scopes=())
+
+
+def _turned(order: Order, reverse: bool) -> Order:
+    return replace(order, descending=order.descending != reverse)
+
+
+def _over_groups(wanted: JobFilter, most: int) -> dict[Group, Condition] | None:
+    """The groups of jobs that are over and match a filter's states, kinds and scopes; None when there are too many."""
+    found: dict[Group, Condition] = {}
+    for number, (kind, scope, state) in enumerate(_all_over_groups()):
+        if number == _COUNTED or len(found) > most:
+            return None
+        if (
+            (not wanted.states or state in wanted.states)
+            and (not wanted.kinds or kind in wanted.kinds)
+            and (not wanted.scopes or scope in wanted.scopes)
+        ):
+            of_group = Condition("kind = ? AND scope = ?", (kind, scope))
+            found[Group(scope, kind, state)] = in_states(OVER) & in_states([state]) & of_group
+    return found
+
+
+def _all_over_groups() -> Iterator[tuple[str, str, State]]:
+    """Kind, scope and state of each group of jobs that are over: one step through the index for each."""
+    by = Order(("kind", "scope", "state", "finished_at"), (str, str, str, float))
+    last: tuple[str, str, State] | None = None
+    while True:
+        # After the last moment of a group: SQLite would look at all its rows to find the first that is greater.
+        where = in_states(OVER) & by.after(None if last is None else (*last, _NEVER))
+        last = db.execute(
+            f"SELECT kind, scope, state FROM job WHERE {where.where} ORDER BY {by.by()} LIMIT 1", where.values
+        ).fetchone()
+        if last is None:
+            return
+        yield last
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One reason for a job: what happened, who did it, the latest change that did, when and how often."""
+
+    reason: str
+    actor: str
+    change_id: int | None
+    first_at: float
+    last_at: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """All that is known of one job."""
+
+    job: JobRow
+    trace: str | None
+    payload: str | None
+    #: The latest last.
+    chain: list[Trigger]
+
+
+def show(job_id: int) -> JobDetails | None:
+    """Return one job with its trigger chain and the stack trace of its last error; None if no job has this id."""
+    with db.snapshot():
+        jobs = find(JobFilter(ids=[job_id]), limit=1)
+        if not jobs:
+            return None
+        trace, payload = db.execute("SELECT error_trace, payload FROM job WHERE id = ?", [job_id]).fetchone()
+        chain = db.execute(
+            f"SELECT {', '.join(f.name for f in fields(Trigger))} FROM job_trigger WHERE job_id = ?"
+            " ORDER BY last_at, COALESCE(change_id, 0), reason, actor",
+            [job_id],
+        ).fetchall()
+    return JobDetails(jobs[0], trace, payload, [Trigger(*row) for row in chain])

@@ -1,0 +1,58 @@
+"""The arguments and the output that commands for editing content have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from invoke import Context
+
+from appliance.actor import Actor
+from appliance.errors import ContentError
+from appliance.tasks.command_line import exit_with, print_line, remaining_arguments, warn
+
+if TYPE_CHECKING:
+    from appliance.editorial import EditResult
+
+#: The author of changes made by these commands, as recorded in the change log.
+ACTOR: Final = Actor("shell", via="shell")
+
+
+def print_result(result: EditResult[Any], sentence: str) -> None:
+    """Print what an edit changed, how many files it rebuilds, and which files cannot be published.
+
+    Exits with status 1 when nothing of the site can be published.
+    """
+    if not result.changed:
+        sentence = "nothing changed"
+    elif result.files:
+        sentence += f"; {result.files:,} file{'s'[: result.files > 1]} to build"
+    print_line(sentence)
+    for conflict in result.conflicts:
+        warn(conflict)
+    if result.faults:
+        exit_with("\n".join(result.faults), 1)
+
+
+def require_arguments(context: Context, description: str) -> list[str]:
+    """Return the arguments that follow a command. `description` says what they name.
+
+    Raises:
+        ContentError: there are none.
+    """
+    if not (arguments := remaining_arguments(context)):
+        raise ContentError(f"Name {description}.")
+    return arguments
+
+
+def require_ids(context: Context, description: str) -> list[int]:
+    """Return the ids that follow a command.
+
+    Raises:
+        ContentError: there are none, or an argument is not a number.
+    """
+    ids = []
+    for argument in require_arguments(context, description):
+        if not (argument.isascii() and argument.isdigit() and len(argument) < 10):
+            raise ContentError(f"“{argument}” is not a number; name {description}.")
+        ids.append(int(argument))
+    return ids

@@ -1,0 +1,32 @@
+"""The command that runs the web process by itself, under an account that can read no other settings."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from invoke import Context, task
+
+from appliance.config import load_web
+from appliance.errors import WebError
+from appliance.tasks.command_line import command
+from appliance.tasks.option_help import VERBOSE
+
+
+@task(
+    help={
+        "settings": "A file with the keys of [web] at its top; by default web.toml beside the settings of the"
+        " installation, or the table [web] there.",
+        **VERBOSE,
+    }
+)
+@command
+def serve(_context: Context, settings: str = "", verbose: bool = False) -> None:
+    """Run the web process, which takes readers' comments and searches, until it is stopped."""
+    from appliance.web import server
+
+    read = partial(load_web, Path(settings) if settings else None)
+    if not read().path:
+        raise WebError("the setting [web] path is empty, so no page leads to a web process; set it, such as to /-/")
+    sys.exit(server.serve(read))

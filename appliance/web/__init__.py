@@ -1,0 +1,1 @@
+"""The web process: Flask under gunicorn, which passes what readers send to the intake."""

@@ -1,0 +1,161 @@
+"""A worker of gunicorn whose threads get whole requests only.
+
+gunicorn's own worker reads a request in the thread that answers it, and closes connections in its main loop, where it
+waits for the other side. So a few clients that send or close slowly could keep everybody else waiting. Here the main
+loop gathers what arrives, waits for nobody, and drops a client that takes longer than its time. Each connection carries
+one request, so no second one can be smuggled into it.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import struct
+import time
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from gunicorn.util import close
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+_CHUNK: Final = 65_536
+#: The most bytes before the body; nginx allows 32 KiB by default.
+_HEAD: Final = 32_768
+#: Unfinished requests that one worker holds; a further one takes the place of the oldest.
+_UNFINISHED: Final = 128
+_LENGTH: Final = re.compile(rb"\d{1,9}")
+_REASONS: Final = {
+    400: b"Bad Request",
+    411: b"Length Required",
+    413: b"Content Too Large",
+    431: b"Request Header Fields Too Large",
+}
+#: Errors of accept() that end no worker: nobody was there any more, or there are too many open files.
+_PASSING: Final = {errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def missing_bytes(received: bytes | bytearray, limit: int) -> tuple[int, int]:
+    """What a request lacks: the number of bytes (at least 1 if unknown), and the status that refuses it, or 0.
+
+    Args:
+        received: what arrived so far.
+        limit: the most bytes of a body.
+    """
+    end = received.find(b"\r\n\r\n")
+    if end < 0:
+        return 1, 431 if len(received) > _HEAD else 0
+    if end > _HEAD:
+        return 0, 431
+    lengths = []
+    for line in bytes(received[:end]).split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower().strip() == b"transfer-encoding":
+            return 0, 411
+        if name.lower().strip() == b"content-length":
+            lengths.append(value.strip())
+    if not lengths:
+        return 0, 0
+    if len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        return 0, 400
+    if int(lengths[0]) > limit:
+        return 0, 413
+    return max(0, end + 4 + int(lengths[0]) - len(received)), 0
+
+
+class _Connection(TConn):  # type: ignore[misc]
+    """A connection of which nothing, or a part of a request, has arrived."""
+
+    def __init__(self, *values: Any) -> None:
+        super().__init__(*values)
+        self.received = bytearray()
+
+    def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's parameter
+        """Close at once. Nothing unread is left that could cut the answer short."""
+        close(self.sock)
+
+
+class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
+    """Gathers requests in the main loop, and hands whole ones to the threads."""
+
+    #: The most bytes of a body, and the seconds in which a request must arrive and an answer be taken.
+    body = 65_536
+    seconds = 10.0
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, and begin to gather its request."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+            return
+        if len(self.pending_conns) >= _UNFINISHED:
+            self._drop(self.pending_conns[0])
+        self.nr_conns += 1
+        patience = struct.pack("ll", int(self.seconds), int(self.seconds % 1 * 1_000_000))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        connection = _Connection(self.cfg, client, address, listener.getsockname())
+        connection.timeout = time.monotonic() + self.seconds
+        self.pending_conns.append(connection)  # gunicorn closes those whose time is over
+        self.poller.register(client, EVENT_READ, partial(self._gather, connection))
+
+    def _gather(self, connection: _Connection, client: socket.socket) -> None:
+        try:
+            data = client.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        connection.received += data
+        missing, status = missing_bytes(connection.received, self.body)
+        if status:
+            self._refuse(connection, status)
+        elif not missing:
+            self._hand_over(connection)
+
+    def _hand_over(self, connection: _Connection) -> None:
+        self.poller.unregister(connection.sock)
+        self.pending_conns.remove(connection)
+        connection.init()
+        connection.parser.unreader.unread(bytes(connection.received))
+        connection.received.clear()
+        self.enqueue_req(connection)
+
+    def _refuse(self, connection: _Connection, status: int) -> None:
+        """Answer, and go on reading for a while: closing over unread bytes would discard the answer as well."""
+        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, _REASONS[status])
+        try:
+            connection.sock.send(head)
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(connection)
+            return
+        connection.received.clear()
+        self.poller.modify(connection.sock, EVENT_READ, partial(self._discard, connection))
+
+    def _discard(self, connection: _Connection, client: socket.socket) -> None:
+        try:
+            over = not client.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            over = True
+        if over:
+            self._drop(connection)
+
+    def _drop(self, connection: _Connection) -> None:
+        self.poller.unregister(connection.sock)
+        self.pending_conns.remove(connection)
+        self.nr_conns -= 1
+        connection.close()
+
+
+def worker_class(body: int, seconds: float) -> type[WholeRequestWorker]:
+    """The worker class for these limits."""
+    return type("WholeRequestWorker", (WholeRequestWorker,), {"body": body, "seconds": seconds})

@@ -1,0 +1,55 @@
+"""Asking for a site to be planned: what comes in floods is planned by a worker, and folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from appliance import db, publishing, running
+from appliance.content import comments
+from appliance.queue import store
+from appliance.queue.enqueue import Cause
+from tests.local_site import ENTRY, LocalSite, archive, local_site
+
+FILES = {"entry.html": ENTRY + "{% for c in entry.comments %}{{ c.author }}{% endfor %}"}
+READER = Cause("comment added", "reader")
+
+
+def asks(shop: LocalSite) -> list[tuple[str, int]]:
+    return db.execute("SELECT state, triggers FROM job WHERE kind = 'plan' ORDER BY id").fetchall()
+
+
+def test_many_who_ask_are_one_planning_by_a_worker(tmp_path: Path) -> None:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), FILES) as shop:
+        entry = shop.save("Post", slug="post")
+        shop.run()
+        for name in ("Ada", "Grace", "Alan"):
+            with db.write():
+                comments.add(entry, name, "Hello")
+                publishing.enqueue_plan(shop.config, shop.site, READER)
+        assert asks(shop) == [("pending", 3)]
+        drained = running.drain(shop.config, workers=1)
+        assert (drained.exit_code, drained.publications) == (0, 1)
+        assert asks(shop) == [("done", 3)]
+        assert "AdaGraceAlan" in shop.text("post/index.html")
+
+
+def test_who_asks_while_it_is_planned_is_planned_after_that(tmp_path: Path) -> None:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), FILES) as shop:
+        publishing.enqueue_plan(shop.config, shop.site, READER)
+        (claim,) = store.claim("somebody", ["plan"], 1, 30.0)
+        publishing.enqueue_plan(shop.config, shop.site, READER)
+        assert asks(shop) == [("running", 1), ("pending", 1)]
+        store.complete({claim: "changed"})
+        assert running.drain(shop.config, workers=1).exit_code == 0
+        assert asks(shop) == [("done", 1), ("done", 1)]
+
+
+def test_a_theme_that_cannot_work_fails_the_planning_at_once(tmp_path: Path) -> None:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), FILES) as shop:
+        publishing.enqueue_plan(shop.config, shop.site, READER)
+        (tmp_path / "theme" / "theme.toml").write_text("not = [toml", "utf-8")
+        drained = running.drain(shop.config, workers=1)
+        assert drained.exit_code == 1
+        ((key, sentence),) = drained.failed
+        assert key == "blog"
+        assert "theme.toml: is not TOML" in sentence

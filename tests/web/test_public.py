@@ -1,0 +1,283 @@
+"""The public application as nginx sees it: the routes that exist, what every answer has, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import html5lib
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from appliance.config import WebSettings
+from appliance.errors import IntakeUnavailable
+from appliance.intake.messages import (
+    Answer,
+    CommentAnswer,
+    DeleteAnswer,
+    ErrorAnswer,
+    FormAnswer,
+    NoticeAnswer,
+    PreviewAnswer,
+    Problem,
+    ReadyAnswer,
+    Request,
+    SearchAnswer,
+    SearchResult,
+    SiteAnswer,
+)
+from appliance.web.public import create_app
+
+SITE = SiteAnswer(name="blog", title="A <Blog>", url="https://blog.example/j/", root="/j/", language="en")
+FORM = FormAnswer(site=SITE, title="The <harbour>", page="/j/harbour/", token="new-token", notices=True)
+FOUND = SearchResult(title="<b>Tide</b>", page="/j/tide/", date="2026-11-02T00:00:00+00:00", snippet="a <mark>b</mark>")
+POST = {"entry": "1", "name": "Ada", "text": "A comment."}
+COMMENTS = "/-/blog/comments"
+
+
+class Intake:
+    """Answers as it is told to, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.answers: dict[str, Answer | Exception] = {
+            "form": FORM,
+            "preview": PreviewAnswer(form=FORM, html="<p>Shown</p>"),
+            "comment": self.comment("accepted", visible=True),
+            "status": self.comment("accepted"),
+            "delete": DeleteAnswer(site=SITE, page="/j/harbour/", outcome="possible", html="<p>Mine</p>"),
+            "notice": NoticeAnswer(site=SITE, page="/j/harbour/", outcome="possible", title="The <harbour>"),
+            "search": SearchAnswer(site=SITE, query="tide", results=(FOUND,), page=1, total=25),
+            "site": SITE,
+            "ready": ReadyAnswer(),
+        }
+
+    @staticmethod
+    def comment(outcome: Any, **more: Any) -> CommentAnswer:
+        """What became of a comment."""
+        return CommentAnswer(outcome=outcome, site=SITE, page="/j/harbour/#comment-7", **{"receipt": "R&", **more})
+
+    def ask(self, request: Request) -> Answer:
+        """Answer."""
+        self.asked.append(request)
+        answer = self.answers[request.op]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def intake() -> Intake:
+    return Intake()
+
+
+@pytest.fixture
+def client(intake: Intake) -> Iterator[FlaskClient]:
+    yield create_app(WebSettings(path="/-/"), intake).test_client()
+
+
+def post(
+    client: FlaskClient, path: str = COMMENTS, headers: dict[str, str] | None = None, **fields: str
+) -> TestResponse:
+    return client.post(path, data={**POST, **fields}, headers=headers or {})
+
+
+def test_only_the_routes_of_the_contract_exist(client: FlaskClient) -> None:
+    routes = {
+        (rule.rule, frozenset((rule.methods or set()) - {"HEAD"})) for rule in client.application.url_map.iter_rules()
+    }
+    get, both = frozenset({"GET"}), frozenset({"GET", "POST"})
+    comments = "/-/<site:site>/comments"
+    assert routes == {
+        (comments, get), (comments, frozenset({"POST"})), (f"{comments}/form", get), (f"{comments}/status", get),
+        (f"{comments}/delete", both), ("/-/<site:site>/notices/confirm", both),
+        ("/-/<site:site>/notices/unsubscribe", both), ("/-/<site:site>/search", get),
+        ("/-/<site:site>/opensearch.xml", get), ("/-/static/<path:filename>", get),
+        ("/healthz", get), ("/readyz", get), ("/metrics", get),
+    }  # fmt: skip
+
+
+PAGES = {
+    "form": ("GET", f"{COMMENTS}?entry=1&parent=2", 200), "preview": ("POST", COMMENTS, 200),
+    "status": ("GET", f"{COMMENTS}/status?receipt=R", 200), "delete": ("GET", f"{COMMENTS}/delete?receipt=R", 200),
+    "notice": ("GET", "/-/blog/notices/unsubscribe?token=t", 200), "search": ("GET", "/-/blog/search?q=tide", 200),
+    "nothing asked": ("GET", "/-/blog/search", 200), "missing": ("GET", "/-/blog/none", 404),
+    "method": ("PUT", "/-/blog/search", 405), "no entry": ("GET", COMMENTS, 404),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_valid_and_closed_to_everything_else(client: FlaskClient, name: str) -> None:
+    method, path, status = PAGES[name]
+    answer = client.open(path, method=method, data={**POST, "action": "preview"} if method == "POST" else None)
+    assert answer.status_code == status
+    parser = html5lib.HTMLParser(strict=True)
+    parser.parse(answer.get_data())
+    text = answer.get_data(as_text=True)
+    assert text.count("<h1") == 1
+    assert "<Blog>" not in text
+    assert "<harbour>" not in text
+    assert "<b>Tide" not in text
+    assert "<script" not in text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_an_accepted_comment_leads_to_its_place_with_its_receipt(client: FlaskClient, intake: Intake) -> None:
+    answer = post(client, token="T", topic="", notify="1")
+    assert (answer.status_code, answer.location) == (303, "/j/harbour/?receipt=R%26#comment-7")
+    (asked,) = intake.asked
+    assert asked.model_dump(include={"op", "site", "token", "trap"}) == {
+        "op": "comment", "site": "blog", "token": "T", "trap": "",
+    }  # fmt: skip
+
+
+def test_a_comment_that_is_not_shown_yet_is_looked_for_a_bounded_number_of_times(
+    client: FlaskClient, intake: Intake
+) -> None:
+    intake.answers["comment"] = intake.comment("accepted")
+    path = str(post(client).location)
+    assert path == f"{COMMENTS}/status?receipt=R%26"
+    for looks in range(1, 100):
+        answer = client.get(path)
+        if "Refresh" not in answer.headers:
+            break
+        path = answer.headers["Refresh"].partition("url=")[2]
+        assert f"look={looks + 1}" in path
+    assert 10 < looks < 60
+    intake.answers["status"] = intake.comment("accepted", visible=True)
+    assert client.get(path).location == "/j/harbour/?receipt=R%26#comment-7"
+
+
+def test_a_held_comment_and_a_discarded_one_look_alike(client: FlaskClient, intake: Intake) -> None:
+    pages = []
+    for outcome in ("held", "discarded"):
+        intake.answers["comment"] = intake.answers["status"] = intake.comment(outcome, delete_minutes=30)
+        pages.append(client.get(post(client).location).get_data())
+    assert pages[0] == pages[1]
+    assert b"waits for approval" in pages[0]
+
+
+@pytest.mark.parametrize("page", ["//evil.example/", "https://evil.example/", "/\\evil.example/"])
+def test_no_redirect_leads_to_another_host(client: FlaskClient, intake: Intake, page: str) -> None:
+    intake.answers["comment"] = CommentAnswer(outcome="accepted", site=SITE, page=page, visible=True, receipt="R")
+    assert post(client).status_code == 404
+
+
+def test_what_was_written_comes_back_with_what_is_wrong(client: FlaskClient, intake: Intake) -> None:
+    problem = Problem(field="email", sentence="No “<address>”.")
+    intake.answers["comment"] = intake.comment("refused", form=FORM, problems=(problem,))
+    answer = post(client, name="<i>A</i>", email="no", text="\n</textarea><script>")
+    assert answer.status_code == 422
+    tree = html5lib.parse(answer.get_data(), namespaceHTMLElements=False)
+    fields = {f.get("name"): f for f in tree.iter() if f.tag in ("input", "textarea")}
+    assert fields["name"].get("value") == "<i>A</i>"
+    assert fields["email"].get("aria-invalid") == "true"
+    assert fields["text"].text == "\n</textarea><script>"
+    assert fields["token"].get("value") == "new-token"
+    assert [s.text for s in tree.iterfind(".//span[@class='problem']")] == ["No “<address>”."]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "after"),
+    [
+        (IntakeUnavailable.__new__(IntakeUnavailable), 503, "10"),
+        (ErrorAnswer(reason="busy", sentence=""), 503, "2"),
+        (ErrorAnswer(reason="limited", sentence="", retry_after=33), 429, "33"),
+    ],
+)
+def test_what_cannot_be_saved_now_is_kept(
+    client: FlaskClient, intake: Intake, answer: Answer | Exception, status: int, after: str
+) -> None:
+    intake.answers["comment"] = answer
+    got = post(client, text="Kept <words>", token="T")
+    assert (got.status_code, got.headers["Retry-After"]) == (status, after)
+    assert b"Kept &lt;words&gt;</textarea>" in got.get_data()
+    assert b'name="token" value="T"' in got.get_data()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "http://localhost"}, 303),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Referer": "https://evil.example/x"}, 403),
+    ],
+)
+def test_forms_of_other_sites_are_refused(
+    client: FlaskClient, intake: Intake, headers: dict[str, str], status: int
+) -> None:
+    assert post(client, headers=headers).status_code == status
+    assert bool(intake.asked) == (status == 303)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"entry=1&text=x&text=y", "application/x-www-form-urlencoded", 400),
+        (b"entry=1&text=%ff", "application/x-www-form-urlencoded", 400),
+        (b"entry=1&text=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
+        (b"entry=1&" + b"&".join(b"f%d=" % n for n in range(40)), "application/x-www-form-urlencoded", 400),
+        (b"{}", "application/json", 415),
+        (b"entry=0&text=x", "application/x-www-form-urlencoded", 404),
+        (b"entry=1&name=" + b"x" * 2001, "application/x-www-form-urlencoded", 413),
+    ],
+)
+def test_a_body_that_is_no_form_of_ours_reaches_nobody(
+    client: FlaskClient, intake: Intake, body: bytes, kind: str, status: int
+) -> None:
+    assert client.post(COMMENTS, data=body, content_type=kind).status_code == status
+    assert intake.asked == []
+
+
+def test_only_a_trusted_proxy_says_who_asks_and_only_its_last_word_counts(client: FlaskClient, intake: Intake) -> None:
+    forwarded = {"X-Forwarded-For": "198.51.100.9, 203.0.113.7", "X-Appliance-Front-End": "www1"}
+    post(client, headers=forwarded)
+    client.post(COMMENTS, data=POST, headers=forwarded, environ_overrides={"REMOTE_ADDR": "192.0.2.66"})
+    senders = [(asked.sender.address, asked.sender.front_end) for asked in intake.asked]  # type: ignore[union-attr]
+    assert senders == [("203.0.113.7", "www1"), ("192.0.2.66", "")]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_is_for_this_host_is_not_passed_on(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+    assert client.get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 404
+
+
+def test_it_is_not_ready_without_the_intake(client: FlaskClient, intake: Intake) -> None:
+    intake.answers["ready"] = ErrorAnswer(reason="unavailable", sentence="")
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_script_gets_a_token(client: FlaskClient, intake: Intake) -> None:
+    assert json.loads(client.get(f"{COMMENTS}/form?entry=1").data) == {"token": "new-token", "closed": ""}
+    intake.answers["form"] = ErrorAnswer(reason="missing", sentence="")
+    assert client.get(f"{COMMENTS}/form?entry=1").status_code == 404
+
+
+def test_opening_a_link_changes_nothing_and_a_mail_program_may_end_notices(client: FlaskClient, intake: Intake) -> None:
+    for path in (f"{COMMENTS}/delete?receipt=R", "/-/blog/notices/unsubscribe?token=t"):
+        client.get(path)
+    client.post("/-/blog/notices/unsubscribe?token=t", data={"List-Unsubscribe": "One-Click"},
+                content_type="multipart/form-data")  # fmt: skip
+    client.post(f"{COMMENTS}/delete", data={"receipt": "R"})
+    assert [asked.confirmed for asked in intake.asked] == [False, False, True, True]  # type: ignore[union-attr]
+
+
+def test_results_are_paged_and_the_search_is_described(client: FlaskClient) -> None:
+    assert b'href="/-/blog/search?q=tide&amp;page=2" rel="next"' in client.get("/-/blog/search?q=tide").data
+    last = client.get("/-/blog/search?q=tide&page=3").data
+    assert b'rel="next"' not in last
+    assert b"page=2" in last
+    described = client.get("/-/blog/opensearch.xml")
+    assert described.content_type == "application/opensearchdescription+xml; charset=utf-8"
+    assert b'template="https://blog.example/-/blog/search?q={searchTerms}"' in described.data
