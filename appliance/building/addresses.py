@@ -9,12 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote
 
 from appliance import db
 from appliance.building.dependency_tracking import BoundHtml, bound_html
 from appliance.planning.archives import thumbnail_path, thumbnail_widths
-from appliance.planning.paths import url_path
 from appliance.planning.theme import Theme
 
 _BOUND = re.compile(r"appliance:(entry|asset|category)/(\d{1,18})")
@@ -22,12 +20,6 @@ _IMAGE = re.compile(r'<img\b[^<>]*?\bsrc="appliance:asset/(\d{1,18})"[^<>]*>')
 
 #: The address of a target that is not published.
 NOWHERE = "#"
-
-
-def url_of(path: str, folder: str, root: str) -> str:
-    """The root-relative URL of a path below the docroot, for a site in `folder` with URLs that begin with `root`."""
-    below = path[len(folder) + 1 :] if folder else path
-    return root + quote(url_path(below), safe="/~!$&'()*+,;=:@")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from appliance import clock, db
-from appliance.building.addresses import addresses_in, url_of
+from appliance.building.addresses import addresses_in
 from appliance.building.views import CommentView, Link, Person, Post, Term
 from appliance.content.models import Site
+from appliance.planning.permalinks import OF_ENTRY, url_of
 from appliance.planning.theme import Theme
 
 
@@ -47,10 +48,10 @@ class SiteContext:
 #: thousand times, but the recursion of templates is limited.
 _MAX_DEPTH = 32
 
-_POSTS = """
+_POSTS = f"""
 SELECT e.id, e.kind, e.title, e.slug, e.published_at, e.modified_at, e.html, e.excerpt, e.summary, e.late_bound,
-       e.allow_comments, e.extra, a.path
-FROM entry e JOIN artifact a ON a.type = e.kind AND a.subject = e.id AND a.is_permalink AND a.wanted
+       e.allow_comments, e.extra, p.path
+FROM entry e JOIN {OF_ENTRY}
 WHERE e.id IN (%s) AND e.status = 'published'
 """
 

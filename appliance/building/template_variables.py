@@ -22,6 +22,7 @@ from appliance.building.views import Listing, Period, Person, Post, Term
 from appliance.planning.archives import page_path, path_prefix, period_start, split_type
 from appliance.planning.listings import ListingPage, ListingQuery, listing_page
 from appliance.planning.paths import Subject
+from appliance.planning.permalinks import OF_ENTRY, find_path
 from appliance.planning.redirects import MOVED
 from appliance.planning.sitemaps import BLOCK_SIZE, IS_LISTED
 
@@ -102,11 +103,8 @@ def _pages_there(context: SiteContext, a: ArtifactRow) -> dict[int, str]:
 
 
 def _permalink(context: SiteContext, kind: str, subject: int | None) -> str | None:
-    row = db.execute(
-        "SELECT path FROM artifact WHERE type = ? AND subject = ? AND is_permalink AND wanted",
-        [kind, subject],
-    ).fetchone()
-    return context.url(row[0]) if row else None
+    path = find_path(kind, subject)
+    return context.url(path) if path is not None else None
 
 
 def _term(context: SiteContext, kind: str, artifact: ArtifactRow) -> Term | None:
@@ -167,10 +165,8 @@ def _addresses(artifact: ArtifactRow) -> list[tuple[str, int | None]]:
     return list(db.execute(query, [artifact.site, artifact.period, *bounds]))
 
 
-_ALIASES = """
-SELECT x.id, a.path FROM alias x JOIN entry e ON e.id = x.entry_id
-JOIN artifact a ON a.type = e.kind AND a.subject = e.id AND a.is_permalink AND a.wanted
-WHERE x.id IN (%s)
+_ALIASES = f"""
+SELECT x.id, p.path FROM alias x JOIN entry e ON e.id = x.entry_id JOIN {OF_ENTRY} WHERE x.id IN (%s)
 """
 _MOVES = """
 SELECT m.id, a.path FROM move m

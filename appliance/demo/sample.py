@@ -21,7 +21,7 @@ from appliance.demo.frontend import FrontEnd
 from appliance.errors import DemoError
 from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
-from appliance.planning.models import Artifact
+from appliance.planning.permalinks import find_path, url_of
 
 #: The content that the package includes: a folder of Markdown and pictures.
 CONTENT = Path(__file__).with_name("content")
@@ -158,8 +158,7 @@ def find_entry(slug: str) -> Entry:
 
 def address_of(entry: Entry) -> str:
     """Return the root-relative address of a published entry."""
-    artifact = Artifact.get(Artifact.type == entry.kind, Artifact.subject == entry.id, Artifact.is_permalink)
-    return "/" + str(artifact.path).removesuffix("index.html")
+    return url_of(find_path(entry.kind, entry.id) or "", folder="", root="/")
 
 
 def newest_entry() -> Entry:

@@ -13,7 +13,6 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from appliance import db
-from appliance.building.addresses import url_of
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content.aspects import describe
@@ -22,6 +21,7 @@ from appliance.errors import ContentError
 from appliance.planning import dependency_keys
 from appliance.planning.listings import ListingQuery, listing_digest, listing_page
 from appliance.planning.paths import address_path, path_fault
+from appliance.planning.permalinks import page_url
 from appliance.planning.plan import PUBLISH
 from appliance.planning.redirects import MOVED
 from appliance.queue import administration
@@ -169,11 +169,10 @@ def _unknown(path_or_url: str) -> str:
 def _provenance(config: Config, site: Site, row: Mapping[str, Any]) -> Provenance:
     last, changed, waiting = _jobs(row["path"])
     docroot = Docroot(config.docroot, config.staging_folder)
-    root = "/" + site.url.split("//", 1)[1].partition("/")[2]
     same = ("path", "type", "template", "period", "build", "priority", "every", "version", "digest", "size")
     return Provenance(
         **{name: row[name] for name in same},
-        url=site.url[: -len(root)] + url_of(row["path"], site.folder, root),
+        url=page_url(site, row["path"]),
         site=site.name,
         about=_about(row["type"], row["subject"], row["period"]),
         wanted=bool(row["wanted"]),

@@ -17,7 +17,7 @@ from appliance.content.models import Comment, CommentStatus, Entry, Site
 from appliance.editorial.comment_judgement import WAITS_FOR_CHECK, moderation
 from appliance.editorial.comment_submission import count_links
 from appliance.errors import SpamCheckRefused
-from appliance.notifications.links import page_url
+from appliance.planning.permalinks import find_path, page_url
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, Payload, handler
 from appliance.queue.retry import RetryPolicy
@@ -82,12 +82,9 @@ def _decide(settings: CommentSettings, opinion: Opinion, comment: Comment, site:
 
 
 def _candidate(comment: Comment, origin: CommentOrigin, entry: Entry, site: Site) -> Candidate:
-    path = db.execute(
-        "SELECT path FROM artifact WHERE type = ? AND subject = ? AND is_permalink AND wanted", [entry.kind, entry.id]
-    ).fetchone()
     return Candidate(
         comment.author_name, comment.text, comment.created_at, email=comment.author_email, website=comment.author_url,
         links=count_links(comment.html), is_reply=comment.parent_id is not None, address=origin.address,
-        user_agent=origin.user_agent, referrer=origin.referrer, page=page_url(site, path[0] if path else None),
+        user_agent=origin.user_agent, referrer=origin.referrer, page=page_url(site, find_path(entry.kind, entry.id)),
         site=site.url, language=site.language,
     )  # fmt: skip

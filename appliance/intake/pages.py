@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlsplit
 
-from appliance import db
 from appliance.config import Config
 from appliance.content.models import Comment, Entry, Site
 from appliance.errors import ConfigError
 from appliance.intake.messages import SiteAnswer
-from appliance.notifications.links import page_url
-
-_PAGE: Final = """
-SELECT path FROM artifact WHERE type = ? AND subject = ? AND is_permalink AND wanted AND digest IS NOT NULL
-"""
+from appliance.planning.permalinks import find_path, page_url
 
 
 class Missing(Exception):  # noqa: N818 - not a mistake of this program
@@ -67,10 +61,10 @@ def find_page(config: Config, name: str, number: int) -> EntryPage:
     """
     site = find_site(config, name)
     entry: Entry | None = Entry.get_or_none(Entry.id == number, Entry.site == site, Entry.status == "published")
-    row = db.execute(_PAGE, [entry.kind, entry.id]).fetchone() if entry is not None else None
-    if entry is None or row is None:
+    path = find_path(entry.kind, entry.id, built=True) if entry is not None else None
+    if entry is None or path is None:
         raise Missing
-    return EntryPage(site, describe_site(site), entry, path_of(page_url(site, row[0])))
+    return EntryPage(site, describe_site(site), entry, path_of(page_url(site, path)))
 
 
 def find_parent(entry: Entry, number: int | None) -> Comment | None:

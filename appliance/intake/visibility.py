@@ -17,6 +17,7 @@ from appliance.config import Config
 from appliance.db.listener import CommitListener
 from appliance.delivery import cursors
 from appliance.delivery.targets import Target, front_ends
+from appliance.planning.permalinks import OF_ENTRY
 
 #: The most readers who wait at once. Others are told that their comment is on its way.
 _MOST: Final = 64
@@ -26,10 +27,7 @@ _LOOK: Final = 0.01
 _UNPLANNED: Final = """
 SELECT subject_id FROM change WHERE site_id = ? AND NOT planned AND subject = 'comment' AND subject_id = ? LIMIT 1
 """
-_PAGE: Final = """
-SELECT a.path, a.marked, a.built FROM artifact a JOIN entry e ON e.id = ? AND a.type = e.kind AND a.subject = e.id
-WHERE a.is_permalink AND a.wanted
-"""
+_PAGE: Final = f"SELECT p.path, p.marked, p.built FROM entry e JOIN {OF_ENTRY} WHERE e.id = ?"
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from appliance.db import NOW
 from appliance.notifications import author_digest, mailer, reply_mails
 from appliance.notifications.links import comment_url
 from appliance.notifications.message import Mailbox
+from appliance.planning.permalinks import OF_ENTRY
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, Payload, handler
 
@@ -126,11 +127,11 @@ class _Notification:
     address: str
 
 
-_NOTIFICATION: Final = """
+_NOTIFICATION: Final = f"""
 SELECT e.site_id, a.name, a.email, c.author_name, c.author_email, e.title, c.text, p.path
 FROM comment c JOIN entry e ON e.id = c.entry_id
 JOIN entry_author ea ON ea.entry_id = e.id JOIN author a ON a.id = ea.author_id
-LEFT JOIN artifact p ON p.type IN ('entry', 'page') AND p.subject = e.id AND p.is_permalink AND p.wanted
+LEFT JOIN {OF_ENTRY}
 WHERE c.id = ? AND a.id = ? AND c.status = 'approved' AND a.email <> ''
 """
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import urlencode, urljoin
 
 from appliance import db
 from appliance.config import Config
 from appliance.content.models import Site
-from appliance.planning.paths import url_path
+from appliance.planning.permalinks import page_url
 from appliance.signing import NoticeAction, load_signer
 
 
 def comment_url(site: Site, path: str | None, comment: int) -> str:
     """The address of a comment on the page with this path in the docroot; of the site if there is no page."""
     return str(site.url) if path is None else f"{page_url(site, path)}#comment-{comment}"
-
-
-def page_url(site: Site, path: str | None) -> str:
-    """The address of the page with this path in the docroot; of the site if there is no page."""
-    if path is None:
-        return str(site.url)
-    below = path[len(site.folder) + 1 :] if site.folder else path
-    return f"{site.url}{quote(url_path(below))}"
 
 
 def notice_url(config: Config, site: Site, notice: int, action: NoticeAction) -> str:

@@ -18,9 +18,10 @@ from appliance.content.models import Site
 from appliance.db import NOW
 from appliance.notifications import mailer, reply_notices
 from appliance.notifications.author_digest import HOUR
-from appliance.notifications.links import comment_url, notice_url, page_url
+from appliance.notifications.links import comment_url, notice_url
 from appliance.notifications.message import Mailbox
 from appliance.notifications.reply_notices import Wish, mailbox_key
+from appliance.planning.permalinks import page_url
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, Payload, handler
 from appliance.signing import CONFIRMATION_AGE

@@ -18,6 +18,7 @@ from appliance.config.services import is_mail_address
 from appliance.content.comment_models import ReplyNotice
 from appliance.content.models import Comment, Site
 from appliance.db import NOW
+from appliance.planning.permalinks import OF_ENTRY
 from appliance.signing import CONFIRMATION_AGE
 
 #: The most readers of a network, and of all networks, who may ask for notices within an hour.
@@ -97,12 +98,12 @@ def _is_limited(email: str, network: str) -> bool:
     return bool(of_network >= _PER_NETWORK or of_all >= _PER_HOUR or unanswered >= _UNANSWERED)
 
 
-_FIND: Final = """
+_FIND: Final = f"""
 SELECT n.id, n.email, e.site_id, e.id, e.title, p.path, c.id, c.author_name, c.author_email,
        n.asked_at IS NOT NULL, n.confirmed_at IS NOT NULL, n.ended_at IS NOT NULL
 FROM reply_notice n JOIN comment c ON c.id = n.comment_id JOIN entry e ON e.id = c.entry_id
-LEFT JOIN artifact p ON p.type IN ('entry', 'page') AND p.subject = e.id AND p.is_permalink AND p.wanted
-WHERE c.status = 'approved' AND {where} ORDER BY n.id
+LEFT JOIN {OF_ENTRY}
+WHERE c.status = 'approved' AND {{where}} ORDER BY n.id
 """
 
 
