@@ -13,9 +13,9 @@ from appliance.config import CommentSettings, Config
 from appliance.content import comments
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, Entry
-from appliance.content.networks import network_of
 from appliance.editorial import reader_comments
 from appliance.editorial.reader_comments import FieldProblem, Submission
+from appliance.intake.limits import limited, network_key
 from appliance.intake.messages import (
     CommentAnswer,
     CommentRequest,
@@ -131,10 +131,9 @@ class Commenting:
         return DeleteAnswer(site=about, page=page.path, outcome="possible", html=comment.html)
 
     def _limit(self, page: EntryPage, sender: Sender, settings: CommentSettings) -> ErrorAnswer | None:
-        network = network_of(sender.address) or sender.address
-        wait = self.rates.take(("comment", page.site.id, network), settings.rate)
+        wait = self.rates.take(("saved", page.site.id, network_key(sender)), settings.rate)
         wait = wait or self.rates.take(("entry", page.entry.id), settings.entry_rate)
-        return ErrorAnswer(reason="limited", sentence="", retry_after=int(wait) + 1) if wait else None
+        return limited(wait) if wait else None
 
     def _form(self, page: EntryPage, parent: int | None, token: str = "") -> FormAnswer:
         now = db.now()

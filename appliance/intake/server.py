@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from appliance import db, logging
 from appliance.config import Config
-from appliance.content.networks import network_of
 from appliance.intake.commenting import Commenting
 from appliance.intake.connections import Connections, refuse
+from appliance.intake.limits import Limits
 from appliance.intake.messages import (
     REQUEST,
     Answer,
@@ -30,7 +30,6 @@ from appliance.intake.messages import (
     ReadyAnswer,
     Request,
     SearchRequest,
-    Sender,
     SiteRequest,
     StatusRequest,
 )
@@ -47,8 +46,6 @@ log = logging.get_logger("intake")
 
 #: Connections at a time, each with a thread.
 _CONNECTIONS: Final = 256
-#: What a network may ask per minute besides comments: forms, previews and searches.
-_FORMS, _PREVIEWS, _SEARCHES = 240, 60, 120
 #: Seconds that ending may take.
 _STOP: Final = 3.0
 
@@ -65,11 +62,12 @@ class Intake:
         self._config = config
         self._socket = listening
         self._is_paused = is_paused
-        self._rates = Rates()
+        rates = Rates()
+        self._limits = Limits(config, rates)
         self._signer = load_signer()
         self._saver = Saver(config)
         self._watcher = Watcher(config)
-        self._commenting = Commenting(config, self._signer, self._saver, self._watcher, self._rates)
+        self._commenting = Commenting(config, self._signer, self._saver, self._watcher, rates)
         self._previews = Pool("preview", 1, 8, 3.0)
         self._connections = Connections(self._answer_line, _CONNECTIONS)
 
@@ -107,7 +105,7 @@ class Intake:
 
     def _answer_safely(self, request: Request) -> Answer:
         try:
-            return self._limited(request) or self._answer(request)
+            return self._limits.refuse(request) or self._answer(request)
         except Missing:
             return _MISSING
         except Busy:
@@ -143,17 +141,3 @@ class Intake:
             case _:
                 db.now()
                 return ReadyAnswer()
-
-    def _limited(self, request: Request) -> ErrorAnswer | None:
-        """Why a network has asked enough for now, if it has."""
-        match request:
-            case PreviewRequest(sender=Sender() as sender):
-                limit = _PREVIEWS
-            case SearchRequest(sender=Sender() as sender):
-                limit = _SEARCHES
-            case FormRequest(sender=Sender() as sender):
-                limit = _FORMS
-            case _:
-                return None
-        wait = self._rates.take((request.op, network_of(sender.address) or sender.address), limit)
-        return ErrorAnswer(reason="limited", sentence="", retry_after=int(wait) + 1) if wait else None

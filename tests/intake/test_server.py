@@ -185,6 +185,23 @@ def test_senders_and_entries_have_limits(tmp_path: Path) -> None:
         assert 50 < answers[2].retry_after <= 61
 
 
+@pytest.mark.parametrize("sent", ["without a token", "too soon", "with the trap filled"])
+def test_forms_that_save_nothing_have_a_limit_too(tmp_path: Path, sent: str) -> None:
+    with blog(tmp_path, {"rate": 2, "least_seconds": 3600.0}) as made, answering(made.config):
+        client = IntakeClient(made.config.intake_socket)
+        token = "" if sent == "without a token" else form(client)
+        more = {"trap": "yes"} if sent == "with the trap filled" else {}
+        asked = [request("Buy", token, entry(), **more).model_copy(update={"sender": Sender(address=f"192.0.2.{n}")})
+                 for n in range(100)]  # fmt: skip
+        answers = [client.ask(one) for one in asked]
+        elsewhere = client.ask(asked[0].model_copy(update={"sender": Sender(address="2001:db8::1")}))
+        client.close()
+        said = [a.outcome if isinstance(a, CommentAnswer) else a.reason for a in answers]  # type: ignore[union-attr]
+        assert set(said[:60]) == {"discarded" if more else "confirm"}
+        assert set(said[60:]) == {"limited"}
+        assert isinstance(elsewhere, CommentAnswer)
+
+
 def test_sites_and_entries_that_are_not_there(intake: IntakeClient) -> None:
     site = intake.ask(SiteRequest(site="blog"))
     assert isinstance(site, SiteAnswer)
