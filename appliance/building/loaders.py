@@ -50,8 +50,8 @@ _MAX_DEPTH = 32
 
 _POSTS = f"""
 SELECT e.id, e.kind, e.title, e.slug, e.published_at, e.modified_at, e.html, e.excerpt, e.summary, e.late_bound,
-       e.allow_comments, e.extra, p.path
-FROM entry e JOIN {OF_ENTRY}
+       e.allow_comments AND (c.until IS NULL OR e.published_at > c.until), e.extra, p.path
+FROM entry e JOIN {OF_ENTRY} LEFT JOIN comment_closing c ON c.site_id = e.site_id
 WHERE e.id IN (%s) AND e.status = 'published'
 """
 

@@ -63,6 +63,8 @@ class CommentRules:
     notices: bool
     #: Minutes in which readers may delete a comment of theirs; 0 for not at all.
     delete_minutes: int
+    #: Days after its publication until an entry takes no more comments; 0 for never.
+    close_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Post:
     excerpt: Markup
     #: One or two sentences without markup, for descriptions and cards.
     summary: str
-    #: Whether readers may comment.
+    #: Whether readers may comment: the entry is open for comments, and not too old for them.
     allow_comments: bool
     #: Number of approved comments.
     comment_count: int

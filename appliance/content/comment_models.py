@@ -102,4 +102,14 @@ class Secret(BaseModel):
 
 
 #: The tables in the order in which they are created.
-MODELS: Final = (CommentOrigin, CommentBan, ReplyNotice, Secret)
+class CommentClosing(BaseModel):
+    """The age at which entries of a site take no more comments; see `content.comment_closing`."""
+
+    site_id: int
+    site = ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
+    days = BigIntegerField()
+    #: Pages of entries published at this time or earlier show that their comments are closed.
+    until = BigIntegerField()
+
+
+MODELS: Final = (CommentOrigin, CommentBan, ReplyNotice, Secret, CommentClosing)

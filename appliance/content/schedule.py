@@ -1,18 +1,18 @@
-"""Publishing of scheduled entries and withdrawal of expired ones."""
+"""Publishing of scheduled entries, withdrawal of expired ones, and closing of old ones for comments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from appliance import db
-from appliance.content import changes, listing_index
+from appliance.content import changes, comment_closing, listing_index
 from appliance.content.models import Site
 
 
 def next_due(names: Sequence[str]) -> int | None:
-    """The time when the next entry of the named sites is due to be published or withdrawn, in seconds since the epoch.
+    """The time when the next entry of the named sites is due to be published, withdrawn or closed for comments.
 
-    It lies in the past for an entry that is already due. Returns None when no entry is scheduled or expires.
+    In seconds since the epoch; in the past for an entry that is due already. None when none is.
     """
     sites = f"site_id IN (SELECT id FROM site WHERE name IN ({db.placeholders(len(names))}))"
     row = db.execute(
@@ -21,11 +21,12 @@ def next_due(names: Sequence[str]) -> int | None:
                     WHERE status = 'published' AND unpublish_at IS NOT NULL AND {sites})""",
         [*names, *names],
     ).fetchone()
-    return min((due for due in row if due is not None), default=None)
+    moments = [*row, comment_closing.next_due(names)]
+    return min((due for due in moments if due is not None), default=None)
 
 
 def apply_due(site: Site) -> int:
-    """Publish due entries and withdraw expired ones, by the database's clock; returns the number of entries."""
+    """Publish, withdraw and close the entries that are due, by the database's clock; returns their number."""
     with db.write():
         now = int(db.now())
         # The plus sign keeps SQLite from scanning the whole site instead of using the index of due entries.
@@ -43,4 +44,5 @@ def apply_due(site: Site) -> int:
         for event, rows in (("scheduled entry published", due), ("expired entry withdrawn", expired)):
             for (entry,) in rows:
                 changes.record(site, event, "entry", entry, entry, "schedule")
-    return len(due) + len(expired)
+        closed = comment_closing.apply_due(site)
+    return len(due) + len(expired) + closed

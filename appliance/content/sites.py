@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from appliance import db
 from appliance.config import Config, SiteSettings
+from appliance.content import comment_closing
 from appliance.content.changes import record
 from appliance.content.models import Site
 from appliance.errors import ContentError
@@ -77,6 +78,7 @@ def _sync_one(settings: SiteSettings, config: Config) -> Site:
     if site is None:
         site = Site.create(name=settings.name, **_values(settings, config))
         record(site, SITE_ADDED, "site", site.id, actor="settings")
+        _close_old_entries(site)
         return site
     differences = _differences(site, settings, config)
     if differences:
@@ -84,11 +86,17 @@ def _sync_one(settings: SiteSettings, config: Config) -> Site:
             setattr(site, column, value)
         site.save(only=list(differences))
         record(site, "settings changed", "site", site.id, actor="settings")
+    if "comment_rules" in differences:
+        _close_old_entries(site)
     if {"timezone", "week_starts"} & set(differences):
         from appliance.content import entries  # imports the renderer, which opening an installation does not need
 
         entries.update_days(site)
     return site
+
+
+def _close_old_entries(site: Site) -> None:
+    comment_closing.set_days(site, json.loads(site.comment_rules)["close_after"] if site.comment_rules else 0)
 
 
 def _values(settings: SiteSettings, config: Config) -> dict[str, Any]:
@@ -107,6 +115,7 @@ def _comment_rules(settings: SiteSettings, config: Config) -> str:
         "moderation": rules.moderation,
         "notices": rules.notices and bool(config.mail.host),
         "delete_minutes": rules.delete_minutes,
+        "close_after": rules.close_after,
     }
     return json.dumps(told)
 

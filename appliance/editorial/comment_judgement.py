@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from appliance import db
 from appliance.config import CommentSettings, Config
+from appliance.content import comment_closing
 from appliance.content.models import CommentStatus, Entry, Site
 from appliance.content.networks import Network, parse_address, parse_network
 from appliance.db import NOW
@@ -155,8 +156,7 @@ def why_closed(settings: CommentSettings, entry: Entry | None) -> str:
     """Why an entry takes no comments, in a sentence for readers; empty when it does."""
     if entry is None or entry.status != "published":
         return "This page takes no comments."
-    after = settings.close_after * _DAY
-    if not entry.allow_comments or (after and db.now() > entry.published_at + after):
+    if not entry.allow_comments or comment_closing.is_closed(entry.published_at, settings.close_after):
         return "The comments on this page are closed."
     return ""
 
