@@ -20,6 +20,7 @@ from appliance.errors import TemplateFailure
 # The control characters that XML 1.0 forbids, even escaped.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _RELATIVE = re.compile(r"""(\s(?:href|src|poster)=["'])/(?!/)""")
+_SCROLLING = re.compile(r"<(?:table|pre)(?=[\s>])(?![^<>]*\stabindex)", re.IGNORECASE)
 _SOURCES = re.compile(r"""(\ssrcset=["'])([^"']*)""")
 
 
@@ -34,6 +35,7 @@ def create_environment(context: SiteContext) -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"date": _date, "iso": _iso, "absolute": _absolute(context), "xml_text": _xml_text}
+    environment.filters["focusable"] = _focusable
     # The same content must give the same bytes in every build.
     del environment.filters["random"], environment.globals["lipsum"]
     environment.globals |= {
@@ -110,6 +112,11 @@ def _xml_text(value: str) -> str:
     """Text without the characters that no XML document may contain."""
     cleaned = _NOT_XML.sub("", value)
     return Markup(cleaned) if isinstance(value, Markup) else cleaned
+
+
+def _focusable(html: str) -> Markup:
+    """HTML whose tables and code can be reached by the keyboard, for themes in which they scroll."""
+    return Markup(_SCROLLING.sub(r'\g<0> tabindex="0"', str(html)))
 
 
 def _absolute(context: SiteContext) -> Callable[[str], Markup]:

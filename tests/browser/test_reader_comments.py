@@ -130,6 +130,18 @@ def test_a_preview_is_only_a_preview(stack: WebStack, browser: Browser, script: 
         await_place(page, path, f"Bold, {script}.")
 
 
+def test_long_lines_of_code_fit_a_phone(stack: WebStack, browser: Browser) -> None:
+    text, path = f"```\n{'fathoms = measure(harbour) ' * 8}\n```", stack.address("third")
+    with reader(browser, stack.fronts[0].url, viewport={"width": 390, "height": 800}) as page:
+        page.goto(path)
+        fill(page, name="Ada", text=text)
+        for action, title in (("preview", "This is how your comment will look"), ("post", "Write a comment")):
+            send(page, action)
+            expect(page.get_by_role("heading", name=title)).to_be_visible()
+            assert grave_violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 @SCRIPT
 def test_a_reply_is_below_what_it_answers(stack: WebStack, browser: Browser, script: bool) -> None:
     path, first, answer = stack.address("second"), f"Question, {script}?", f"Answer, {script}."

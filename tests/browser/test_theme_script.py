@@ -23,6 +23,21 @@ pytestmark = pytest.mark.slow
 
 PAGE = "/2026/11/harbour/"
 OTHER = "/2026/11/tides/"
+WIDE = "/2026/11/soundings/"
+#: A table and a line of code that no phone shows whole.
+SOUNDINGS = f"""
+|{"Place and depth|" * 9}
+|{"---|" * 9}
+|{"Harbour, 12 fathoms|" * 9}
+
+```python
+{"depth = measure(harbour) + " * 12}0
+```
+
+<pre>
+{"Plain text of one line. " * 12}
+</pre>
+"""
 MAIL = {"host": "localhost", "sender": "site@example.org"}
 Open = Callable[..., AbstractContextManager[Page]]
 
@@ -44,6 +59,8 @@ def publish(shop: LocalSite) -> None:
     first = comments.add(entry, "Ada", "First.")
     comments.add(entry, "Bo", "Second.", parent=first)
     shop.save("Tides", text="Text.")
+    wide = shop.save("Soundings", text=SOUNDINGS)
+    comments.add(wide, "Ada", f"```\n{'a line of code ' * 12}\n```")
     shop.run()
 
 
@@ -61,7 +78,7 @@ def field(page: Page, name: str) -> Any:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_are_accessible_and_fit_the_screen(visit: Open, scheme: str, width: int) -> None:
     with visit(viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
-        for address in ("/", PAGE, OTHER, "/archives/"):
+        for address in ("/", PAGE, OTHER, WIDE, "/archives/"):
             page.goto(address)
             assert grave_violations(page) == [], address
             assert page.evaluate("document.documentElement.scrollWidth") <= width, address

@@ -278,7 +278,8 @@ def test_redirects_lead_to_the_entry_of_the_day(open_site: OpenSite) -> None:
 FILTERS = (
     "{{ '2026' }}{% set d = entry.published %}{{ d | date('%-d %B %Y') }}|{{ d | iso }}|"
     '{{ \'<a href="/x" data-href="/y"><img src="//cdn/z" srcset="/a 1w, /b 2w"></a>\' | safe | absolute }}|'
-    "{{ 'a\x00b\x0bc<' | xml_text }}|{{ static('style.css') }}|{{ theme.name }} {{ theme.version }}"
+    "{{ 'a\x00b\x0bc<' | xml_text }}|{{ static('style.css') }}|{{ theme.name }} {{ theme.version }}|"
+    """{{ '<table><td><pre class="x"><PRE tabindex=-1><precise><code>&lt;pre>'|safe|focusable }}"""
 )
 
 
@@ -288,7 +289,7 @@ def test_filters(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
         ENTRIES, {"entry.html": FILTERS, "static/style.css": "body {}"}, sites=[{"url": "https://blog.example/s/"}]
     )
     shop.save("One", "2026-03-09T07:05")
-    day, iso, html, text, address, name = shown(shop, "2026/one/index.html").split("|")
+    day, iso, html, text, address, name, reached = shown(shop, "2026/one/index.html").split("|")
     assert day == "20269 March 2026"
     assert iso == "2026-03-09T07:05:00+00:00"
     origin = "https://blog.example"
@@ -298,6 +299,7 @@ def test_filters(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
     assert text == "abc&lt;"
     assert address == "/s/theme/style.css?v=" + hashlib.blake2b(b"body {}", digest_size=4).hexdigest()
     assert name == "Trial 1"
+    assert reached == ('<table tabindex="0"><td><pre tabindex="0" class="x"><PRE tabindex=-1><precise><code>&lt;pre>')
     assert shop.text("theme/style.css") == "body {}"
 
 

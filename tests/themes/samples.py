@@ -129,7 +129,7 @@ def environment(theme: Theme) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(date=_date, iso=_iso, absolute=_absolute, xml_text=_xml_text)
+    env.filters.update(date=_date, iso=_iso, absolute=_absolute, xml_text=_xml_text, focusable=_focusable)
     env.globals.update(
         static=_static(theme.folder),
         theme=SimpleNamespace(name=theme.manifest.name, version=theme.manifest.version),
@@ -155,6 +155,10 @@ def _iso(value: datetime) -> str:
 
 def _absolute(html: Markup) -> Markup:
     return Markup(re.sub(r'((?:href|src)=")/(?!/)', r"\1https://www.example.org/", str(html)))
+
+
+def _focusable(html: Markup) -> Markup:
+    return Markup(re.sub("<(table|pre)(?=[ >])", r'<\1 tabindex="0"', str(html)))
 
 
 def _xml_text(text: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from flask import Flask, Response, redirect, request
-from markupsafe import Markup
 from pydantic import ValidationError
 from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 
@@ -81,7 +80,7 @@ class _Comments:
         if form.closed:
             return self._pages.render("closed", site, status if status >= 400 else 403, form=form, draft=draft)
         return self._pages.render(
-            "form", site, status, form=form, draft=draft, title=title, html=Markup(html), token=form.token,  # noqa: S704
+            "form", site, status, form=form, draft=draft, title=title, html=html, token=form.token,
             problems={problem.field: problem.sentence for problem in problems}, listed=problems,
         )  # fmt: skip
 
@@ -190,7 +189,7 @@ class _Comments:
         page = answer.page.partition("#")[0]
         return self._pages.render(
             "delete", site, 410 if answer.outcome == "expired" else 200, answer=answer, receipt=receipt,
-            html=Markup(answer.html), back=page if is_local_path(page) else "",  # noqa: S704
+            html=answer.html, back=page if is_local_path(page) else "",
         )  # fmt: skip
 
 
