@@ -1,7 +1,8 @@
 """A few threads for one kind of request, with a short queue before them and a limit of time.
 
-Guarantees that a flood of searches takes neither all threads nor all connections to the database: what does not fit is
-refused at once. Each thread has a connection of its own, which is closed after an error of the database.
+Guarantees that a flood of requests takes neither all threads nor all connections to the database: what does not fit is
+refused at once. Only these threads have a connection to the database, whatever the number of the web process's
+connections; it is closed after an error of the database.
 """
 
 from __future__ import annotations

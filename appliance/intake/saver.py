@@ -23,7 +23,7 @@ log = logging.get_logger("intake")
 _BATCH: Final = 64
 _WAITING: Final = 256
 #: Seconds that a comment may wait for its commit. It may be saved after that: a form sent again finds it.
-_PATIENCE: Final = 8.0
+_PATIENCE: Final = 4.5
 
 _Task = tuple[Submission, "Future[Verdict]"]
 

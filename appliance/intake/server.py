@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from appliance import db, logging
 from appliance.config import Config
-from appliance.intake.commenting import Commenting
 from appliance.intake.connections import Connections, refuse
+from appliance.intake.forms import Forms
 from appliance.intake.limits import Limits
 from appliance.intake.messages import (
     REQUEST,
@@ -36,7 +36,9 @@ from appliance.intake.messages import (
 from appliance.intake.notices import answer_notice
 from appliance.intake.pages import Missing, describe_site, find_site
 from appliance.intake.pool import Busy, Pool
+from appliance.intake.posting import Posting
 from appliance.intake.rates import Rates
+from appliance.intake.receipts import Receipts
 from appliance.intake.saver import Saver
 from appliance.intake.socket_file import ListeningSocket
 from appliance.intake.visibility import Watcher
@@ -46,6 +48,10 @@ log = logging.get_logger("intake")
 
 #: Connections at a time, each with a thread.
 _CONNECTIONS: Final = 256
+#: Threads that ask the database, and those that change it. Each holds a connection to it.
+_LOOKUPS, _CHANGES = 4, 1
+#: Seconds that such a thread may be waited for. All stages of a request together take less than its client waits.
+_PATIENCE: Final = 2.5
 #: Seconds that ending may take.
 _STOP: Final = 3.0
 
@@ -62,13 +68,18 @@ class Intake:
         self._config = config
         self._socket = listening
         self._is_paused = is_paused
-        rates = Rates()
+        rates, signer = Rates(), load_signer()
         self._limits = Limits(config, rates)
-        self._signer = load_signer()
+        self._lookups = Pool("lookup", _LOOKUPS, _CONNECTIONS, _PATIENCE)
+        self._changes = Pool("change", _CHANGES, 32, 2 * _PATIENCE)
+        self._previews = Pool("preview", 1, 8, _PATIENCE)
         self._saver = Saver(config)
         self._watcher = Watcher(config)
-        self._commenting = Commenting(config, self._signer, self._saver, self._watcher, rates)
-        self._previews = Pool("preview", 1, 8, 3.0)
+        self._forms = Forms(config, signer)
+        self._posting = Posting(
+            config, signer, self._forms, self._lookups, self._previews, self._saver, self._watcher, rates
+        )
+        self._receipts = Receipts(config, signer, self._lookups, self._watcher)
         self._connections = Connections(self._answer_line, _CONNECTIONS)
 
     def accept(self, seconds: float) -> None:
@@ -91,7 +102,8 @@ class Intake:
         self._watcher.close(_STOP)
         self._connections.stop(_STOP)
         self._saver.close(_STOP)
-        self._previews.close(0.5)
+        for pool in (self._lookups, self._changes, self._previews):
+            pool.close(0.5)
         self._socket.close()
 
     def _answer_line(self, line: bytes) -> bytes:
@@ -113,31 +125,31 @@ class Intake:
         except Exception as error:
             if not db.is_unavailable(error):
                 log.exception("a request failed", op=request.op)
-                return _UNAVAILABLE
-            db.outage.record_loss(error)
-            db.disconnect()
             return _UNAVAILABLE
 
     def _answer(self, request: Request) -> Answer:
         match request:
             case CommentRequest():
-                return _BUSY if self._is_paused() else self._commenting.comment(request)
-            case FormRequest():
-                return self._commenting.form(request)
-            case PreviewRequest():
-                return self._previews.call(lambda: self._commenting.preview(request))
+                return _BUSY if self._is_paused() else self._posting.comment(request)
             case StatusRequest():
-                return self._commenting.status(request)
+                return self._receipts.status(request)
+            case PreviewRequest():
+                return self._previews.call(lambda: self._forms.preview(request))
+            case FormRequest():
+                return self._lookups.call(lambda: self._forms.form(request))
             case DeleteRequest():
-                return self._commenting.delete(request)
-            case SearchRequest():
-                find_site(self._config, request.site)
-                raise Missing  # entries have no index of their words yet, so no page offers a search
+                return self._changes.call(lambda: self._receipts.delete(request))
             case NoticeRequest():
-                site = find_site(self._config, request.site)
-                return answer_notice(site, describe_site(site), request)
+                return self._changes.call(lambda: self._notice(request))
+            case SearchRequest():
+                self._lookups.call(lambda: find_site(self._config, request.site))
+                raise Missing  # entries have no index of their words yet, so no page offers a search
             case SiteRequest():
-                return describe_site(find_site(self._config, request.site))
+                return self._lookups.call(lambda: describe_site(find_site(self._config, request.site)))
             case _:
-                db.now()
+                self._lookups.call(db.now)
                 return ReadyAnswer()
+
+    def _notice(self, request: NoticeRequest) -> Answer:
+        site = find_site(self._config, request.site)
+        return answer_notice(site, describe_site(site), request)

@@ -256,6 +256,28 @@ def test_fifty_readers_at_once(site: LocalSite, intake: IntakeClient) -> None:
     assert all(f"Number {place}<" in site.text("tides/index.html") for place in range(200))
 
 
+def test_many_connections_share_a_few_of_the_database(site: LocalSite, intake: IntakeClient) -> None:
+    number, before = entry(), database_connections(site.config)
+    clients = [IntakeClient(site.config.intake_socket) for _ in range(130)]
+    asked = FormRequest(site="blog", entry=number)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        for _ in range(2):
+            assert {answer.kind for answer in pool.map(lambda client: client.ask(asked), clients)} == {"form"}
+    assert database_connections(site.config) <= before + 8
+    for client in clients:
+        client.close()
+
+
+def database_connections(config: Config) -> int:
+    """Of the intake on SQLite, and of all processes on PostgreSQL."""
+    if config.database_url:
+        sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+        return int(db.execute(sql).fetchone()[0])
+    (pid,) = [row.pid for row in processes.list_processes() if row.role == "intake"]
+    file = str(config.database_file)
+    return sum(os.path.realpath(open_file) == file for open_file in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_an_outage_of_the_database_is_told_and_survived(tmp_path: Path) -> None:
     with blog(tmp_path) as made, answering(made.config):
         client, number = IntakeClient(made.config.intake_socket), entry()
