@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from contextlib import suppress
 
 from appliance import clock
@@ -35,8 +36,14 @@ class Reader:
             self._connection.close()
 
 
-def wait_for_text(front_ends: list[FrontEnd], address: str, text: str, seconds: float) -> dict[str, float]:
-    """Wait until the page at `address` of every front end contains `text`, at most `seconds`.
+def wait_for_text(
+    front_ends: list[FrontEnd], address: str, text: str, seconds: float, is_hopeless: Callable[[], bool]
+) -> dict[str, float]:
+    """Wait until the page at `address` of every front end contains `text`.
+
+    Args:
+        seconds: the longest time to wait.
+        is_hopeless: whether to wait no longer, since the text will not appear.
 
     Returns:
         The time by `clock.monotonic` at which each page contained the text, by name of the front end. Front ends that
@@ -44,7 +51,7 @@ def wait_for_text(front_ends: list[FrontEnd], address: str, text: str, seconds: 
     """
     waiting = [Reader(front_end) for front_end in front_ends]
     deadline, seen = clock.monotonic() + seconds, dict[str, float]()
-    while waiting and clock.monotonic() < deadline:
+    while waiting and clock.monotonic() < deadline and not is_hopeless():
         for reader in list(waiting):
             if reader.page_contains(address, text):
                 seen[reader.name] = clock.monotonic()

@@ -34,6 +34,9 @@ SOURCE = "demo"
 
 SITE = "demo"
 
+#: The path on the site that the front ends pass to the web process.
+WEB_PATH = "/-/"
+
 _SETTINGS = """\
 # Written by `demo` on each run. The front ends exist while it runs.
 
@@ -45,6 +48,12 @@ ssh_key = {key}
 known_hosts = {known_hosts}
 temp_path = {temporary}
 
+# The front ends pass this path to the web process, which is a part of `work`.
+[web]
+path = "{path}"
+listen = {listen}
+intake = {intake}
+
 [[sites]]
 name = "{site}"
 title = "Tidemark"
@@ -52,6 +61,11 @@ url = "https://www.example.org/"
 description = "The sea, the sky and the town between them, as seen from the headland at Skarhaven."
 theme = "default"
 settings = {{ tagline = "Journal of the observatory and university at Skarhaven" }}
+
+# Comments appear at once, and a program may write them as fast as it can.
+[sites.comments]
+moderation = "none"
+least_seconds = 0.0
 """
 
 _TARGET = """
@@ -71,6 +85,9 @@ def settings_text(folder: Path, temporary: Path, front_ends: Sequence[FrontEnd])
         key=_quoted(key_file(folder)),
         known_hosts=_quoted(known_hosts_file(folder)),
         temporary=_quoted(temporary),
+        path=WEB_PATH,
+        listen=_quoted(web_address(temporary)),
+        intake=_quoted(temporary / "intake.sock"),
         site=SITE,
     )
     for front_end in front_ends:
@@ -92,6 +109,11 @@ def key_file(folder: Path) -> Path:
 def known_hosts_file(folder: Path) -> Path:
     """Return the path of the file with the pinned host keys of the front ends."""
     return folder / "keys" / "known_hosts"
+
+
+def web_address(temporary: Path) -> str:
+    """Return where the web process listens; `temporary` is a folder with a short path."""
+    return f"unix:{temporary / 'web.sock'}"
 
 
 def write_settings(folder: Path, temporary: Path, front_ends: Sequence[FrontEnd]) -> Config:
@@ -172,6 +194,12 @@ def newest_entry() -> Entry:
     if found is None:
         raise DemoError("the sample content has no entry; the package is damaged, install it again")
     return found
+
+
+def search_address() -> str:
+    """Return the root-relative address of a search for a word of the site; empty if the site has no search."""
+    endpoint: str = Site.get(Site.name == SITE).search_endpoint or ""
+    return f"{endpoint}?q=lighthouse" if endpoint else ""
 
 
 def comment_count() -> int:

@@ -56,18 +56,21 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _print_invitation(demo_site: RunningDemo, screen: _Screen) -> None:
-    folder = demo_site.config.path.parent
-    inv = _task_command(folder)
     entry = sample.newest_entry()
+    first = demo_site.front_ends[0].url.rstrip("/")
     screen.line("")
     screen.line("The site is up. Every change appears on both front ends within moments:")
     for front_end in demo_site.front_ends:
         screen.line(f"  {front_end.url}")
-    screen.line("Post a comment from another shell:")
-    screen.line(
-        f"  cd {shlex.quote(os.path.relpath(folder))} && {inv} content.comment {entry.slug} 'Well said.' --author Ada"
-    )
-    screen.line(f"  and see {demo_site.front_ends[0].url.rstrip('/')}{sample.address_of(entry)}#comments")
+    screen.line("Comment as a reader, in the form of an entry:")
+    screen.line(f"  {first}{sample.address_of(entry)}#respond")
+    if search := sample.search_address():
+        screen.line("Search in the box of any page, such as:")
+        screen.line(f"  {first}{search}")
+    screen.line("Work as an editor, from another shell:")
+    folder = demo_site.config.path.parent
+    place = f"cd {shlex.quote(os.path.relpath(folder))}"
+    screen.line(f"  {place} && {_task_command(folder)} content.edit {entry.slug} --title 'Another title'")
     screen.line("Press Ctrl-C to stop.")
 
 
