@@ -267,8 +267,8 @@ class SearchResult(Message):
     page: str
     #: ISO 8601, in the time zone of the site.
     date: str
-    #: Escaped HTML in which the words found are marked with <mark>.
-    snippet: str
+    #: A part of its text in pieces, each with whether it is a word that was searched for.
+    snippet: tuple[tuple[str, bool], ...]
 
 
 class SearchAnswer(Message):

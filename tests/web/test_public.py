@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 import html5lib
 import pytest
@@ -32,7 +34,8 @@ from appliance.web.public import create_app
 
 SITE = SiteAnswer(name="blog", title="A <Blog>", url="https://blog.example/j/", root="/j/", language="en")
 FORM = FormAnswer(site=SITE, title="The <harbour>", page="/j/harbour/", token="new-token", notices=True)
-FOUND = SearchResult(title="<b>Tide</b>", page="/j/tide/", date="2026-11-02T00:00:00+00:00", snippet="a <mark>b</mark>")
+SNIPPET = (("The <b>", False), ("tide", True), ("</b> & more", False))
+FOUND = SearchResult(title="<b>Tide</b>", page="/j/tide/", date="2026-11-02T00:00:00+00:00", snippet=SNIPPET)
 POST = {"entry": "1", "name": "Ada", "text": "A comment."}
 COMMENTS = "/-/blog/comments"
 
@@ -273,11 +276,89 @@ def test_opening_a_link_changes_nothing_and_a_mail_program_may_end_notices(clien
     assert [asked.confirmed for asked in intake.asked] == [False, False, True, True]  # type: ignore[union-attr]
 
 
-def test_results_are_paged_and_the_search_is_described(client: FlaskClient) -> None:
-    assert b'href="/-/blog/search?q=tide&amp;page=2" rel="next"' in client.get("/-/blog/search?q=tide").data
-    last = client.get("/-/blog/search?q=tide&page=3").data
-    assert b'rel="next"' not in last
-    assert b"page=2" in last
+def searched(intake: Intake, *found: SearchResult, **more: Any) -> None:
+    """Let the intake answer searches with this."""
+    intake.answers["search"] = SearchAnswer(site=SITE, query="tide", results=found, **more)
+
+
+def test_results_show_their_words_and_no_markup(client: FlaskClient) -> None:
+    shown = client.get("/-/blog/search?q=tide").text
+    assert '<h2><a href="/j/tide/">&lt;b&gt;Tide&lt;/b&gt;</a></h2>' in shown
+    assert '<p class="summary">The &lt;b&gt;<mark>tide</mark>&lt;/b&gt; &amp; more</p>' in shown
+    assert '<time datetime="2026-11-02T00:00:00+00:00">2 November 2026</time>' in shown
+    assert "25 results" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ("a%20%20b%0D%0Ac", "a b c"), ("%00tide%00", "tide"), ("a%E2%80%AEb", "a b"), ("%22a%20b%22", '"a b"'),
+        ("%FF", "%FF"), ("%E2%80%8Dx", "\u200dx"), ("x" * 900, "x" * 500),
+    ],
+)  # fmt: skip
+def test_odd_queries_are_asked_in_one_line(client: FlaskClient, intake: Intake, asked: str, taken: str) -> None:
+    assert client.get(f"/-/blog/search?q={asked}").status_code == 200
+    assert [request.query for request in intake.asked] == [taken]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("asked", ["", "?q=", "?q=%20%00", "?page=2", "?q=&q=tide"])
+def test_without_a_word_nothing_is_searched(client: FlaskClient, intake: Intake, asked: str) -> None:
+    assert "Write one or more words." in client.get(f"/-/blog/search{asked}").text
+    assert [request.op for request in intake.asked] == ["site"]
+
+
+@pytest.mark.parametrize("reason", ["busy", "limited", "unavailable"])
+def test_a_query_that_is_refused_can_be_sent_again(client: FlaskClient, intake: Intake, reason: Any) -> None:
+    intake.answers["search"] = ErrorAnswer(reason=reason, sentence="", retry_after=7)
+    answer = client.get("/-/blog/search?q=tide")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429 if reason == "limited" else 503, "7")
+    assert 'value="tide" required' in answer.text
+    assert "results" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("page", "found", "pages", "said"),
+    [
+        ("1", {"total": 25}, [2], "25 results"), ("2", {"total": 25}, [1, 3], "25 results, page 2"),
+        ("3", {"total": 25}, [2], "25 results, page 3"), ("1", {"total": 1}, [], "1 result<"),
+        ("1", {"total": 10}, [], "10 results"), ("1", {"total": 1000, "more": True}, [2], "More than 1000 results"),
+        ("50", {"total": 1000, "more": True}, [49], "Only the first 500 results"),
+        ("50", {"total": 500}, [49], "500 results, page 50<"), ("x", {"total": 25}, [2], "25 results<"),
+        ("99999", {"total": 1000}, [49], "Only the first 500 results"),
+    ],
+)  # fmt: skip
+def test_results_are_paged(
+    client: FlaskClient, intake: Intake, page: str, found: dict[str, Any], pages: list[int], said: str
+) -> None:
+    searched(intake, FOUND, page=min(int(page), 50) if page.isdigit() else 1, **found)
+    shown = client.get(f"/-/blog/search?q=tide&page={page}").text
+    assert [int(number) for number in re.findall(r'href="/-/blog/search\?q=tide&amp;page=(\d+)"', shown)] == pages
+    assert said in shown
+    assert ("first 500" in shown) == ("first 500" in said)
+
+
+def test_a_page_beyond_the_last_leads_back(client: FlaskClient, intake: Intake) -> None:
+    searched(intake, total=25, page=9)
+    shown = client.get("/-/blog/search?q=tide&page=9").text
+    assert "There are no more results." in shown
+    assert 'href="/-/blog/search?q=tide&amp;page=3" rel="prev"' in shown
+
+
+def test_nothing_found_is_said_with_the_query(client: FlaskClient, intake: Intake) -> None:
+    searched(intake, total=0, page=1)
+    shown = client.get("/-/blog/search?q=%3Cb%3E{site}").text
+    assert "Nothing was found for “&lt;b&gt;{site}”." in shown
+    assert 'value="&lt;b&gt;{site}"' in shown
+
+
+def test_browsers_learn_to_search(client: FlaskClient) -> None:
     described = client.get("/-/blog/opensearch.xml")
     assert described.content_type == "application/opensearchdescription+xml; charset=utf-8"
-    assert b'template="https://blog.example/-/blog/search?q={searchTerms}"' in described.data
+    tree = ElementTree.fromstring(described.data)
+    names = "{http://a9.com/-/spec/opensearch/1.1/}"
+    assert [tree.findtext(names + name) for name in ("ShortName", "LongName", "Description")] == ["A <Blog>"] * 3
+    addresses = {url.get("type"): url.get("template") for url in tree.findall(f"{names}Url")}
+    assert addresses == {
+        "text/html": "https://blog.example/-/blog/search?q={searchTerms}",
+        "application/opensearchdescription+xml": "https://blog.example/-/blog/opensearch.xml",
+    }

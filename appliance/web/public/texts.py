@@ -69,6 +69,8 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "search_results": "“{query}”",
     "search_hint": "Write one or more words.",
     "search_none": "Nothing was found for “{query}”. Try fewer words, or others.",
+    "search_no_more": "There are no more results.",
+    "search_cut": "Only the first {shown} results are shown. Add a word to find others.",
     "search_one": "1 result",
     "search_many": "{total} results",
     "search_more": "More than {total} results",
