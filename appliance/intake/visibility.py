@@ -1,73 +1,30 @@
 """Waiting until a reader's front end shows a comment.
 
-Guarantees that “visible” is true: the change of the comment was planned, the page of its entry was built for a plan at
-least as late, and the front end has confirmed the publication of that build. One thread looks for all who wait, so a
-flood of comments costs a few queries for each look.
+One thread looks for all who wait, so a flood of comments costs a few queries for each look.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from appliance import clock, db
 from appliance.config import Config
 from appliance.db.listener import CommitListener
-from appliance.delivery import cursors
-from appliance.delivery.targets import Target, front_ends
-from appliance.planning.permalinks import OF_ENTRY
+from appliance.delivery.targets import front_ends
+from appliance.intake.awaited import AwaitedComment, Look
 
 #: The most readers who wait at once. Others are told that their comment is on its way.
 _MOST: Final = 64
 #: Seconds between two looks while somebody waits. A front end that confirms a push notifies nobody.
 _LOOK: Final = 0.01
 
-_UNPLANNED: Final = """
-SELECT subject_id FROM change WHERE site_id = ? AND NOT planned AND subject = 'comment' AND subject_id = ? LIMIT 1
-"""
-_PAGE: Final = f"SELECT p.path, p.marked, p.built FROM entry e JOIN {OF_ENTRY} WHERE e.id = ?"
-
 
 @dataclass(eq=False)
 class _Waiter:
-    site: int
-    entry: int
-    comment: int
-    targets: Sequence[Target]
+    awaited: AwaitedComment
     seen: threading.Event = field(default_factory=threading.Event)
-    #: The plan for which the page must have been built, once the change is planned.
-    plan: int | None = None
-    #: The publication that the targets must have confirmed, once the page is built.
-    publication: tuple[str, int] | None = None
-
-    def look(self) -> bool:
-        """Whether all targets show the comment now."""
-        if self.plan is None and db.execute(_UNPLANNED, [self.site, self.comment]).fetchone():
-            return False
-        if self.publication is None and not self._is_built():
-            return False
-        if self.publication is None:
-            return True  # nothing of it was ever published, such as a page that is built by hand
-        origin, number = self.publication
-        return all(cursors.read(target, origin) >= number for target in self.targets)
-
-    def _is_built(self) -> bool:
-        page = db.execute(_PAGE, [self.entry]).fetchone()
-        if page is None:
-            return False
-        path, marked, built = page
-        if self.plan is None:
-            self.plan = marked
-        if built < self.plan:
-            return False
-        latest = db.execute(
-            "SELECT origin, id FROM publication WHERE path = ? AND latest ORDER BY id DESC LIMIT 1", [path]
-        ).fetchone()
-        if latest is not None:
-            self.publication = (latest[0], latest[1])
-        return True
 
 
 class Watcher:
@@ -87,7 +44,7 @@ class Watcher:
         Without the name of a front end, or with an unknown one, all front ends must show it.
         """
         named = self._targets.get(front_end)
-        waiter = _Waiter(site, entry, comment, [named] if named else list(self._targets.values()))
+        waiter = _Waiter(AwaitedComment(site, entry, comment, [named] if named else list(self._targets.values())))
         with self._condition:
             if self._stopping or len(self._waiters) >= _MOST:
                 return False
@@ -109,9 +66,7 @@ class Watcher:
         wake = CommitListener(lambda: self._stopping)
         while (waiters := self._next_waiters()) is not None:
             with db.suppress_unavailable():
-                for waiter in waiters:
-                    if waiter.look():
-                        waiter.seen.set()
+                _look_for(waiters)
             if all(waiter.seen.is_set() for waiter in waiters):
                 clock.sleep(0)  # their threads take themselves off the list
             else:
@@ -126,3 +81,12 @@ class Watcher:
             while not self._waiters and not self._stopping:
                 self._condition.wait()
             return None if self._stopping else list(self._waiters)
+
+
+def _look_for(waiters: list[_Waiter]) -> None:
+    """Wake those whose comment can be seen by now."""
+    with db.snapshot():
+        look = Look()
+        for waiter in waiters:
+            if waiter.awaited.is_visible(look):
+                waiter.seen.set()
