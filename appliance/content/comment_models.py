@@ -30,6 +30,9 @@ class CommentOrigin(BaseModel):
     referrer = TextField(default="")
     #: Why the comment waits for approval or counts as spam, in a few words.
     reason = TextField(default="")
+    #: What the spam check took it for: 'ham', 'doubtful' or 'spam'; null if it was not asked. Once another decision was
+    #: reported to the service, that decision.
+    judged = TextField(null=True)
     #: A digest of the text, by which the same text is found again.
     text_digest = TextField(null=True)
     created_at = BigIntegerField()

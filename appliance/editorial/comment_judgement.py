@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from appliance import db
 from appliance.config import CommentSettings, Config
@@ -39,6 +39,8 @@ class Decision:
     status: CommentStatus = "approved"
     #: Why it is not approved, in a few words.
     reason: str = ""
+    #: What the spam check took it for; None if it was not asked.
+    judged: str | None = None
     problems: tuple[FieldProblem, ...] = ()
 
 
@@ -61,11 +63,11 @@ class Judge:
         problems = prepared.problems or self._refusals(prepared, entry)
         if problems or entry is None:
             return Decision(problems=problems)
-        status, reason = self._status(prepared)
-        if status == "pending" and not self._may_wait(site):
+        decision = self._decide(prepared)
+        if decision.status == "pending" and not self._may_wait(site):
             too_many = "Too many comments wait for approval here. Please try again later."
             return Decision(problems=(FieldProblem("", too_many),))
-        return Decision(status, reason)
+        return decision
 
     def settings(self, site: Site) -> CommentSettings:
         """The rules of a site."""
@@ -83,24 +85,26 @@ class Judge:
             return (FieldProblem("text", "This comment was sent already; it is on the page or waits for approval."),)
         return ()
 
-    def _status(self, prepared: Prepared) -> tuple[CommentStatus, str]:
+    def _decide(self, prepared: Prepared) -> Decision:
         settings = self.settings(prepared.submission.site)
         check = spam_check(settings)
         if check.is_remote:  # another machine is not asked inside a transaction
-            return "pending", WAITS_FOR_CHECK
+            return Decision("pending", WAITS_FOR_CHECK)
         opinion = check.judge(self._candidate(prepared))
         if opinion.judgement in ("spam", "certain"):
-            return "spam", opinion.reason
+            return Decision("spam", opinion.reason, opinion.verdict)
         if opinion.judgement == "doubtful":
-            return "pending", opinion.reason
-        site = prepared.submission.site.id
-        return moderation(settings, site, prepared.email, prepared.link_count, lambda: self._approved_before(prepared))
+            return Decision("pending", opinion.reason, opinion.verdict)
+        known, site = (lambda: self._approved_before(prepared)), prepared.submission.site.id
+        status, reason = moderation(settings, site, prepared.email, prepared.link_count, known)
+        return Decision(status, reason, opinion.verdict)
 
     def _candidate(self, prepared: Prepared) -> Candidate:
         submission = prepared.submission
         history = History(
             spam_from_network=self._spam_from(prepared.network),
             same_text=_same_text(prepared),
+            text_decided=_text_decided(prepared, submission.site),
             approved_before=self._approved_before(prepared),
         )
         return Candidate(
@@ -190,6 +194,23 @@ def _same_text(prepared: Prepared) -> int:
     sql = f"""SELECT COUNT(*) FROM (SELECT 1 FROM comment_origin WHERE text_digest = ? AND text_digest IS NOT NULL
               AND created_at > {NOW} - {_DAY} LIMIT {_SAME}) AS same"""
     return int(db.execute(sql, [prepared.text_digest]).fetchone()[0])
+
+
+_DECIDED: Final = f"""
+SELECT status FROM (
+    SELECT c.status, o.judged, o.created_at FROM comment_origin o
+    JOIN comment c ON c.id = o.comment_id JOIN entry e ON e.id = c.entry_id
+    WHERE o.text_digest = ? AND o.text_digest IS NOT NULL AND e.site_id = ?
+    ORDER BY o.created_at DESC LIMIT {_HISTORY}) AS newest
+WHERE (status = 'spam' AND judged <> 'spam') OR (status = 'approved' AND judged = 'spam')
+ORDER BY created_at DESC LIMIT 1
+"""
+
+
+def _text_decided(prepared: Prepared, site: Site) -> Literal["", "ham", "spam"]:
+    """What a moderator last made of the same text against the check."""
+    row = db.execute(_DECIDED, [prepared.text_digest, site.id]).fetchone()
+    return "" if row is None else "spam" if row[0] == "spam" else "ham"
 
 
 def _approved_before(site: int, email: str) -> bool:

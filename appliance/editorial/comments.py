@@ -10,6 +10,7 @@ from appliance.config import Config
 from appliance.content import comments as content
 from appliance.content import versions
 from appliance.content.models import Comment, CommentStatus, Entry, Site
+from appliance.editorial import spam_reports
 from appliance.editorial.lookup import find_comment, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
 
@@ -89,7 +90,8 @@ def moderate_comments(
 ) -> EditResult[list[Comment]]:
     """Approve comments, hold them for moderation (`pending`) or mark them as spam.
 
-    Either all comments are changed or none. The subject of the result is the list of comments that changed status.
+    Either all comments are changed or none. The subject of the result is the list of comments that changed status. A
+    spam check on another machine is told of those that it judged differently.
     `expected_versions` maps the id of a comment to the version that the decision is based on.
 
     Raises:
@@ -103,6 +105,7 @@ def moderate_comments(
         with db.write():
             found = versions.expect_all(rows, expected_versions)
             changed = [comment for comment in found if content.set_status(comment, status, actor.name)]
+            spam_reports.enqueue_reports(config, row, changed, actor)
         return changed, bool(changed)
 
     return apply_edit(config, site, actor, later, edit)

@@ -19,7 +19,7 @@ from appliance.content import comments
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, Entry, Site
 from appliance.editorial import spam_job
-from appliance.editorial.comment_judgement import WAITS_FOR_CHECK, Judge, why_closed
+from appliance.editorial.comment_judgement import WAITS_FOR_CHECK, Decision, Judge, why_closed
 from appliance.editorial.comment_submission import (
     FieldProblem,
     Outcome,
@@ -98,7 +98,7 @@ def _save_one(judge: Judge, prepared: Prepared, entry: Entry | None) -> Verdict:
         return Verdict("refused", problems=decision.problems)
     try:
         with db.database.savepoint():
-            comment = _insert(prepared, entry, decision.status, decision.reason)
+            comment = _insert(prepared, entry, decision)
             notice = _request_notice(judge.config, prepared, comment)
             if decision.reason == WAITS_FOR_CHECK:
                 spam_job.enqueue_check(judge.config, prepared.submission.site, comment)
@@ -119,7 +119,7 @@ def _find_repeated(nonce: str) -> Verdict | None:
     return Verdict(_OUTCOMES[comment.status], comment, repeated=True) if comment else None
 
 
-def _insert(prepared: Prepared, entry: Entry, status: str, reason: str) -> Comment:
+def _insert(prepared: Prepared, entry: Entry, decision: Decision) -> Comment:
     submission = prepared.submission
     comment = comments.add_checked(
         entry,
@@ -131,7 +131,7 @@ def _insert(prepared: Prepared, entry: Entry, status: str, reason: str) -> Comme
             "html": prepared.html,
         },
         parent=submission.parent,
-        status=status,
+        status=decision.status,
         actor=READER,
     )
     CommentOrigin.insert(
@@ -141,7 +141,8 @@ def _insert(prepared: Prepared, entry: Entry, status: str, reason: str) -> Comme
         network=prepared.network,
         user_agent=kept_agent(submission),
         referrer=kept_referrer(submission),
-        reason=reason,
+        reason=decision.reason,
+        judged=decision.judged,
         text_digest=prepared.text_digest,
         created_at=comment.created_at,
     ).execute()

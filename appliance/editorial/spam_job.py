@@ -50,15 +50,15 @@ def check_comment(payload: Payload, context: JobContext) -> Outcome:
         if found is None:
             return "unchanged"
         comment, origin, entry, site = found
-        candidate = _candidate(comment, origin, entry, site)
+        candidate = describe_candidate(comment, origin, entry, site)
     settings = context.config.site(site.name).comments
     opinion = spam_check(settings).judge(candidate)
     with db.write():
-        found = _find_waiting(payload["comment"])
-        if found is None:  # a moderator was faster
+        if _find_waiting(payload["comment"]) is None:  # a moderator was faster
             return "unchanged"
         status, reason = _decide(settings, opinion, comment, site)
-        CommentOrigin.update(reason=reason).where(CommentOrigin.comment == comment.id).execute()
+        values = {"reason": reason, "judged": opinion.verdict}
+        CommentOrigin.update(values).where(CommentOrigin.comment == comment.id).execute()
         comments.set_status(comment, status, _CHECKER)
     return "changed"
 
@@ -81,7 +81,8 @@ def _decide(settings: CommentSettings, opinion: Opinion, comment: Comment, site:
     return moderation(settings, site.id, comment.author_email, count_links(comment.html))
 
 
-def _candidate(comment: Comment, origin: CommentOrigin, entry: Entry, site: Site) -> Candidate:
+def describe_candidate(comment: Comment, origin: CommentOrigin, entry: Entry, site: Site) -> Candidate:
+    """What a service is told of a comment. A report has to tell it the same again."""
     return Candidate(
         comment.author_name, comment.text, comment.created_at, email=comment.author_email, website=comment.author_url,
         links=count_links(comment.html), is_reply=comment.parent_id is not None, address=origin.address,

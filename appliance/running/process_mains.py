@@ -15,7 +15,7 @@ from appliance.config import Config
 from appliance.db.listener import CommitListener
 from appliance.delivery import courier
 from appliance.delivery.targets import has_courier
-from appliance.editorial import spam_job
+from appliance.editorial import spam_job, spam_reports
 from appliance.notifications import author_digest, comment_notifications, reply_mails
 from appliance.queue.handlers import registry
 from appliance.queue.heartbeat import Heartbeat
@@ -42,6 +42,7 @@ KINDS = (
     reply_mails.send_confirmation,
     reply_mails.send_reply,
     spam_job.check_comment,
+    spam_reports.report_decision,
     caches.purge,
     pull_job.pull_source,
 )

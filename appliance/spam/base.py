@@ -22,6 +22,8 @@ class History:
     spam_from_network: int = 0
     #: How many other comments of the last day have the same text.
     same_text: int = 0
+    #: What a moderator decided about the same text against the check; empty if nothing.
+    text_decided: Literal["", "ham", "spam"] = ""
     #: Whether a comment with the same e-mail address was approved before.
     approved_before: bool = False
 
@@ -56,6 +58,11 @@ class Opinion:
     judgement: Judgement
     #: Why, in a few words; empty for ham.
     reason: str = ""
+
+    @property
+    def verdict(self) -> Literal["ham", "doubtful", "spam"]:
+        """The judgement without its degree."""
+        return "spam" if self.judgement == "certain" else self.judgement
 
 
 class SpamCheck(Protocol):

@@ -1,8 +1,9 @@
 """The spam check of this installation: a few rules, each of which a person can understand and verify.
 
 Each rule that applies gives points and says why. From two points on a person decides, and from four on it is spam. So
-no single rule calls a comment spam, except those about what the same sender did before. Words are not judged: a list of
-words is in one language, and what it forbids is what some readers talk about.
+no single rule calls a comment spam, except those about what the same sender did before and what a moderator decided
+about the same text. Words are not judged: a list of words is in one language, and what it forbids is what some readers
+talk about.
 """
 
 from __future__ import annotations
@@ -30,11 +31,16 @@ Rule = Callable[[Candidate], tuple[int, str]]
 
 
 def _same_text(candidate: Candidate) -> tuple[int, str]:
-    if len(candidate.text) < _TELLING:
+    if len(candidate.text) < _TELLING or candidate.history.text_decided:
         return 0, ""
     count = candidate.history.same_text
     points = SPAM if count >= 3 else DOUBTFUL if count else 0
     return points, f"the same text was sent {count} more time{'s'[: count > 1]} within a day"
+
+
+def _decided_text(candidate: Candidate) -> tuple[int, str]:
+    told = len(candidate.text) >= _TELLING and candidate.history.text_decided == "spam"
+    return SPAM * told, "a moderator marked the same text as spam"
 
 
 def _earlier_spam(candidate: Candidate) -> tuple[int, str]:
@@ -65,7 +71,8 @@ def _no_browser(candidate: Candidate) -> tuple[int, str]:
 
 
 _RULES: Final[tuple[Rule, ...]] = (
-    _same_text, _earlier_spam, _foreign_markup, _nothing_but_links, _many_links, _advertising_name, _no_browser,
+    _same_text, _decided_text, _earlier_spam, _foreign_markup, _nothing_but_links, _many_links, _advertising_name,
+    _no_browser,
 )  # fmt: skip
 
 
@@ -84,4 +91,4 @@ class LocalRules:
         return Opinion("spam" if total >= SPAM and not candidate.history.approved_before else "doubtful", reason)
 
     def report(self, _candidate: Candidate, *, is_spam: bool) -> None:
-        """Learn nothing: the rules count the comments that people marked as spam."""
+        """Learn nothing: the rules go by what people decided, which the site's history says."""

@@ -20,7 +20,10 @@ from appliance.tasks.target_output import count_waiting, target_json
 #: The job kinds of this release. The rooms that handle them would register them, but counting jobs must not import
 #: those rooms.
 KINDS: Final = frozenset(
-    {"mail", "mail-confirmation", "mail-digest", "mail-reply", "plan", "publish", "pull", "purge", "spam-check"}
+    {
+        *("mail", "mail-confirmation", "mail-digest", "mail-reply", "plan", "publish", "pull", "purge"),
+        *("spam-check", "spam-report"),
+    }
 )
 
 

@@ -1,80 +1,42 @@
-"""The check of comments by a service with Akismet's protocol, on a server that answers as its documentation says."""
+"""The check of comments by a service with Akismet's protocol, and reports to it of what a moderator decided."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
-from appliance import db
+from appliance import db, editorial
 from appliance.config import Config, QueueSettings, validate
 from appliance.content import comments, sites
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.entries import EntryData
 from appliance.content.entries import save as save_entry
-from appliance.content.models import Comment, Entry, Site
+from appliance.content.models import Comment, CommentStatus, Entry, Site
 from appliance.editorial import reader_comments
 from appliance.editorial.reader_comments import Submission
 from appliance.queue import store
 from appliance.queue.handlers import registry
 from appliance.queue.worker import Worker
-
-KEY = "a1b2c3d4e5f6"
-
-
-class Service(ThreadingHTTPServer):
-    """Answers by the name of the author; “down” answers 500."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        fields = {name: values[0] for name, values in parse_qs(body).items()}
-        self.server.asked.append((self.path, fields))  # type: ignore[attr-defined]
-        author = fields["comment_author"]
-        text = "true" if author in ("viagra-test-123", "Seller") else "false"
-        if fields["api_key"] != KEY:
-            text = "invalid"
-        self.send_response(500 if author == "down" else 200)
-        if author == "Seller":
-            self.send_header("X-akismet-pro-tip", "discard")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: Any) -> None:
-        pass
+from tests.akismet_service import KEY, AkismetService, akismet_service
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    server = Service()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def service() -> Iterator[AkismetService]:
+    with akismet_service() as server:
+        yield server
 
 
 @pytest.fixture
-def site(database: Config, service: Service, tmp_path: Path) -> Config:
+def site(database: Config, service: AkismetService, tmp_path: Path) -> Config:
     sites.sync(database)
     key = tmp_path / "key"
     key.write_text(f"{KEY}\n", "utf-8")
     raw = database.model_dump(exclude={"path"})
     raw["sites"][0]["comments"] = {
         "moderation": "none", "spam_check": "akismet", "akismet_key_file": str(key), "links": 1,
-        "akismet_url": f"http://127.0.0.1:{service.server_port}/",
+        "akismet_url": service.url,
     }  # fmt: skip
     return validate(raw, database.path)
 
@@ -98,8 +60,8 @@ def post(site: Config, entry: Entry, name: str, text: str = "I saw it too.") -> 
 
 
 def check(site: Config) -> None:
-    """Run the checks that are due."""
-    kinds = [kind for kind in registry.kinds(site, slow=True) if kind.name == "spam-check"]
+    """Run the checks and reports that are due."""
+    kinds = [kind for kind in registry.kinds(site, slow=True) if kind.name.startswith("spam-")]
     worker = Worker("checker", kinds, QueueSettings(), _NoWait())
     while claims := store.claim(worker.name, list(worker.kinds), 50, 30.0):
         worker.run_batch(claims)
@@ -109,7 +71,7 @@ def status(number: int) -> tuple[str, str]:
     return Comment.get_by_id(number).status, CommentOrigin.get_by_id(number).reason
 
 
-def test_a_comment_waits_until_the_service_has_judged_it(site: Config, service: Service, entry: Entry) -> None:
+def test_a_comment_waits_until_the_service_has_judged_it(site: Config, service: AkismetService, entry: Entry) -> None:
     good, bad, certain = (post(site, entry, name) for name in ("Ida", "viagra-test-123", "Seller"))
     linked = post(site, entry, "Lin", "<https://a.example/> and <https://b.example/>")
     assert {status(n) for n in (good, bad, certain, linked)} == {("pending", "waits for the spam check")}
@@ -125,7 +87,7 @@ def test_a_comment_waits_until_the_service_has_judged_it(site: Config, service: 
     assert (asked["user_ip"], asked["comment_type"]) == ("192.0.2.7", "comment")
 
 
-def test_without_an_answer_a_comment_goes_on_waiting(site: Config, service: Service, entry: Entry) -> None:
+def test_without_an_answer_a_comment_goes_on_waiting(site: Config, service: AkismetService, entry: Entry) -> None:
     number = post(site, entry, "down")
     check(site)
     assert len(service.asked) == 1
@@ -134,7 +96,7 @@ def test_without_an_answer_a_comment_goes_on_waiting(site: Config, service: Serv
     assert state == "pending", "it is tried again"
 
 
-def test_a_moderator_who_is_faster_counts(site: Config, service: Service, entry: Entry) -> None:
+def test_a_moderator_who_is_faster_counts(site: Config, service: AkismetService, entry: Entry) -> None:
     number = post(site, entry, "viagra-test-123")
     comments.set_status(Comment.get_by_id(number), "approved", "ada")
     check(site)
@@ -142,10 +104,93 @@ def test_a_moderator_who_is_faster_counts(site: Config, service: Service, entry:
     assert service.asked == []
 
 
-def test_a_wrong_key_fails_for_a_person_to_see(site: Config, service: Service, entry: Entry) -> None:
+def test_a_wrong_key_fails_for_a_person_to_see(site: Config, service: AkismetService, entry: Entry) -> None:
     Path(str(site.sites[0].comments.akismet_key_file)).write_text("999999999999\n", "utf-8")
     number = post(site, entry, "Ida")
     check(site)
     assert status(number)[0] == "pending"
     ((_, _, message),) = store.recent_failures()
     assert "check the key" in message
+
+
+def decide(site: Config, number: int, decision: CommentStatus) -> None:
+    result = editorial.moderate_comments(site, "", [number], decision, later=True)
+    assert [comment.id for comment in result.subject] == [number]
+
+
+def reported(service: AkismetService) -> list[tuple[str, str]]:
+    return [(call, fields["comment_author"]) for call, fields in service.reports]
+
+
+def test_the_service_is_told_where_a_moderator_decided_against_it(
+    site: Config, service: AkismetService, entry: Entry
+) -> None:
+    good, other, bad, held = (post(site, entry, name) for name in ("Ida", "Ada", "viagra-test-123", "Seller"))
+    check(site)
+    decide(site, good, "spam")
+    decide(site, bad, "approved")
+    decide(site, other, "pending")
+    decide(site, other, "approved")
+    decide(site, held, "pending")
+    assert service.reports == [], "nobody is asked inside a transaction"
+    check(site)
+    assert reported(service) == [("submit-spam", "Ida"), ("submit-ham", "viagra-test-123")]
+    asked = {fields["comment_author"]: fields for path, fields in service.asked if path == "/1.1/comment-check"}
+    for _, fields in service.reports:
+        assert fields == asked[fields["comment_author"]], "the service finds what it judged by the same values"
+
+
+def test_a_change_of_mind_is_reported_as_well(site: Config, service: AkismetService, entry: Entry) -> None:
+    number = post(site, entry, "Ida")
+    check(site)
+    for decision in ("spam", "approved"):
+        decide(site, number, decision)
+    check(site)
+    assert reported(service) == [], "it agrees with the service again"
+    decide(site, number, "spam")
+    check(site)
+    decide(site, number, "approved")
+    check(site)
+    assert reported(service) == [("submit-spam", "Ida"), ("submit-ham", "Ida")]
+
+
+def test_a_report_is_sent_again_until_the_service_takes_it(site: Config, service: AkismetService, entry: Entry) -> None:
+    number = post(site, entry, "Ida")
+    check(site)
+    decide(site, number, "spam")
+    service.status = 503
+    for _ in range(3):
+        check(site)
+        db.execute("UPDATE job SET run_at = 0 WHERE state = 'pending'")
+    assert len(service.reports) == 3
+    service.status = 200
+    check(site)
+    check(site)
+    assert len(service.reports) == 4
+    (state,) = db.execute("SELECT state FROM job WHERE kind = 'spam-report'").fetchone()
+    assert state == "done"
+
+
+def test_a_report_that_the_service_refuses_fails_for_a_person_to_see(
+    site: Config, service: AkismetService, entry: Entry
+) -> None:
+    number = post(site, entry, "Ida")
+    check(site)
+    decide(site, number, "spam")
+    service.thanks = "Missing required field: blog."
+    check(site)
+    ((_, _, message),) = store.recent_failures()
+    assert "Missing required field: blog." in message and "then retry the job" in message
+
+
+def test_what_the_service_did_not_judge_is_not_reported(site: Config, service: AkismetService, entry: Entry) -> None:
+    faster, edited, erased = (post(site, entry, name) for name in ("Fay", "Edda", "Era"))
+    decide(site, faster, "spam")
+    check(site)
+    comments.edit(Comment.get_by_id(edited), text="Other words.")
+    decide(site, edited, "spam")
+    decide(site, erased, "spam")
+    CommentOrigin.update(address="").where(CommentOrigin.comment == erased).execute()
+    check(site)
+    assert service.reports == []
+    assert status(edited)[0] == status(erased)[0] == "spam"
