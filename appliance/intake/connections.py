@@ -103,9 +103,8 @@ class Connections:
         else:
             refuse(peer, _FULL)
 
-    def stop(self, seconds: float) -> None:
-        """Answer the requests in hand and end, within `seconds`."""
-        deadline = clock.monotonic() + seconds
+    def stop(self, deadline: float) -> None:
+        """Answer the requests in hand and end, until `deadline` by the monotonic clock."""
         with self._lock:
             self._stopping = True
             left = dict(self._open)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from appliance import db
+from appliance import clock, db
 
 T = TypeVar("T")
 
@@ -59,15 +59,15 @@ class Pool:
             future.cancel()
             raise Busy from None
 
-    def close(self, timeout: float) -> None:
-        """End the threads after what they are doing; wait at most `timeout` seconds."""
+    def close(self, deadline: float) -> None:
+        """End the threads after what they are doing; wait until `deadline` by the monotonic clock."""
         for _ in self._threads:
             try:
-                self._tasks.put(None, timeout=timeout)
+                self._tasks.put(None, timeout=max(0.0, deadline - clock.monotonic()))
             except queue.Full:
                 return  # all threads hang; they end with the process
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - clock.monotonic()))
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:

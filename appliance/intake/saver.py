@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import Future
 from typing import Final
 
-from appliance import db, logging
+from appliance import clock, db, logging
 from appliance.config import Config
 from appliance.editorial import reader_comments
 from appliance.editorial.reader_comments import Submission, Verdict
@@ -55,13 +55,13 @@ class Saver:
             future.cancel()
             raise Busy from None
 
-    def close(self, timeout: float) -> None:
-        """Save what waits, then end; wait at most `timeout` seconds."""
+    def close(self, deadline: float) -> None:
+        """Save what waits, then end; wait until `deadline` by the monotonic clock."""
         try:
-            self._tasks.put(None, timeout=timeout)
+            self._tasks.put(None, timeout=max(0.0, deadline - clock.monotonic()))
         except queue.Full:
-            return
-        self._thread.join(timeout)
+            return  # it hangs, and ends with the process
+        self._thread.join(max(0.0, deadline - clock.monotonic()))
 
     def _run(self) -> None:
         stopping = False

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from appliance import db, logging
+from appliance import clock, db, logging
 from appliance.config import Config
 from appliance.intake.connections import Connections, refuse
 from appliance.intake.forms import Forms
@@ -52,7 +52,7 @@ _CONNECTIONS: Final = 256
 _LOOKUPS, _CHANGES = 4, 1
 #: Seconds that such a thread may be waited for. All stages of a request together take less than its client waits.
 _PATIENCE: Final = 2.5
-#: Seconds that ending may take.
+#: Seconds that ending may take, all in all: a supervisor kills what takes longer than 4.3.
 _STOP: Final = 3.0
 
 _BUSY: Final = ErrorAnswer(reason="busy", sentence="", retry_after=2)
@@ -97,13 +97,15 @@ class Intake:
             refuse(peer, _INVALID)
 
     def close(self) -> None:
-        """Answer the requests in hand, and stop listening."""
+        """Answer the requests in hand, and stop listening. What takes longer than a few seconds is given up."""
+        deadline = clock.monotonic() + _STOP
         self._socket.listening.shutdown(socket.SHUT_RDWR)
-        self._watcher.close(_STOP)
-        self._connections.stop(_STOP)
-        self._saver.close(_STOP)
+        self._watcher.release()
+        self._connections.stop(deadline)
+        self._saver.close(deadline)
         for pool in (self._lookups, self._changes, self._previews):
-            pool.close(0.5)
+            pool.close(deadline)
+        self._watcher.close(deadline)
         self._socket.close()
 
     def _answer_line(self, line: bytes) -> bytes:

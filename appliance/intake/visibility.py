@@ -24,7 +24,9 @@ _LOOK: Final = 0.01
 @dataclass(eq=False)
 class _Waiter:
     awaited: AwaitedComment
-    seen: threading.Event = field(default_factory=threading.Event)
+    #: Set once the comment can be seen, or nobody looks any more.
+    told: threading.Event = field(default_factory=threading.Event)
+    is_visible: bool = False
 
 
 class Watcher:
@@ -50,24 +52,30 @@ class Watcher:
                 return False
             self._waiters.add(waiter)
             self._condition.notify()
-        visible = waiter.seen.wait(seconds)
+        waiter.told.wait(seconds)
         with self._condition:
             self._waiters.discard(waiter)
-        return visible
+        return waiter.is_visible
 
-    def close(self, timeout: float) -> None:
-        """End the thread. Those who wait are told that it takes longer."""
+    def release(self) -> None:
+        """Tell those who wait that it takes longer, and end the thread."""
         with self._condition:
             self._stopping = True
+            for waiter in self._waiters:
+                waiter.told.set()
             self._condition.notify()
-        self._thread.join(timeout)
+
+    def close(self, deadline: float) -> None:
+        """Wait for the end of the thread, until `deadline` by the monotonic clock."""
+        self.release()
+        self._thread.join(max(0.0, deadline - clock.monotonic()))
 
     def _run(self) -> None:
         wake = CommitListener(lambda: self._stopping)
         while (waiters := self._next_waiters()) is not None:
             with db.suppress_unavailable():
                 _look_for(waiters)
-            if all(waiter.seen.is_set() for waiter in waiters):
+            if all(waiter.told.is_set() for waiter in waiters):
                 clock.sleep(0)  # their threads take themselves off the list
             else:
                 wake.wait(_LOOK)
@@ -77,7 +85,7 @@ class Watcher:
     def _next_waiters(self) -> list[_Waiter] | None:
         """Those who wait; None once this is to end. Blocks while nobody waits."""
         with self._condition:
-            self._waiters = {waiter for waiter in self._waiters if not waiter.seen.is_set()}
+            self._waiters = {waiter for waiter in self._waiters if not waiter.told.is_set()}
             while not self._waiters and not self._stopping:
                 self._condition.wait()
             return None if self._stopping else list(self._waiters)
@@ -89,4 +97,5 @@ def _look_for(waiters: list[_Waiter]) -> None:
         look = Look()
         for waiter in waiters:
             if waiter.awaited.is_visible(look):
-                waiter.seen.set()
+                waiter.is_visible = True
+                waiter.told.set()
