@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ PEERS = {"huey": "SQLite", "procrastinate": "PostgreSQL", "rq": "Redis", "celery
 def measure(folder: Path, postgres_url: str, *, jobs: int, samples: int) -> Iterator[tuple[str, str, str]]:
     """Name with store, jobs a second and latency of each; a sentence instead of figures where there are none."""
     try:
-        python = _environment(folder / "venv")
+        python = environment(folder / "venv", PACKAGES)
     except subprocess.CalledProcessError as error:
         yield "peers", "could not be installed", str(error.stderr).strip().splitlines()[-1]
         return
@@ -34,10 +34,15 @@ def measure(folder: Path, postgres_url: str, *, jobs: int, samples: int) -> Iter
             yield (f"{name} ({kept})", *_one(python, name, folder, str(addresses[name]), jobs, samples))
 
 
-def _environment(place: Path) -> Path:
+def environment(place: Path, packages: Sequence[str]) -> Path:
+    """Install packages into a new environment, and return its Python.
+
+    Raises:
+        subprocess.CalledProcessError: they cannot be installed.
+    """
     venv.create(place, with_pip=True)
     python = place / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
     subprocess.run(install, check=True, capture_output=True, text=True)
     return python
 
