@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from appliance import db
 from appliance.delivery import cursors
-from appliance.delivery.targets import Target
+from appliance.intake.served_docroots import ServedDocroot
 
 T = TypeVar("T")
 
@@ -43,9 +43,14 @@ class Look:
         found: tuple[str, int] | None = self._once(("latest", path), lambda: db.execute(_LATEST, [path]).fetchone())
         return found
 
-    def cursor(self, target: Target, origin: str) -> int:
-        """The publication of a host that a target has confirmed."""
-        return self._once(("cursor", target.name, origin), lambda: cursors.read(target, origin))
+    def is_shown(self, docroot: ServedDocroot, origin: str, publication: int) -> bool:
+        """Whether a docroot shows a publication of a host."""
+        target = docroot.target
+        if docroot.host == origin:
+            return True
+        return target is not None and publication <= self._once(
+            ("cursor", target.name, origin), lambda: cursors.read(target, origin)
+        )
 
     def _once(self, key: tuple[object, ...], read: Callable[[], T]) -> T:
         if key not in self._known:
@@ -55,17 +60,17 @@ class Look:
 
 @dataclass(eq=False)
 class AwaitedComment:
-    """A comment that was approved, and the targets that are to show it."""
+    """A comment that was approved, and the docroots that are to show it."""
 
     site: int
     entry: int
     comment: int
-    targets: Sequence[Target]
+    docroots: Sequence[ServedDocroot]
     #: The plan for which the page must have been built, once the change is planned.
     _plan: int | None = None
 
     def is_visible(self, look: Look) -> bool:
-        """Whether all targets show the comment now."""
+        """Whether all docroots show the comment now."""
         page = look.page(self.entry)
         if page is None or not self._is_built(*page[1:]):
             return False
@@ -73,7 +78,7 @@ class AwaitedComment:
         if latest is None:
             return True  # nothing of it was ever published, such as a page that is built by hand
         origin, number = latest
-        return all(look.cursor(target, origin) >= number for target in self.targets)
+        return all(look.is_shown(docroot, origin, number) for docroot in self.docroots)
 
     def _is_built(self, marked: int, built: int) -> bool:
         if self._plan is None:

@@ -12,8 +12,8 @@ from typing import Final
 from appliance import clock, db
 from appliance.config import Config
 from appliance.db.listener import CommitListener
-from appliance.delivery.targets import front_ends
 from appliance.intake.awaited import AwaitedComment, Look
+from appliance.intake.served_docroots import ServedDocroots
 
 #: The most readers who wait at once. Others are told that their comment is on its way.
 _MOST: Final = 64
@@ -33,7 +33,7 @@ class Watcher:
     """Looks for all who wait, in a thread of its own."""
 
     def __init__(self, config: Config) -> None:
-        self._targets = {target.name: target for target in front_ends(config)}
+        self._docroots = ServedDocroots(config)
         self._condition = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._stopping = False
@@ -43,10 +43,9 @@ class Watcher:
     def wait(self, site: int, entry: int, comment: int, front_end: str, seconds: float) -> bool:
         """Wait until a front end shows a comment, at most `seconds`; returns whether it does.
 
-        Without the name of a front end, or with an unknown one, all front ends must show it.
+        It may be a publishing host that serves readers itself. If it has no name, or an unknown one, all must show it.
         """
-        named = self._targets.get(front_end)
-        waiter = _Waiter(AwaitedComment(site, entry, comment, [named] if named else list(self._targets.values())))
+        waiter = _Waiter(AwaitedComment(site, entry, comment, self._docroots.choose(front_end)))
         with self._condition:
             if self._stopping or len(self._waiters) >= _MOST:
                 return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from appliance import db
@@ -12,8 +14,10 @@ from appliance.config import Config
 from appliance.content import comments
 from appliance.content.models import Entry
 from appliance.delivery import cursors, journal
-from appliance.delivery.targets import front_ends
+from appliance.delivery.targets import all_targets, front_ends
 from appliance.intake.awaited import AwaitedComment, Look
+from appliance.intake.served_docroots import ServedDocroots
+from tests.conftest import EMPTY
 from tests.local_site import LocalSite, archive, local_site
 
 PAGE = "{{ entry.title }}: {{ entry.html }}{% for c in entry.comments %}[{{ c.html }}]{% endfor %}\n"
@@ -22,11 +26,15 @@ PAGE = "{{ entry.title }}: {{ entry.html }}{% for c in entry.comments %}[{{ c.ht
 @pytest.fixture
 def site(database: Config, tmp_path: Path) -> Iterator[LocalSite]:
     """A published entry and a front end, on each database. No courier runs: the tests say what it confirms."""
-    target = {"name": "www1", "address": str(tmp_path / "front"), "other_path": True}
-    files = {"entry.html": PAGE}
-    with local_site(
-        tmp_path, archive("entry", "{slug}/index.html"), files, database=database.database, targets=[target]
-    ) as made:
+    with blog(tmp_path, database.database) as made:
+        yield made
+
+
+@contextmanager
+def blog(folder: Path, database: str, **settings: object) -> Iterator[LocalSite]:
+    target = {"name": "www1", "address": str(folder / "front"), "other_path": True}
+    settings = {"targets": [target], "database": database, **settings}
+    with local_site(folder, archive("entry", "{slug}/index.html"), {"entry.html": PAGE}, **settings) as made:
         made.save("Tides", status="published", allow_comments=True)
         made.run()
         confirm(made, journal.newest("here"))
@@ -38,9 +46,14 @@ def confirm(site: LocalSite, publication: int) -> None:
 
 
 def awaited(site: LocalSite) -> AwaitedComment:
-    entry = Entry.get()
-    comment = comments.add(entry, "Ida", "Lovely")
-    return AwaitedComment(site.site.id, entry.id, comment.id, front_ends(site.config))
+    return comment_through(site, ["www1"])[0]
+
+
+def comment_through(site: LocalSite, names: Sequence[str]) -> list[AwaitedComment]:
+    """One new comment, as readers see it who came through web servers of these names."""
+    entry, docroots = Entry.get(), ServedDocroots(site.config)
+    number = comments.add(entry, "Ida", "Lovely").id
+    return [AwaitedComment(site.site.id, entry.id, number, docroots.choose(name)) for name in names]
 
 
 def is_visible(comment: AwaitedComment) -> bool:
@@ -70,3 +83,35 @@ def test_a_publication_that_was_superseded_before_it_was_sent_shows_nothing(site
     assert not is_visible(comment)
     confirm(site, journal.newest("here"))
     assert is_visible(comment)
+
+
+def test_a_single_host_that_serves_readers_shows_what_it_builds(site: LocalSite) -> None:
+    itself, front, unknown, nameless = comment_through(site, ("here", "www1", "other", ""))
+    assert not is_visible(itself)
+    site.run()
+    assert [is_visible(one) for one in (itself, front, unknown, nameless)] == [True, False, False, False]
+    confirm(site, journal.newest("here"))
+    assert all(is_visible(one) for one in (front, unknown, nameless))
+
+
+@pytest.fixture
+def pair(_postgres_url: str, tmp_path: Path) -> Iterator[LocalSite]:
+    """The first of two publishing hosts whose nginx serves readers, with a front end."""
+    with psycopg.connect(_postgres_url, autocommit=True) as connection:
+        connection.execute(EMPTY)
+    hosts = [{"name": name, "address": str(tmp_path / at), "other_path": True}
+             for name, at in (("here", "www"), ("there", "www-there"))]  # fmt: skip
+    with blog(tmp_path, _postgres_url, publishing_hosts=hosts) as made:
+        yield made
+
+
+def test_a_host_shows_what_it_publishes_at_once_and_what_others_do_once_it_has_it(pair: LocalSite) -> None:
+    here, there, front, nameless = comment_through(pair, ("here", "there", "www1", ""))
+    pair.run()
+    assert [is_visible(one) for one in (here, there, front, nameless)] == [True, False, False, False]
+    peer = next(target for target in all_targets(pair.config) if target.peer == "there")
+    cursors.confirm(peer, "here", journal.newest("here"))
+    assert [is_visible(one) for one in (here, there, front, nameless)] == [True, True, False, False]
+    confirm(pair, journal.newest("here"))
+    assert is_visible(front)
+    assert is_visible(nameless)
