@@ -2,6 +2,7 @@
 
 - `scheduled` publishes and withdraws entries at their time.
 - `rescue` frees the jobs of workers that vanished, plans sites that nobody planned, and catches up on cache purges.
+- `search` reads the words of entries that no edit has read: imports, and sites that were never searched.
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
 - `prune` deletes rows that nobody needs any more, and what identifies readers once it is no longer kept.
 - `pull` enqueues the job that pulls a source.
@@ -43,6 +44,7 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
     return [
         PeriodicTask("scheduled", partial(_scheduled, config), next_time=partial(publishing.next_due, names)),
         PeriodicTask("rescue", partial(_rescue, config), Every(60)),
+        *([_search_task(stopping)] if config.web.path else []),
         *([] if config.database_url else [PeriodicTask("statistics", _update_statistics, Every(600))]),
         *_at(config, times.prune, "prune", partial(_prune, config)),
         *(
@@ -77,6 +79,16 @@ def _rescue(config: Config) -> str:
     said = [f"{freed} jobs freed"] if freed else []
     said += [f"asked to plan {asked} sites"] if asked else []
     return ", ".join(said)
+
+
+def _search_task(stopping: Callable[[], bool]) -> PeriodicTask:
+    from appliance.search import index  # loads the stemmers, which an installation without a web process does not need
+
+    def run() -> str:
+        count = index.catch_up(stopping=stopping)
+        return f"{count} entries read" if count else ""
+
+    return PeriodicTask("search", run, next_time=index.next_due)
 
 
 def _update_statistics() -> str:

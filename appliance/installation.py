@@ -12,6 +12,7 @@ from appliance.config import Config, ownership
 from appliance.content import sites
 from appliance.content.models import Site
 from appliance.errors import ConfigError
+from appliance.search import updates
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def open_installation(config: Config) -> Iterator[dict[str, Site]]:
         ConfigError: the database cannot be opened, or is none; or this is root, and the installation another account's.
     """
     ownership.check_owner(config)
+    updates.follow_changes()
     try:
         opened = db.connect(config)
     except (PeeweeException, OSError) as error:

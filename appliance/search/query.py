@@ -1,0 +1,132 @@
+"""Finds published entries and pages by their words, newest first.
+
+Guarantees that only what readers can see is found: an entry that is published, at the address where its page stands.
+A query costs no more than a bound, whatever it asks for: the newest entries that have its words are looked at, and it
+is said whether there are more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from appliance import db
+from appliance.content.excerpts import plain_text
+from appliance.content.models import Site
+from appliance.search import matching, snippets
+from appliance.search.terms import Terms, parse
+
+#: Results that are counted. Of more, it is said that there are more.
+CAP: Final = 1000
+#: Entries with the words of a query that are looked at: at first, and if too few of them are found.
+_REACH: Final = (1200, 8800)
+#: Characters of an entry's HTML that the snippet is taken from.
+_HTML: Final = 200_000
+
+#: `{entries}` that readers can see, with the paths of their pages.
+_VISIBLE: Final = """
+SELECT d.number, d.entry_id, a.path
+FROM search_document d JOIN entry e ON e.id = d.entry_id JOIN artifact a ON a.type = e.kind AND a.subject = e.id
+WHERE d.entry_id IN ({entries}) AND e.site_id = ? AND e.status = 'published'
+  AND a.is_permalink AND a.wanted AND a.digest IS NOT NULL
+"""
+_SHOWN: Final = """
+SELECT id, title, substr(html, 1, ?), published_at FROM entry WHERE id IN ({entries})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """An entry or page that was found."""
+
+    entry_id: int
+    title: str
+    #: The path of its page below the docroot.
+    path: str
+    #: Seconds since the epoch.
+    published_at: int
+    #: A part of its text, piece by piece, and for each piece whether it is a word that was asked for.
+    snippet: tuple[snippets.Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """A page of what was found."""
+
+    results: list[SearchResult]
+    #: The number of all that was found, counted up to `CAP`.
+    total: int
+    #: Whether there may be more than `total`.
+    more: bool
+    #: From 1.
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Entries, newest first, and the paths of their pages."""
+
+    entries: list[tuple[int, str]]
+    more: bool
+
+
+def find(site: Site, text: str, page: int = 1, size: int = 10) -> SearchPage:
+    """Find the entries and pages of a site that have all words of a query.
+
+    If whole words do not fill the first page, the last word may be the beginning of one. Words in quotation marks must
+    follow one another. A query without words finds nothing.
+
+    Args:
+        site: what is searched.
+        text: the query, as the reader wrote it.
+        page: from 1.
+        size: results of a page.
+    """
+    terms = parse(text, site.language)
+    with db.snapshot():
+        matching.prepare()
+        found = _find(site, terms)
+        if len(found.entries) < size and (beginning := terms.with_beginning()):
+            terms, found = beginning, _find(site, beginning)
+        start = max(page - 1, 0) * size
+        results = _results(site, terms, found.entries[start : start + size])
+    return SearchPage(results, len(found.entries), found.more, page)
+
+
+def _find(site: Site, terms: Terms) -> _Found:
+    entries: list[tuple[int, str]] = []
+    before: int | None = None
+    for reach in _REACH if terms.all else ():
+        rows = matching.candidates(site.id, terms, before, reach)
+        for chunk in db.chunks(rows):
+            entries += _visible(site, terms, chunk)
+            if len(entries) > CAP:
+                return _Found(entries[:CAP], more=True)
+        if len(rows) < reach:
+            return _Found(entries, more=False)
+        before = rows[-1][0]
+    return _Found(entries, more=bool(terms.all))
+
+
+def _visible(site: Site, terms: Terms, rows: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
+    """Those that readers can see, and that have the words of each term one after the other."""
+    query = _VISIBLE.format(entries=db.placeholders(len(rows)))
+    sequences = terms.sequences
+    query += f" AND {matching.contains('d.words')}" * len(sequences)
+    values = [*(entry for _, entry in rows), site.id, *sequences]
+    found = {number: (entry, path) for number, entry, path in db.execute(query, values).fetchall()}
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def _results(site: Site, terms: Terms, entries: Sequence[tuple[int, str]]) -> list[SearchResult]:
+    if not entries:
+        return []
+    query = _SHOWN.format(entries=db.placeholders(len(entries)))
+    rows = {row[0]: row for row in db.execute(query, [_HTML, *(entry for entry, _ in entries)]).fetchall()}
+    words, beginnings = terms.words, terms.beginnings
+    return [
+        SearchResult(entry, title, path, at, snippets.snippet(plain_text(html), site.language, words, beginnings))
+        for entry, path in entries
+        for _, title, html, at in (rows[entry],)
+    ]
