@@ -6,17 +6,20 @@ and time but the wrong bytes, as a failing disk or a careless hand may leave the
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from appliance import db
+from appliance.building import dependency_store
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content.assets import file_digest
+from appliance.delivery import cursors, journal
+from appliance.delivery.targets import own_docroot
 from appliance.planning.plan import PUBLISH
 from appliance.queue.enqueue import JobRequest, enqueue
 
@@ -34,7 +37,10 @@ class DocrootVerification:
 
 
 class _Row(NamedTuple):
+    """An artifact, with the name of its site as the scope of its job."""
+
     id: int
+    site: int
     path: str
     priority: int
     every: float
@@ -58,18 +64,38 @@ def verify(
         DocrootError: the docroot is not there.
     """
     docroot = Docroot.prepare(config)
+    several_hosts = len(config.publishing_hosts) > 1
     checked = differing = 0
     for rows in _chunks():
         if stopping():
             break
         docroot.check()
+        confirmed = _confirmed(config) if several_hosts else {}
         differing_rows = [row for row in rows if not _is_intact(docroot, row, contents)]
-        requests = [JobRequest(row.path, row.priority, row.scope, every=row.every) for row in differing_rows]
-        if requests:
-            enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason="differs from what was published")
+        if several_hosts:
+            differing_rows = _select_arrived(differing_rows, confirmed)
+        if differing_rows:
+            _enqueue(config, differing_rows, "differs from what was published", lost=several_hosts)
         checked += len(rows)
         differing += len(differing_rows)
     return DocrootVerification(checked, differing)
+
+
+def _confirmed(config: Config) -> dict[str, float]:
+    """By host of origin, the publication up to which the docroot of this host has everything."""
+    own = own_docroot(config)
+    return {**(cursors.read_all(own) if own else {}), config.host_name: math.inf}
+
+
+def _select_arrived(rows: Sequence[_Row], confirmed: Mapping[str, float]) -> list[_Row]:
+    """Those of `rows` whose latest publication this host ought to show. Others are on their way from another host."""
+    latest = journal.read_latest([row.path for row in rows])
+
+    def has_arrived(row: _Row) -> bool:
+        number, origin, version = latest.get(row.path, (0, "", 0))
+        return version <= row.version and number <= confirmed.get(origin, 0)
+
+    return [row for row in rows if has_arrived(row)]
 
 
 def _is_intact(docroot: Docroot, row: _Row, contents: bool) -> bool:
@@ -91,7 +117,7 @@ def _chunks() -> Iterator[list[_Row]]:
     last = 0
     while True:
         rows = db.execute(
-            """SELECT a.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version
+            """SELECT a.id, s.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version
                FROM artifact a JOIN site s ON s.id = a.site_id
                WHERE a.id > ? AND a.wanted AND a.digest IS NOT NULL ORDER BY a.id LIMIT ?""",
             [last, _CHUNK],
@@ -102,23 +128,34 @@ def _chunks() -> Iterator[list[_Row]]:
         last = rows[-1][0]
 
 
-_CHUNK = 500
-
-
 def enqueue_missing(config: Config, paths: Sequence[str]) -> set[str]:
-    """Enqueue the artifacts at `paths`, which no running host holds; return the paths that no artifact has.
+    """Enqueue artifacts that a host which ought to hold them has lost; return the paths that no artifact has.
 
-    A host that builds such an artifact and does not hold its file publishes it as a new version.
+    They are published as new versions by whichever host builds them, even one that still holds the file: otherwise
+    nobody would send the file to where it is missing.
     """
-    unknown, left = set(paths), iter(paths)
-    while some := list(islice(left, _CHUNK)):
+    unknown = set(paths)
+    for some in db.chunks(paths):
         rows = db.execute(
-            f"""SELECT a.path, a.priority, a.every, s.name FROM artifact a JOIN site s ON s.id = a.site_id
-                WHERE a.path IN ({db.placeholders(len(some))})""",
+            f"""SELECT a.id, s.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version
+                FROM artifact a JOIN site s ON s.id = a.site_id WHERE a.path IN ({db.placeholders(len(some))})""",
             some,
         ).fetchall()
-        requests = [JobRequest(path, priority, site, every=every) for path, priority, every, site in rows]
-        if requests:
-            enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason="no running host has it")
-        unknown -= {request.key for request in requests}
+        if rows:
+            _enqueue(config, [_Row(*row) for row in rows], "lost by a host that published it", lost=True)
+        unknown -= {row[2] for row in rows}
     return unknown
+
+
+def _enqueue(config: Config, rows: Sequence[_Row], reason: str, *, lost: bool) -> None:
+    """Enqueue artifacts. Those that are `lost` are published even by a host that still holds the file."""
+    requests = [JobRequest(row.path, row.priority, row.scope, every=row.every) for row in rows]
+    with db.write():
+        enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason=reason)
+        if lost:
+            # After the jobs, as a worker that publishes takes its locks. No host has a file of the higher version.
+            dependency_store.lock_sites(row.site for row in rows)
+            for some in db.chunks([row.id for row in rows]):
+                db.execute(
+                    f"UPDATE artifact SET version = version + 1 WHERE id IN ({db.placeholders(len(some))})", some
+                )

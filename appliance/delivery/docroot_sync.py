@@ -13,12 +13,14 @@ from appliance import clock, db
 from appliance.config import Config
 from appliance.delivery import cursors, deletions, file_lists, journal, send_plan
 from appliance.delivery.journal import Put
+from appliance.delivery.leases import TargetLease
 from appliance.delivery.send_plan import Rebuild
 from appliance.delivery.targets import Target, own_docroot
 
 _BATCH_SIZE = 5000
-#: Seconds between two rounds when nothing was published.
+#: Seconds between two rounds when nothing was published, and while another host is writing to this docroot.
 _INTERVAL = 1.0
+_BUSY_INTERVAL = 0.05
 
 
 class DocrootSync:
@@ -32,6 +34,7 @@ class DocrootSync:
         self._alone_since = dict[str, float]()
         self._docroot = config.docroot
         self._own = own_docroot(config)
+        self._lease = TargetLease(self._own.name, f"{config.host_name}:own") if self._own else None
         self._stop = stop
         self._woken = threading.Event()
         #: By host of origin: how far this process has made its deletions.
@@ -52,24 +55,31 @@ class DocrootSync:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def sync(self) -> None:
-        """Make one round: delete, confirm, and have missing files built."""
+    def sync(self) -> bool:
+        """Make one round: delete, confirm, and have missing files built.
+
+        Returns:
+            Whether nothing could be confirmed since another host was writing to this docroot.
+        """
+        is_busy = False
         for origin in journal.origins():
             if origin == self._host:
-                if self._own:
-                    self._confirm_own(self._own)
+                if self._own and self._lease:
+                    is_busy = not self._confirm_own(self._own, self._lease)
                 continue
             self._delete(origin)
             if self._own and self._rebuild is not send_plan.rebuild_nothing:
                 self._rebuild_missing(self._own, origin)
+        return is_busy
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
                 self._woken.clear()
+                is_busy = False
                 with db.suppress_unavailable():
-                    self.sync()
-                self._woken.wait(_INTERVAL)
+                    is_busy = self.sync()
+                self._woken.wait(_BUSY_INTERVAL if is_busy else _INTERVAL)
         finally:
             db.disconnect()
 
@@ -115,15 +125,31 @@ class DocrootSync:
         if through > cursor:
             cursors.confirm(target, origin, through, expected=cursor)
 
-    def _confirm_own(self, target: Target) -> None:
-        """Confirm the publications of this host that its docroot shows, up to the first that is missing."""
-        while not self._stop.is_set():
-            cursor = cursors.read(target, self._host)
-            found = journal.latest_after(self._host, cursor, _BATCH_SIZE)
-            deletions.apply(found.changes, self._docroot, self._host)
-            applied = file_lists.are_applied(found.changes, self._docroot)
-            missing = [number for number, here in zip(found.numbers, applied, strict=True) if not here]
-            through = missing[0] - 1 if missing else found.through
-            if through <= cursor:
-                return
-            cursors.confirm(target, self._host, through, expected=cursor)
+    def _confirm_own(self, target: Target, lease: TargetLease) -> bool:
+        """Confirm the publications of this host that its docroot shows, up to the first that is missing.
+
+        Only while no other host writes here. rsync looks at a file first and renames later, so a push that began before
+        a publication may end by putting an older file in its place; one that begins afterwards leaves the newer file.
+
+        Returns:
+            Whether nothing kept it from confirming.
+        """
+        cursor = cursors.read(target, self._host)
+        if journal.newest(self._host) <= cursor:
+            return True
+        if not lease.take():
+            return False
+        try:
+            while not self._stop.is_set():
+                found = journal.latest_after(self._host, cursor, _BATCH_SIZE)
+                deletions.apply(found.changes, self._docroot, self._host)
+                applied = file_lists.are_applied(found.changes, self._docroot)
+                missing = [number for number, here in zip(found.numbers, applied, strict=True) if not here]
+                through = missing[0] - 1 if missing else found.through
+                if through <= cursor:
+                    break
+                cursors.confirm(target, self._host, through, expected=cursor)
+                cursor = cursors.read(target, self._host)
+        finally:
+            lease.release()
+        return True

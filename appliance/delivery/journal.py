@@ -200,6 +200,19 @@ def latest_of(path: str) -> PublishedChange | None:
     return None if row is None else _to_change(row)
 
 
+def read_latest(paths: Sequence[str]) -> dict[str, tuple[int, str, int]]:
+    """Return number, origin and version of the latest publication of each of `paths` that was ever published."""
+    found = dict[str, tuple[int, str, int]]()
+    for some in db.chunks(paths):
+        rows = db.execute(
+            "SELECT path, id, origin, version FROM publication"
+            f" WHERE path IN ({db.placeholders(len(some))}) AND latest",
+            some,
+        )
+        found.update((path, (number, origin, version)) for path, number, origin, version in rows.fetchall())
+    return found
+
+
 def newest(origin: str) -> int:
     """Return the number of the newest publication of `origin`; 0 if it has none."""
     return _newest_below(origin, _NEVER)

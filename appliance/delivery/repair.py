@@ -8,11 +8,12 @@ never put there; and that no more is removed at once than the settings allow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.delivery import cursors, journal, target_state
+from appliance.delivery import cursors, deletions, journal, target_state
 from appliance.delivery.journal import PublishedChange
 from appliance.delivery.models import TargetControl
 from appliance.delivery.targets import Target, courier_targets, find_target
@@ -139,11 +140,7 @@ def finish_repair(config: Config, transport: Transport, control: TargetControl) 
         RemovalRefused: too much would be removed; nothing was.
         DeliveryError: the target could not be compared or changed.
     """
-    replaced = 0
-    for changes in _confirmed_files(transport.target):
-        if wrong := transport.differing(changes, newer=True):
-            transport.push(wrong, older=True)
-            replaced += len(wrong)
+    replaced = sum(_replace_newer(transport, changes) for changes in _confirmed_files(transport.target))
     extra = _list_extra(config, transport)
     stale = set(extra) if control.clear_strangers else _select_stale(extra, transport)
     found = [name for name in extra if name in stale]
@@ -154,6 +151,26 @@ def finish_repair(config: Config, transport: Transport, control: TargetControl) 
             f" {config.deletions.share:.0%} of all; none was removed; if that is meant, say so with --allow-removals"
         )
     return replaced, transport.clear(found) if found else 0, len(extra) - len(found)
+
+
+def _replace_newer(transport: Transport, changes: Sequence[PublishedChange]) -> int:
+    """Send those of `changes` that the target does not show, even where it has a newer file. Returns how many.
+
+    A newer file on a publishing host may be one that its worker has just put there. So it publishes nothing meanwhile,
+    and what it has published since `changes` were read stays.
+    """
+    wrong = transport.differing(changes, newer=True)
+    if not wrong:
+        return 0
+    peer = transport.target.peer
+    with db.write() if peer else nullcontext():
+        if peer:
+            deletions.lock(peer)
+            latest = journal.read_latest([change.path for change in wrong])
+            wrong = [change for change in wrong if latest[change.path][2] == change.version]
+        if wrong:
+            transport.push(wrong, older=True)
+    return len(wrong)
 
 
 def _list_extra(config: Config, transport: Transport) -> list[str]:

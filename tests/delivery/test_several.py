@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,14 +19,16 @@ from appliance.delivery import (
     deletions,
     docroot_sync,
     journal,
+    leases,
+    repair,
     send_plan,
     spot_check,
     target_state,
-    target_worker,
 )
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete, Put
-from appliance.delivery.targets import courier_targets, front_ends
+from appliance.delivery.targets import courier_targets, front_ends, own_docroot
+from appliance.delivery.transports.factory import TransportFactory
 from appliance.delivery.transports.rsync import RsyncTransport
 from tests.postgresql import Server
 
@@ -218,7 +221,7 @@ def test_a_file_newer_than_its_deletion_stays(pair: Pair) -> None:
     file = pair.docroot("two") / "a.html"
     file.write_text("newer")
     os.utime(file, (6, 6))
-    stop = target_worker.threading.Event()
+    stop = threading.Event()
     docroot_sync.DocrootSync(pair.configs["two"], stop).sync()
     assert file.exists()
     os.utime(file, (4, 4))
@@ -243,3 +246,74 @@ def test_a_cursor_that_was_reset_meanwhile_is_not_moved(pair: Pair) -> None:
     cursors.reset(target.name)
     cursors.confirm(target, "one", 7, expected=5)
     assert cursors.read(target, "one") == 0
+
+
+def test_a_publication_is_confirmed_only_when_no_older_push_can_undo_it(pair: Pair) -> None:
+    """A push that began earlier may end by renaming an older file over one that was published meanwhile."""
+    config = pair.configs["one"]
+    own = own_docroot(config)
+    assert own
+    sync = docroot_sync.DocrootSync(config, threading.Event())
+    pushing = leases.take(own.name, "two:1")
+    assert pushing
+    pair.put("one", "a.html", "new")
+    assert sync.sync()
+    assert cursors.read(own, "one") == 0
+
+    file = pair.docroot("one") / "a.html"
+    file.write_text("old")
+    os.utime(file, (1, 1))
+    leases.release(pushing)
+    assert not sync.sync()
+    assert cursors.read(own, "one") == 0, "it was confirmed although an older file is in its place"
+
+    pair.put("one", "a.html", "new again")
+    assert not sync.sync()
+    assert cursors.read(own, "one") == journal.newest("one")
+    assert leases.holder_of(own.name) is None
+
+
+def test_a_repair_leaves_what_a_host_is_just_publishing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker has renamed its file, and commits once the repair has found that the file is newer."""
+    old = pair.put("two", "index.html", "old")
+    shutil.copy2(pair.docroot("two") / "index.html", pair.docroot("one") / "index.html")
+    config = pair.configs["two"]
+    (peer,) = (target for target in courier_targets(config) if target.peer == "one")
+    cursors.confirm(peer, "two", journal.newest("two"))
+    renamed, waited = threading.Event(), threading.Event()
+
+    def publish() -> None:
+        with db.write():
+            deletions.lock("one")
+            file = pair.docroot("one") / "index.html"
+            file.write_text("new")
+            os.utime(file, (old + 1, old + 1))
+            renamed.set()
+            waited.wait(10)
+            journal.append([Put("index.html", old + 1, "", 3)], "one")
+        db.disconnect()
+
+    worker = threading.Thread(target=publish)
+    worker.start()
+    assert renamed.wait(10)
+    lock = deletions.lock
+    monkeypatch.setattr(deletions, "lock", lambda host: (waited.set(), lock(host)))
+    with TransportFactory() as transports:
+        replaced, _, _ = repair.finish_repair(config, transports.open(peer), target_state.read_control(peer.name))
+    waited.set()
+    worker.join()
+    assert (pair.docroot("one") / "index.html").read_text() == "new"
+    assert replaced == 0
+
+
+def test_a_repair_replaces_what_somebody_touched_on_a_publishing_host(pair: Pair) -> None:
+    pair.put("two", "index.html", "right")
+    touched = pair.docroot("one") / "index.html"
+    touched.write_text("wrong")
+    config = pair.configs["two"]
+    (peer,) = (target for target in courier_targets(config) if target.peer == "one")
+    cursors.confirm(peer, "two", journal.newest("two"))
+    with TransportFactory() as transports:
+        replaced, _, _ = repair.finish_repair(config, transports.open(peer), target_state.read_control(peer.name))
+    assert replaced == 1
+    assert touched.read_text() == "right"
