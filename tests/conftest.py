@@ -69,6 +69,7 @@ _HERE = Path(__file__).parent
 #: Those of more than some ten seconds, the longest first.
 _LONG = (
     "acceptance/test_soak.py",
+    "acceptance/test_killed_commenting.py",
     "test_saved_is_published.py",
     "playbooks/test_refusals.py",
     "acceptance/test_one_truth.py",
