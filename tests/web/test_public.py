@@ -189,7 +189,7 @@ def test_what_was_written_comes_back_with_what_is_wrong(client: FlaskClient, int
     ("answer", "status", "after"),
     [
         (IntakeUnavailable.__new__(IntakeUnavailable), 503, "10"),
-        (ErrorAnswer(reason="busy", sentence=""), 503, "2"),
+        (ErrorAnswer(reason="busy", sentence=""), 429, "2"),
         (ErrorAnswer(reason="limited", sentence="", retry_after=33), 429, "33"),
     ],
 )

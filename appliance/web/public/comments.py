@@ -28,7 +28,7 @@ from appliance.intake.messages import (
     StatusRequest,
 )
 from appliance.web.public.fields import read_fields, read_number, read_token
-from appliance.web.public.pages import Pages, is_local_path
+from appliance.web.public.pages import STATUSES, Pages, is_local_path
 from appliance.web.public.reader import origin_of
 
 #: How often “on its way” looks again by itself, and after how many seconds, at first and later.
@@ -141,7 +141,7 @@ class _Comments:
         """Say why a comment was not saved, with all that was written."""
         if answer.reason in ("missing", "invalid"):
             return self._pages.refuse(site, answer)
-        status = 429 if answer.reason == "limited" else 503
+        status, _ = STATUSES[answer.reason]
         response = self._pages.render(
             "form", site, status, form=None, draft=draft, title=answer.reason, html="", token=token, problems={},
             listed=(),

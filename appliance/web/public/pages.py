@@ -24,10 +24,11 @@ from appliance.web.public.texts import texts_for
 log = logging.get_logger("web")
 T = TypeVar("T")
 
-#: The status and the default seconds of Retry-After for each reason of an ErrorAnswer.
+#: The status and the default seconds of Retry-After for each reason of an ErrorAnswer. A front end takes 503 for a host
+#: that is down and asks another one, so one that only has too much to do says 429.
 STATUSES: Final[Mapping[str, tuple[int, int]]] = {
     "missing": (404, 0),
-    "busy": (503, 2),
+    "busy": (429, 2),
     "limited": (429, 60),
     "unavailable": (503, 10),
     "invalid": (400, 0),
