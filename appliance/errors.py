@@ -79,11 +79,11 @@ class IntakeUnavailable(ApplianceError):  # noqa: N818 - a state, not a mistake
 
     exit_code = 3
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(
+        self, path: Path, reason: str, mend: str = "start it with “appliance work”, or wait until it is back"
+    ) -> None:
         self.path = path
-        super().__init__(
-            f"the intake does not answer at {path} ({reason}); start it with “appliance work”, or wait until it is back"
-        )
+        super().__init__(f"the intake does not answer at {path}: {reason}; {mend}")
 
 
 class WebError(ApplianceError):

@@ -10,7 +10,7 @@ from appliance.config.services import CacheSettings, MailSettings, ScheduleSetti
 from appliance.config.sources import SourceSettings
 from appliance.config.targets import DeliverySettings, TargetSettings
 from appliance.config.web import CommentSettings, WebSettings
-from appliance.config.web_file import load_web, web_of
+from appliance.config.web_file import find_web, load_web, web_of
 
 __all__ = [
     "FILE_NAME",
@@ -28,6 +28,7 @@ __all__ = [
     "TargetSettings",
     "WebSettings",
     "find",
+    "find_web",
     "load",
     "load_web",
     "validate",

@@ -20,6 +20,19 @@ from appliance.errors import ConfigError
 WEB_FILE_NAME: Final = "web.toml"
 
 
+def find_web(file: Path | None = None) -> Path:
+    """Return the file that `load_web` reads.
+
+    Raises:
+        ConfigError: none is named, and there is none.
+    """
+    if file is not None:
+        return file.absolute()
+    settings = find()
+    own = settings.with_name(WEB_FILE_NAME)
+    return own if own.is_file() else settings
+
+
 def load_web(file: Path | None = None) -> WebSettings:
     """Read the settings of the web process, with absolute paths.
 
@@ -30,12 +43,9 @@ def load_web(file: Path | None = None) -> WebSettings:
     Raises:
         ConfigError: with all errors of the file.
     """
-    if file is None:
-        settings = find()
-        file = settings.with_name(WEB_FILE_NAME)
-        if not file.is_file():
-            return web_of(load(settings))
-    file = file.absolute()
+    named, file = file, find_web(file)
+    if named is None and file.name != WEB_FILE_NAME:
+        return web_of(load(file))
     try:
         raw = toml.loads(file.read_text("utf-8-sig"))
     except OSError as error:

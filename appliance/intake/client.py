@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from appliance import clock
 from appliance.errors import IntakeUnavailable
 from appliance.intake.messages import ANSWER, MESSAGE_LIMIT, Answer, CommentRequest, ErrorAnswer, Request, StatusRequest
+from appliance.intake.reachability import explain
 
 #: Idle connections that are kept.
 _KEPT: Final = 16
@@ -111,7 +112,7 @@ class IntakeClient:
                 connection.close()
                 absent = isinstance(error, FileNotFoundError | ConnectionRefusedError)
                 if not absent or clock.monotonic() + _PAUSE > patience:
-                    raise IntakeUnavailable(self._path, error.strerror or str(error)) from error
+                    raise IntakeUnavailable(self._path, *explain(self._path, error)) from error
                 clock.sleep(_PAUSE)
             else:
                 return connection

@@ -25,8 +25,8 @@ _CHUNK: Final = 65_536
 _TOO_LONG: Final = ErrorAnswer(reason="invalid", sentence="This is longer than a request may be.")
 _FULL: Final = ErrorAnswer(reason="busy", sentence="There is too much to do; try again soon.", retry_after=2)
 
-#: Answers a line with a line, without its end.
-Answer = Callable[[bytes], bytes]
+#: Answers a line of a peer with a line, without its end.
+Answer = Callable[[bytes, socket.socket], bytes]
 
 
 class _Connection:
@@ -41,7 +41,7 @@ class _Connection:
     def serve(self, answer: Answer) -> None:
         """Answer requests until the peer is done, too slow or wrong."""
         while (line := self._next_line()) is not None:
-            self._send(answer(line))
+            self._send(answer(line, self.peer))
             self.idle_since = clock.monotonic()
         if len(self._buffer) > MESSAGE_LIMIT:
             self._send(_TOO_LONG.model_dump_json().encode())

@@ -15,6 +15,8 @@ MESSAGE_LIMIT: Final = 262_144
 RESULTS: Final = 10
 #: The farthest page of a search.
 LAST_PAGE: Final = 50
+#: The most seconds that a request may ask the intake to wait.
+LONGEST_WAIT: Final = 5
 
 SiteName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 #: An id of the database.
@@ -89,7 +91,7 @@ class CommentRequest(Message):
     #: What stood in the field that people do not see.
     trap: str = Field("", max_length=2000)
     #: Seconds to wait until the reader's front end shows the comment.
-    wait: float = Field(1.0, ge=0, le=5)
+    wait: float = Field(1.0, ge=0, le=LONGEST_WAIT)
 
 
 class StatusRequest(Message):
@@ -99,7 +101,7 @@ class StatusRequest(Message):
     site: SiteName
     receipt: Token
     front_end: str = Field("", max_length=63)
-    wait: float = Field(1.0, ge=0, le=5)
+    wait: float = Field(1.0, ge=0, le=LONGEST_WAIT)
 
 
 class DeleteRequest(Message):
@@ -146,6 +148,21 @@ class ReadyRequest(Message):
     op: Literal["ready"] = "ready"
 
 
+class ProcessReport(Message):
+    """Says how a web process is doing. The intake keeps it in the list of processes."""
+
+    op: Literal["process"] = "process"
+    #: Names one run of the process: a process that replaces itself keeps its id.
+    run: str = Field(pattern=r"^[0-9a-f]{16}$")
+    #: Whether it is a part of the daemon that the intake is a part of.
+    with_work: bool
+    workers: int = Field(ge=0, le=1000)
+    #: Bytes of it and its workers.
+    memory: int = Field(ge=0, le=2**62)
+    #: Requests that were answered in this run.
+    requests: int = Field(ge=0, le=2**62)
+
+
 Request = Annotated[
     FormRequest
     | PreviewRequest
@@ -155,6 +172,7 @@ Request = Annotated[
     | NoticeRequest
     | SearchRequest
     | SiteRequest
+    | ProcessReport
     | ReadyRequest,
     Field(discriminator="op"),
 ]
@@ -285,6 +303,14 @@ class SearchAnswer(Message):
     more: bool = False
 
 
+class ProcessAnswer(Message):
+    """What a web process is asked to do."""
+
+    kind: Literal["process"] = "process"
+    #: Whether to end gracefully and let a fresh process take its place.
+    recycle: bool = False
+
+
 class ReadyAnswer(Message):
     """The intake can save."""
 
@@ -311,10 +337,14 @@ Answer = Annotated[
     | DeleteAnswer
     | NoticeAnswer
     | SearchAnswer
+    | ProcessAnswer
     | ReadyAnswer
     | ErrorAnswer,
     Field(discriminator="kind"),
 ]
+
+#: What an account gets that may not use the intake.
+REFUSED: Final = ErrorAnswer(reason="invalid", sentence="This account may not use the intake.")
 
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Request)
 ANSWER: Final[TypeAdapter[Answer]] = TypeAdapter(Answer)

@@ -19,6 +19,7 @@ from appliance.intake.connections import Connections, refuse
 from appliance.intake.forms import Forms
 from appliance.intake.limits import Limits
 from appliance.intake.messages import (
+    REFUSED,
     REQUEST,
     Answer,
     CommentRequest,
@@ -27,6 +28,7 @@ from appliance.intake.messages import (
     FormRequest,
     NoticeRequest,
     PreviewRequest,
+    ProcessReport,
     ReadyAnswer,
     Request,
     SearchRequest,
@@ -40,8 +42,9 @@ from appliance.intake.posting import Posting
 from appliance.intake.rates import Rates
 from appliance.intake.receipts import Receipts
 from appliance.intake.saver import Saver
-from appliance.intake.socket_file import ListeningSocket
+from appliance.intake.socket_file import ListeningSocket, peer_of
 from appliance.intake.visibility import Watcher
+from appliance.intake.web_processes import WebProcesses
 from appliance.signing import load_signer
 
 log = logging.get_logger("intake")
@@ -64,7 +67,9 @@ _INVALID: Final = ErrorAnswer(reason="invalid", sentence="")
 class Intake:
     """Answers requests of the web process on a listening socket."""
 
-    def __init__(self, config: Config, listening: ListeningSocket, is_paused: Callable[[], bool]) -> None:
+    def __init__(
+        self, config: Config, listening: ListeningSocket, is_paused: Callable[[], bool], supervisor: str = ""
+    ) -> None:
         self._config = config
         self._socket = listening
         self._is_paused = is_paused
@@ -80,6 +85,7 @@ class Intake:
             config, signer, self._forms, self._lookups, self._previews, self._saver, self._watcher, rates
         )
         self._receipts = Receipts(config, signer, self._lookups, self._watcher)
+        self._web_processes = WebProcesses(config.host_name, supervisor)
         self._connections = Connections(self._answer_line, _CONNECTIONS)
 
     def accept(self, seconds: float) -> None:
@@ -94,7 +100,7 @@ class Intake:
             self._connections.add(peer)
         else:
             log.warning("an account that may not use the intake was refused; see web.intake_user")
-            refuse(peer, _INVALID)
+            refuse(peer, REFUSED)
 
     def close(self) -> None:
         """Answer the requests in hand, and stop listening. What takes longer than a few seconds is given up."""
@@ -108,18 +114,18 @@ class Intake:
         self._watcher.close(deadline)
         self._socket.close()
 
-    def _answer_line(self, line: bytes) -> bytes:
+    def _answer_line(self, line: bytes, peer: socket.socket) -> bytes:
         try:
             request = REQUEST.validate_json(line)
         except ValidationError:
             answer: Answer = _INVALID
         else:
-            answer = self._answer_safely(request)
+            answer = self._answer_safely(request, peer)
         return answer.model_dump_json().encode()
 
-    def _answer_safely(self, request: Request) -> Answer:
+    def _answer_safely(self, request: Request, peer: socket.socket) -> Answer:
         try:
-            return self._limits.refuse(request) or self._answer(request)
+            return self._limits.refuse(request) or self._answer(request, peer)
         except Missing:
             return _MISSING
         except Busy:
@@ -129,7 +135,7 @@ class Intake:
                 log.exception("a request failed", op=request.op)
             return _UNAVAILABLE
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request, peer: socket.socket) -> Answer:
         match request:
             case CommentRequest():
                 return _BUSY if self._is_paused() else self._posting.comment(request)
@@ -148,6 +154,8 @@ class Intake:
                 raise Missing  # entries have no index of their words yet, so no page offers a search
             case SiteRequest():
                 return self._lookups.call(lambda: describe_site(find_site(self._config, request.site)))
+            case ProcessReport():
+                return self._changes.call(lambda: self._web_processes.note(request, peer_of(peer)[0]))
             case _:
                 self._lookups.call(db.now)
                 return ReadyAnswer()

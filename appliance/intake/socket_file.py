@@ -45,8 +45,7 @@ class ListeningSocket:
 
     def allows(self, connection: socket.socket) -> bool:
         """Whether the process at the other end may talk to the intake."""
-        _, account, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        return account in self.accounts
+        return peer_of(connection)[1] in self.accounts
 
     def close(self) -> None:
         """Stop listening: remove the file, then let the next intake have its place."""
@@ -54,6 +53,12 @@ class ListeningSocket:
             self.path.unlink()
         self.listening.close()
         self.lock.close()
+
+
+def peer_of(connection: socket.socket) -> tuple[int, int]:
+    """The process id and the account of the process that connected, as the kernel knows them."""
+    process, account, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return process, account
 
 
 def listen(path: Path, settings: WebSettings) -> ListeningSocket:

@@ -22,6 +22,9 @@ ProcessRequest = Literal["pause", "resume", "recycle"]
 HEARTBEAT_INTERVAL: Final = 3.0
 DEAD_AFTER: Final = 30.0
 
+#: The role of processes that know no database. Intakes list them.
+WEB: Final = "web"
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -70,17 +73,19 @@ UPDATE process SET doing = ?, memory = ?, jobs = ?, beat_at = {NOW} WHERE name =
 
 
 class RegisteredProcess:
-    """The row of this process."""
+    """The row of this process, or of another one of this host that knows no database."""
 
-    def __init__(self, role: str, host: str, keeper: str = "") -> None:
+    def __init__(self, role: str, host: str, keeper: str = "", *, pid: int = 0) -> None:
         self.role = role
         self.host = host
         self.supervisor = keeper
-        self.pid = os.getpid()
+        self.pid = pid or os.getpid()
         self.name = process_name(host, self.pid)
         self.activity = "starting"
         #: Jobs that ended since the process started.
         self.jobs_done = 0
+        #: Bytes; None for the memory of this process.
+        self.memory: int | None = None
         self._request: str | None = None
         self._beaten = float("-inf")
 
@@ -104,7 +109,7 @@ class RegisteredProcess:
                 self.role,
                 self.supervisor,
                 self.activity,
-                resident_memory(),
+                self._memory_used(),
                 self.jobs_done,
             ]
             db.execute(_ENTER, row)
@@ -115,7 +120,7 @@ class RegisteredProcess:
         if clock.monotonic() - self._beaten < HEARTBEAT_INTERVAL:
             return
         with db.write():
-            known = db.execute(_BEAT, [self.activity, resident_memory(), self.jobs_done, self.name]).fetchone()
+            known = db.execute(_BEAT, [self.activity, self._memory_used(), self.jobs_done, self.name]).fetchone()
             if known is None:  # the row was pruned, since there was no heartbeat for too long
                 self.register()
         self._beaten = clock.monotonic()
@@ -137,14 +142,22 @@ class RegisteredProcess:
         """Delete the row."""
         deregister(self.name)
 
+    def _memory_used(self) -> int:
+        return resident_memory() if self.memory is None else self.memory
+
 
 def request(name: str, request: ProcessRequest) -> None:
     """Ask a process to pause, to resume or to recycle. A supervisor passes the request on to its processes.
 
     Raises:
-        QueueError: no process has that name.
+        QueueError: no process has that name, or it cannot do that.
     """
     with db.write():
+        if (
+            request == "pause"
+            and db.execute("SELECT 1 FROM process WHERE name = ? AND role = ?", [name, WEB]).fetchone()
+        ):
+            raise QueueError(f"{name} is a web process, which answers as long as it runs; pause the intake instead")
         wanted = None if request == "resume" else request
         found = db.execute("UPDATE process SET request = ? WHERE name = ? RETURNING name", [wanted, name]).fetchone()
         if found is None:

@@ -36,7 +36,7 @@ def intake_main(config: Config, *, supervisor: str = "") -> int:
     with handle_signals(stop.set), Heartbeat(process.heartbeat, every=0.5):
         listening = _listen(config, process, stop, ending)
         if listening is not None:
-            intake = Intake(config, listening, lambda: process.is_paused)
+            intake = Intake(config, listening, lambda: process.is_paused, supervisor)
             process.activity = "answering the web process"
             while not ending():
                 intake.accept(_LOOK)

@@ -1,33 +1,40 @@
 """The web process: gunicorn with a few worker processes of several threads each, in front of the public application.
 
 Guarantees that no request waits for ever and none is dropped when workers are replaced: they are, one after another,
-after a number of requests or a time, with jitter, when the settings change (SIGHUP), and when one takes no requests any
-more. The listening socket stays open meanwhile, so a reader who comes just then waits for a moment at most.
+after a number of requests or a time, with jitter, and when one takes no requests any more; all of them when the
+settings change. After an upgrade, or when somebody asks for it, the whole process is replaced: its workers answer what
+they have begun, and whoever comes meanwhile waits in the listening socket, which stays open.
+
+gunicorn's control socket is not used; docs/explanation/decisions.md says why.
 """
 
 from __future__ import annotations
 
-import grp
+import math
 import os
 import random
-import shutil
 import signal
-import socket
-import stat
-import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.sock import close_sockets
 
-from appliance import clock, logging
+from appliance import logging
 from appliance.config import WebSettings
-from appliance.errors import WebError
+from appliance.errors import ConfigError
+from appliance.intake.messages import LONGEST_WAIT
+from appliance.web import listening
+from appliance.web.listening import BACKLOG, Listening
+from appliance.web.measure_files import VARIABLE, MeasureFolder
+from appliance.web.program import Program
+from appliance.web.report import Reporter
+from appliance.web.upkeep import Upkeep
 from appliance.web.worker import worker_class
 
 log = logging.get_logger("web")
@@ -36,161 +43,127 @@ log = logging.get_logger("web")
 _GRACE: Final = 3
 #: Seconds without a sign of life after which a worker is replaced.
 _HANGING: Final = 30
-#: Requests that wait while all threads are busy.
-_BACKLOG: Final = 512
 _JITTER: Final = 0.1
 _LOOK: Final = 0.5
-#: The variable by which the workers find the files of their shared measures.
-_MEASURES: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 ReadSettings = Callable[[], WebSettings]
 
 
 def serve(
-    read_settings: ReadSettings, listening: socket.socket | None = None, *, ends: Callable[[], bool] | None = None
-) -> int:
+    read_settings: ReadSettings, opened: Listening | None = None, *, file: Path | None = None,
+    program: Program | None = None, ends: Callable[[], bool] | None = None, renewed: int = 0,
+) -> int:  # fmt: skip
     """Serve until SIGTERM or SIGINT, and return the exit status.
 
     Args:
-        read_settings: reads the settings, at the start and after SIGHUP.
-        listening: the socket to serve on; it stays open and its file in place. None to open that of the settings, or to
-            take the one that systemd passes.
+        read_settings: reads the settings, at the start, after SIGHUP and when `file` has changed.
+        opened: the sockets to serve on; they stay open and their files in place. None to open that of the settings,
+            or to take those that systemd passes.
+        file: the settings file.
+        program: what to run anew in this process after an upgrade or a request for it. None if a supervisor keeps this
+            process.
         ends: whether the process should end although nobody told it to.
+        renewed: the exit status by which the supervisor is told to start a fresh process.
 
     Raises:
+        ConfigError: the settings cannot be used.
         WebError: nothing can listen as the settings say.
     """
     settings = read_settings()
-    passed = listening is not None or _is_activated()
-    opened = listening if passed else listen(settings)
+    sockets = opened or listening.open_sockets(settings)
     master = os.getpid()
-    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    folder = Path(tempfile.mkdtemp(prefix="web-", dir=runtime or None))
-    os.environ[_MEASURES] = str(folder)
-    application = _Application(read_settings, opened, folder)
-    if ends is not None:
-        threading.Thread(target=_stop_when, args=(ends,), daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    try:
+        with _ending_at_once():
+            _load_what_workers_run()
+    except SystemExit:
+        if opened is None:
+            sockets.close()
+        return 0
+    measures = MeasureFolder.create()
+    _share(measures.path)
+    upkeep = Upkeep(Reporter(settings, with_work=program is None), file, program, ends)
+    arbiter = _Arbiter(_Application(settings, read_settings, sockets, measures), upkeep, hands_over=program is not None)
     code: object = 0
     try:
-        _Arbiter(application).run()
+        arbiter.run()
     except SystemExit as ended:
         code = ended.code
     finally:
         if os.getpid() != master:
-            os._exit(code if isinstance(code, int) else 1)  # a worker that ends: what follows is the master's
-        shutil.rmtree(folder, ignore_errors=True)
-        if opened is not None and listening is None:
-            _close(opened, settings)
+            os._exit(_status(code))  # a worker that ends: what follows is the master's
+        if opened is None and not arbiter.renews:
+            sockets.close()
+        if not (arbiter.renews and program):
+            measures.remove()
+    if arbiter.renews and program:
+        # The folder of measures stays for the workers that answer what they have begun; they are children still.
+        os.environ.pop(VARIABLE, None)
+        sockets.pass_on()
+        program.replace()
+    return renewed if arbiter.renews else _status(code)
+
+
+def _status(code: object) -> int:
     return code if isinstance(code, int) else 1
 
 
-def listen(settings: WebSettings) -> socket.socket:
-    """Open the socket that the settings name. A Unix socket gets its group and mode before anybody can connect.
+def _load_what_workers_run() -> None:
+    """Load it once for all of them: so they start fast, and are all of one release."""
+    import appliance.web.public.app  # noqa: F401
 
-    Raises:
-        WebError: it cannot be opened.
-    """
-    if not settings.listen.startswith("unix:"):
-        host, _, port = settings.listen.rpartition(":")
-        try:
-            return socket.create_server((host.strip("[]"), int(port)), backlog=_BACKLOG,
-                                        family=socket.AF_INET6 if ":" in host else socket.AF_INET)  # fmt: skip
-        except OSError as error:
-            raise WebError(f"{settings.listen}: {error.strerror}; choose another address for [web] listen") from error
-    path = Path(settings.listen.removeprefix("unix:"))
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Under a name of its own at first: whoever connects to the old one, or too early, is not refused for the mode.
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+
+def _share(folder: Path) -> None:
+    """Have all workers write their measures into one folder."""
+    from prometheus_client import values
+
+    os.environ[VARIABLE] = str(folder)
+    # The library chose when it was loaded, before there was the folder.
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """While the block runs, whoever is told to end raises SystemExit. There is nothing to finish yet."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise SystemExit
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, end) for number in numbers}
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _check_is_ours(path)
-        beside.unlink(missing_ok=True)
-        opened.bind(str(beside))
-        if settings.socket_group:
-            os.chown(beside, -1, _group(settings.socket_group))
-        beside.chmod(int(settings.socket_mode, 8))
-        opened.listen(_BACKLOG)
-        beside.rename(path)
-    except WebError:
-        opened.close()
-        beside.unlink(missing_ok=True)
-        raise
-    except OSError as error:
-        opened.close()
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise WebError(_mend(path, settings, error)) from error
-    return opened
-
-
-def _close(opened: socket.socket, settings: WebSettings) -> None:
-    """Close a socket of ours, and remove its file unless another process has put its own there."""
-    with suppress(OSError):  # gunicorn has closed it
-        opened.close()
-    path = Path(settings.listen.removeprefix("unix:"))
-    if settings.listen.startswith("unix:") and not _answers(path):
-        path.unlink(missing_ok=True)
-
-
-def _answers(path: Path) -> bool:
-    """Whether another process listens there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(1)
-        try:
-            client.connect(os.fspath(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:
-            return True
-    return True
-
-
-def _check_is_ours(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise WebError(f"{path} is a file and no socket; move it away, or choose another path for [web] listen")
-
-
-def _group(name: str) -> int:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise WebError(f"there is no group “{name}”; create it, or correct [web] socket_group") from None
-
-
-def _mend(path: Path, settings: WebSettings, error: OSError) -> str:
-    if isinstance(error, PermissionError) and settings.socket_group:
-        return (
-            f"{path}: this account may not give the socket to the group “{settings.socket_group}”; add the account to"
-            " that group, or correct [web] socket_group"
-        )
-    return f"{path}: {error.strerror}; correct that, or choose another path for [web] listen"
-
-
-def _is_activated() -> bool:
-    """Whether systemd passes a listening socket."""
-    return os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS", "0") != "0"
-
-
-def _stop_when(ends: Callable[[], bool]) -> None:
-    while not ends():
-        clock.sleep(_LOOK)
-    os.kill(os.getpid(), signal.SIGTERM)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, {*held, *numbers})  # until gunicorn handles them
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 class _Application(BaseApplication):  # type: ignore[misc]
     """The application as gunicorn wants it, with its settings."""
 
-    def __init__(self, read_settings: ReadSettings, listening: socket.socket | None, folder: Path) -> None:
+    def __init__(
+        self, settings: WebSettings, read_settings: ReadSettings, sockets: Listening, measures: MeasureFolder
+    ) -> None:
+        self.settings = settings
+        self.measures = measures
         self._read_settings = read_settings
-        self._listening = listening
-        self._folder = folder
+        # gunicorn closes what it is given.
+        self._bind = [f"fd://{os.dup(each.fileno())}" for each in sockets.sockets]
         super().__init__()
+
+    def read_again(self) -> bool:
+        """Read the settings; those from before stay in use if they are wrong."""
+        try:
+            self.settings = self._read_settings()
+        except ConfigError as error:
+            log.warning("the settings cannot be used; the former ones stay in use", error=str(error))
+            return False
+        return True
 
     def load_config(self) -> None:
         """Set gunicorn's settings from ours."""
-        settings = self._settings = self._read_settings()
+        settings = self.settings
         values: dict[str, Any] = {
             "worker_class": worker_class(settings.body, settings.timeout),
             "workers": settings.workers,
@@ -200,50 +173,106 @@ class _Application(BaseApplication):  # type: ignore[misc]
             "timeout": max(_HANGING, int(settings.timeout * 2)),
             "graceful_timeout": _GRACE,
             "keepalive": 0,
-            "backlog": _BACKLOG,
+            "backlog": BACKLOG,
             "limit_request_line": 4094,
             "limit_request_fields": 64,
             "limit_request_field_size": 8190,
             "forwarded_allow_ips": "",
             "control_socket_disable": True,
-            "worker_tmp_dir": str(self._folder),
+            "worker_tmp_dir": str(self.measures.path),
             "loglevel": "warning",
             "post_worker_init": partial(_begin, settings),
-            "child_exit": _forget,
+            "child_exit": self._end,
+            "bind": self._bind,
         }
-        if self._listening is not None:
-            values["bind"] = f"fd://{self._listening.fileno()}"
         for name, value in values.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         """Create the application, in a worker process."""
-        from prometheus_client import values
-
-        # The library chose when it was imported, which a process that was forked did before there was the folder.
-        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         from appliance.intake.client import IntakeClient
-        from appliance.web.public import create_app
+        from appliance.web.public.app import create_app
 
-        return create_app(self._settings, IntakeClient(self._settings.intake, self._settings.timeout))
+        return create_app(self.settings, IntakeClient(self.settings.intake, self.settings.timeout))
+
+    def _end(self, arbiter: _Arbiter, _worker: object) -> None:
+        """Let the measures of a worker that has ended go on without it."""
+        self.measures.fold(arbiter.WORKERS)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's master, which leaves the file of the socket alone; who opened the socket removes it."""
+    """gunicorn's master, which looks after more than its workers, and leaves the file of the socket alone."""
+
+    def __init__(self, application: _Application, upkeep: Upkeep, *, hands_over: bool) -> None:
+        super().__init__(application)
+        self._upkeep = upkeep
+        #: Whether the program that replaces this one gets the workers that answer what they have begun.
+        self._hands_over = hands_over
+        #: Whether it ends in order to be replaced by a fresh process.
+        self.renews = False
 
     def init_signals(self) -> None:
-        """Handle signals, and only then let those through that a supervisor has held back."""
+        """Handle signals, and only then let those through that a supervisor, or a former program, has held back."""
         super().init_signals()
+        # Workers of a former program may have ended when there was nobody to hear of it.
+        self.SIG_QUEUE.put_nowait(signal.SIGCHLD)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+    def signal(self, sig: int, frame: object) -> None:
+        """Note a signal. Who is told to end is not replaced."""
+        if sig in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            self.renews = False
+        super().signal(sig, frame)
 
     def start(self) -> None:
         """Start, and end as if systemd had opened the socket."""
         super().start()
         self.systemd = True
 
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """Wait for signals, and for what is to be done without one."""
+        signals: list[int] = super().wait_for_signals(min(timeout, _LOOK))
+        if not signals:
+            match self._upkeep.decide(self._processes, self._requests, self.app.measures.path.parent):
+                case "stop":
+                    signals.append(signal.SIGTERM)
+                case "reload":
+                    signals.append(signal.SIGHUP)
+                case "renew" if self.app.read_again():  # a fresh process could not start with wrong ones
+                    self.renews = True
+                    signals.append(signal.SIGTERM)
+        return signals
 
-def _begin(settings: WebSettings, _worker: object) -> None:
+    def reload(self) -> None:
+        """Replace the workers by others with the settings as they are now, if these can be used."""
+        before = self.app.settings
+        if self.app.read_again():
+            _tell_what_waits(before, self.app.settings)
+            super().reload()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop the workers, or let them end while the program that replaces this one begins."""
+        if self.renews and self._hands_over:
+            close_sockets(self.LISTENERS, unlink=False)
+            self.LISTENERS: list[object] = []
+            self.kill_workers(signal.SIGTERM)
+            return
+        if self.renews:  # readers wait meanwhile
+            self.cfg.set("graceful_timeout", math.ceil(self.app.settings.timeout))
+        super().stop(graceful)
+
+    def _processes(self) -> list[int]:
+        return [self.pid, *self.WORKERS]
+
+    def _requests(self) -> int:
+        from appliance.web.public.measures import REQUESTS
+
+        return int(self.app.measures.total(REQUESTS))
+
+
+def _begin(settings: WebSettings, worker: Any) -> None:
     """Have a worker end after its hours; gunicorn replaces it, and its requests are answered first."""
+    worker.cfg.set("graceful_timeout", _patience(settings))
     if settings.worker_hours:
         seconds = settings.worker_hours * 3600 * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
         timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
@@ -251,8 +280,17 @@ def _begin(settings: WebSettings, _worker: object) -> None:
         timer.start()
 
 
-def _forget(_arbiter: object, worker: Any) -> None:
-    """Let the measures of a worker that has ended go on without it."""
-    from prometheus_client.multiprocess import mark_process_dead
+def _patience(settings: WebSettings) -> int:
+    """The seconds that a request may take at most, from its first byte to its answer's last."""
+    return math.ceil(2 * settings.timeout + LONGEST_WAIT)
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+def _tell_what_waits(before: WebSettings, now: WebSettings) -> None:
+    """Say which changed settings need a restart."""
+    names = [name for name in _OF_THE_SOCKET if getattr(before, name) != getattr(now, name)]
+    if names:
+        log.warning("these settings are used after a restart", settings=", ".join(names))
+
+
+#: Settings that a process uses only when it opens its socket.
+_OF_THE_SOCKET: Final = ("listen", "socket_group", "socket_mode")

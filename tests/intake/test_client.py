@@ -101,7 +101,7 @@ def test_a_request_on_a_new_connection_is_not_repeated(tmp_path: Path) -> None:
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    with pytest.raises(IntakeUnavailable, match=r"no-socket \(No such file or directory\); start it with"):
+    with pytest.raises(IntakeUnavailable, match=r"no-socket: there is no such socket; start"):
         IntakeClient(tmp_path / "no-socket").ask(READY)
 
 

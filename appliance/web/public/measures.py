@@ -8,10 +8,11 @@ from typing import ClassVar, Final
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-#: The variable that names the folder of the shared files. It must be set before this module is imported.
-FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+from appliance.web import measure_files
 
-_REQUESTS: Final = Counter("appliance_web_requests_total", "Requests, by route and status.", ("route", "status"))
+#: The name of the counter of requests.
+REQUESTS: Final = "appliance_web_requests_total"
+_REQUESTS: Final = Counter(REQUESTS, "Requests, by route and status.", ("route", "status"))
 _SECONDS: Final = Histogram(
     "appliance_web_request_seconds",
     "Seconds that requests took, by route.",
@@ -33,8 +34,10 @@ class Measures:
     @staticmethod
     def text() -> bytes:
         """Return the measures of all workers in Prometheus's format."""
-        registry = REGISTRY
-        if FOLDER in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        folder = os.environ.get(measure_files.VARIABLE)
+        if folder is None:
+            return generate_latest(REGISTRY)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        with measure_files.reading(folder):
+            return generate_latest(registry)
