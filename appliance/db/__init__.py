@@ -240,9 +240,9 @@ def acquire_lock(what: str) -> None:
     backend().acquire_lock(what)
 
 
-def notify() -> None:
-    """Wake the listeners once this transaction is committed."""
-    backend().notify()
+def notify(*topics: str) -> None:
+    """Wake the listeners to these topics once this transaction is committed; "", the default, is that of most."""
+    backend().notify(topics or ("",))
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -282,6 +282,6 @@ def suppress_unavailable() -> Iterator[None]:
         disconnect()
 
 
-def open_listener() -> Listener:
-    """Open a listener that waits for commits of other connections."""
-    return backend().open_listener()
+def open_listener(topic: str = "") -> Listener:
+    """Open a listener that waits for commits of other connections that notify of `topic`."""
+    return backend().open_listener(topic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -52,11 +52,11 @@ class Backend(Protocol):
     def acquire_lock(self, what: str) -> None:
         """Acquire the lock named `what` until the transaction ends."""
 
-    def notify(self) -> None:
-        """Wake the listeners once this transaction is committed."""
+    def notify(self, topics: Sequence[str]) -> None:
+        """Wake the listeners to these topics once this transaction is committed."""
 
-    def open_listener(self) -> Listener:
-        """Open a listener for commits of other connections."""
+    def open_listener(self, topic: str) -> Listener:
+        """Open a listener for commits of other connections that notify of `topic`."""
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether `error` says that the database cannot be reached or used now."""

@@ -14,7 +14,7 @@ import os
 import select
 import shutil
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -34,14 +34,14 @@ class FifoNotifier:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def notify(self) -> None:
-        """Write a byte into every pipe."""
+    def notify(self, topics: Collection[str]) -> None:
+        """Write a byte into every pipe of a listener to one of these topics."""
         try:
             names = os.listdir(self.folder)  # noqa: PTH208 - after every commit: names will do
         except FileNotFoundError:
             return
         for name in names:
-            if not name.startswith("."):
+            if not name.startswith(".") and name.partition(".")[2] in topics:
                 _notify(f"{self.folder}/{name}")
 
 
@@ -63,17 +63,18 @@ def _notify(fifo: str) -> None:
 class FifoListener:
     """A listener of this process, with its own pipe. The pipe is removed when the listener is closed or collected."""
 
-    def __init__(self, folder: Path, commits: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, commits: Callable[[], int], topic: str = "") -> None:
         """Create the pipe.
 
         Args:
             folder: the folder of the pipes, created if it is missing.
             commits: returns a number that changes with each commit; it is checked now and then.
+            topic: what the writers must notify of; it ends the name of the pipe.
         """
         with suppress(FileExistsError):
             folder.mkdir()
             shutil.copymode(folder.parent, folder)  # accounts that share the database's folder may listen and notify
-        place = folder / f"{os.getpid()}-{next(_numbers)}"
+        place = folder / f"{os.getpid()}-{next(_numbers)}{f'.{topic}' if topic else ''}"
         # Hidden until it has a reader: a pipe without one looks like that of a dead process.
         unread = folder / f".{place.name}"
         unread.unlink(missing_ok=True)

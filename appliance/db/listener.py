@@ -17,17 +17,18 @@ class CommitListener:
     After an outage of the database it listens again, and its first wait reports that there may have been commits.
     """
 
-    def __init__(self, until: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, until: Callable[[], bool] = lambda: False, topic: str = "") -> None:
         self._until = until
+        self._topic = topic
         self._listener: Listener | None = None
         with db.suppress_unavailable():  # otherwise the first wait tries again
-            self._listener = db.open_listener()
+            self._listener = db.open_listener(topic)
 
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for a commit; returns whether there was one, or may have been."""
         try:
             if self._listener is None:
-                self._listener = db.open_listener()
+                self._listener = db.open_listener(self._topic)
                 return True  # there may have been a commit meanwhile
             return self._listener.wait(timeout, self._until)
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -45,6 +45,10 @@ class _Database(PostgresqlDatabase):
     """Peewee's database, with our adapter."""
 
     psycopg3_adapter = _Adapter
+
+
+def _channel(topic: str) -> str:
+    return f"{_CHANNEL}_{topic}" if topic else _CHANNEL
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -110,13 +114,13 @@ class Postgres:
         """Take an advisory lock until the transaction ends."""
         self.database.execute_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"appliance {what}"])
 
-    def notify(self) -> None:
+    def notify(self, topics: Sequence[str]) -> None:
         """Send NOTIFY. The server delivers it at commit, once for each transaction."""
-        self.database.execute_sql(f"NOTIFY {_CHANNEL}")
+        self.database.execute_sql("; ".join(f"NOTIFY {_channel(topic)}" for topic in topics))
 
-    def open_listener(self) -> Listener:
+    def open_listener(self, topic: str) -> Listener:
         """Open a listener that waits for NOTIFY on a connection of its own."""
-        return _PostgresListener(self._url)
+        return _PostgresListener(self._url, _channel(topic))
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether the connection failed, or the server is read-only, out of resources, starting or shutting down."""
@@ -140,10 +144,10 @@ class _PostgresListener:
     The connection is probed regularly, because a half-open connection would wait for ever.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channel: str) -> None:
         self._connection = Connection.open(url, "appliance waiter")
         self._connection.limit = _PROBE_TIMEOUT
-        self._connection.execute(f"LISTEN {_CHANNEL}")
+        self._connection.execute(f"LISTEN {channel}")
         self._probed_at = clock.monotonic()
 
     def wait(self, timeout: float, until: Callable[[], bool]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from appliance.db.host_notify import FifoListener, FifoNotifier
 class _Thread(threading.local):
     """State that belongs to one thread. Each thread has its own connection."""
 
-    #: Whether to notify the listeners when the transaction commits.
-    news = False
+    def __init__(self) -> None:
+        #: The topics whose listeners to notify when the transaction commits.
+        self.topics = set[str]()
 
 
 #: SQLite's error codes for a file that cannot be used now by any statement.
@@ -117,7 +118,8 @@ class Sqlite:
             with self.database.atomic("IMMEDIATE"):
                 yield
         except BaseException:
-            self._thread.news = self._thread.news and self.database.in_transaction()
+            if not self.database.in_transaction():
+                self._thread.topics.clear()
             raise
         self._notify_listeners()
 
@@ -152,14 +154,14 @@ class Sqlite:
     def acquire_lock(self, what: str) -> None:
         """Do nothing: write transactions already run one at a time."""
 
-    def notify(self) -> None:
-        """Notify all listeners of this host once the transaction is committed."""
-        self._thread.news = True
+    def notify(self, topics: Sequence[str]) -> None:
+        """Notify the listeners of this host once the transaction is committed."""
+        self._thread.topics.update(topics)
         self._notify_listeners()
 
-    def open_listener(self) -> Listener:
+    def open_listener(self, topic: str) -> Listener:
         """Open a listener on a named pipe that writers write to."""
-        return FifoListener(self._notifier.folder, self._commits)
+        return FifoListener(self._notifier.folder, self._commits, topic)
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether the file is missing, damaged, full, unreadable or locked. A faulty statement does not count."""
@@ -185,9 +187,9 @@ class Sqlite:
         self._offset = offset
 
     def _notify_listeners(self) -> None:
-        if self._thread.news and not self.database.in_transaction():
-            self._thread.news = False
-            self._notifier.notify()
+        if self._thread.topics and not self.database.in_transaction():
+            topics, self._thread.topics = self._thread.topics, set()
+            self._notifier.notify(topics)
 
     def _commits(self) -> int:
         """A number that changes with the commits of other connections."""

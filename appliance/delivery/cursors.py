@@ -87,6 +87,7 @@ def confirm(
             where=(Cursor.publication <= EXCLUDED.publication)
             & (SQL("true") if expected is None else Cursor.publication == expected),
         ).execute()
+        db.notify(journal.DOCROOTS)
 
 
 def record_failure(target: Target, origin: str, message: str, *, failures: int = 1, retry_in: float = 0.0) -> None:

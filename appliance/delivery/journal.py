@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Final
 
 from appliance import db
 
@@ -23,6 +24,9 @@ _ROWS = 500
 
 #: Superseded publications removed in one transaction.
 _PRUNE_ROWS = 5000
+
+#: The topic of the commits after which a docroot may show something new: here, and where a cursor moves.
+DOCROOTS: Final = "docroots"
 
 #: Greater than the number of any publication.
 _NEVER = 2**62
@@ -73,7 +77,7 @@ def append(rows: Iterable[PublishedChange], origin: str) -> None:
             f" VALUES {db.placeholders(len(some), 7)}",
             [value for row in some for value in row],
         )
-    db.notify()
+    db.notify("", DOCROOTS)
 
 
 def latest_after(origin: str, cursor: int, limit: int, below: int | None = None) -> JournalRange:

@@ -1,6 +1,7 @@
 """Waiting until a reader's front end shows a comment.
 
-One thread looks for all who wait, so a flood of comments costs a few queries for each look.
+One thread looks for all who wait, when one more begins to, and when the database says that a docroot may show something
+new. So a flood of comments costs a few queries for each look, and waiting costs none.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import Final
 from appliance import clock, db
 from appliance.config import Config
 from appliance.db.listener import CommitListener
+from appliance.delivery.journal import DOCROOTS
 from appliance.intake.awaited import AwaitedComment, Look
 from appliance.intake.served_docroots import ServedDocroots
 
 #: The most readers who wait at once. Others are told that their comment is on its way.
 _MOST: Final = 64
-#: Seconds between two looks while somebody waits. A front end that confirms a push notifies nobody.
-_LOOK: Final = 0.01
+#: Seconds after which it looks even without news, such as when the database was away.
+_LOOK: Final = 0.5
+#: Seconds of one wait for news.
+_PAUSE: Final = 1.0
 
 
 @dataclass(eq=False)
@@ -37,8 +41,14 @@ class Watcher:
         self._condition = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-        self._thread.start()
+        #: Whether to look again: somebody began to wait, or there is news.
+        self._woken = False
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for name, run in (("watcher", self._look), ("watcher-news", self._listen))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def wait(self, site: int, entry: int, comment: int, front_end: str, seconds: float) -> bool:
         """Wait until a front end shows a comment, at most `seconds`; returns whether it does.
@@ -50,44 +60,56 @@ class Watcher:
             if self._stopping or len(self._waiters) >= _MOST:
                 return False
             self._waiters.add(waiter)
-            self._condition.notify()
+            self._wake()
         waiter.told.wait(seconds)
         with self._condition:
             self._waiters.discard(waiter)
         return waiter.is_visible
 
     def release(self) -> None:
-        """Tell those who wait that it takes longer, and end the thread."""
+        """Tell those who wait that it takes longer, and end the threads."""
         with self._condition:
             self._stopping = True
             for waiter in self._waiters:
                 waiter.told.set()
-            self._condition.notify()
+            self._wake()
 
     def close(self, deadline: float) -> None:
-        """Wait for the end of the thread, until `deadline` by the monotonic clock."""
+        """Wait for the end of the threads, until `deadline` by the monotonic clock."""
         self.release()
-        self._thread.join(max(0.0, deadline - clock.monotonic()))
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - clock.monotonic()))
 
-    def _run(self) -> None:
-        wake = CommitListener(lambda: self._stopping)
+    def _wake(self) -> None:
+        self._woken = True
+        self._condition.notify_all()
+
+    def _look(self) -> None:
         while (waiters := self._next_waiters()) is not None:
             with db.suppress_unavailable():
                 _look_for(waiters)
-            if all(waiter.told.is_set() for waiter in waiters):
-                clock.sleep(0)  # their threads take themselves off the list
-            else:
-                wake.wait(_LOOK)
-        wake.close()
         db.disconnect()
 
     def _next_waiters(self) -> list[_Waiter] | None:
-        """Those who wait; None once this is to end. Blocks while nobody waits."""
+        """Those who wait, once there is a reason to look; None once this is to end."""
         with self._condition:
-            self._waiters = {waiter for waiter in self._waiters if not waiter.told.is_set()}
-            while not self._waiters and not self._stopping:
-                self._condition.wait()
-            return None if self._stopping else list(self._waiters)
+            while not self._stopping:
+                self._waiters = {waiter for waiter in self._waiters if not waiter.told.is_set()}
+                self._condition.wait_for(lambda: self._woken, _LOOK if self._waiters else None)
+                self._woken = False
+                if self._waiters and not self._stopping:
+                    return list(self._waiters)
+            return None
+
+    def _listen(self) -> None:
+        """Wake the other thread when the database says that a docroot may show something new."""
+        news = CommitListener(lambda: self._stopping, DOCROOTS)
+        while not self._stopping:
+            if news.wait(_PAUSE):
+                with self._condition:
+                    self._wake()
+        news.close()
+        db.disconnect()
 
 
 def _look_for(waiters: list[_Waiter]) -> None:

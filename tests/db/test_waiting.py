@@ -52,6 +52,18 @@ def test_news_are_told_only_once_they_can_be_seen(database: Config) -> None:
     waiter.close()
 
 
+def test_a_topic_wakes_its_own_listeners(database: Config) -> None:
+    most, some = db.open_listener(), db.open_listener("some")
+    for topics, expected in ((), (True, False)), (("some",), (False, True)), (("", "some"), (True, True)):
+        db.notify(*topics)
+        assert (
+            most.wait(10 if expected[0] else 0.05, never),
+            some.wait(10 if expected[1] else 0.05, never),
+        ) == expected
+    most.close()
+    some.close()
+
+
 def test_what_is_rolled_back_is_no_news(database: Config) -> None:
     waiter = db.open_listener()
     with pytest.raises(KeyError), db.write():

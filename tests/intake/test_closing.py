@@ -35,7 +35,8 @@ def site(database: Config, tmp_path: Path) -> Iterator[LocalSite]:
 @contextmanager
 def serving(config: Config) -> Iterator[Intake]:
     """An intake in this process, without workers: nothing is published."""
-    intake, ended = Intake(config, listen(config.intake_socket, config.web), lambda: False), threading.Event()
+    before, ended = set(threading.enumerate()), threading.Event()
+    intake = Intake(config, listen(config.intake_socket, config.web), lambda: False)
 
     def accept() -> None:
         while not ended.is_set():
@@ -49,6 +50,8 @@ def serving(config: Config) -> Iterator[Intake]:
     finally:
         ended.set()
         thread.join()
+        for left in set(threading.enumerate()) - before:
+            left.join(20)
 
 
 def close(intake: Intake) -> float:
@@ -89,8 +92,8 @@ def test_all_that_hangs_together_takes_no_longer_than_one(site: LocalSite, monke
         return save(config, submissions)
 
     monkeypatch.setattr(reader_comments, "save", noted)
+    number = entry()
     with serving(site.config) as intake, ThreadPoolExecutor() as readers:
-        number = entry()
         with db.write():
             Entry.update(text="held").where(Entry.id == number).execute()  # the comment waits for this transaction
             answer = readers.submit(post, site.config, number)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from appliance import db
+from appliance import clock, db
 from appliance.config import Config
 from appliance.content import comments
 from appliance.content.models import Entry
 from appliance.delivery import cursors, journal
 from appliance.delivery.targets import all_targets, front_ends
+from appliance.intake import visibility
 from appliance.intake.awaited import AwaitedComment, Look
 from appliance.intake.served_docroots import ServedDocroots
+from appliance.intake.visibility import Watcher
 from tests.conftest import EMPTY
 from tests.local_site import LocalSite, archive, local_site
 
@@ -115,3 +118,19 @@ def test_a_host_shows_what_it_publishes_at_once_and_what_others_do_once_it_has_i
     confirm(pair, journal.newest("here"))
     assert is_visible(front)
     assert is_visible(nameless)
+
+
+def test_who_waits_is_told_when_the_front_end_confirms(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visibility, "_LOOK", 60.0)
+    entry = Entry.get()
+    comment = comments.add(entry, "Ida", "Lovely").id
+    watcher = Watcher(site.config)
+    with ThreadPoolExecutor() as readers:
+        answers = [readers.submit(watcher.wait, site.site.id, entry.id, comment, "www1", 40.0) for _ in range(3)]
+        site.run()
+        assert [answer.done() for answer in answers] == [False] * 3
+        began = clock.monotonic()
+        confirm(site, journal.newest("here"))
+        assert [answer.result() for answer in answers] == [True] * 3
+        assert clock.monotonic() - began < 10
+    watcher.close(clock.monotonic() + 10)
