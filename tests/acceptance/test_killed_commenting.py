@@ -85,7 +85,7 @@ class Reader(threading.Thread):
             if answer is not None and answer.status == 303:
                 self._note(text, answer)
                 return
-            if answer is not None and answer.status not in (502, 503, 504):
+            if answer is not None and answer.status not in (429, 502, 503, 504):
                 self.faults.append(f"{text} {answer.status}: {answer.text[-300:]}")
             if not self.persistent or clock.monotonic() > end:
                 self.unanswered.add(text)
