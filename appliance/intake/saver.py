@@ -1,7 +1,8 @@
 """The thread that saves comments: all that wait in one transaction, and each is answered after its commit.
 
 Guarantees that a comment is in the database before anybody is told so. A flood makes batches larger, not transactions
-more frequent, and what does not fit into the queue is refused at once.
+more frequent, and what does not fit into the queue is refused at once. When a batch cannot be saved, each of its
+comments is tried by itself, so that a bad one stops no other.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Saver:
 
         Raises:
             Busy: too many wait, or the transaction takes too long.
-            Exception: whatever kept the batch from being saved, such as an unavailable database.
+            Exception: whatever kept it from being saved, such as an unavailable database.
         """
         future: Future[Verdict] = Future()
         try:
@@ -87,11 +88,15 @@ class Saver:
         try:
             verdicts = reader_comments.save(self._config, [submission for submission, _ in tasks])
         except BaseException as error:
-            if db.is_unavailable(error):
+            if db.is_unavailable(error) and not db.is_conflict(error):
                 db.outage.record_loss(error)
                 db.disconnect()
+            elif len(tasks) > 1 and isinstance(error, Exception):
+                for task in tasks:
+                    self._save([task])
+                return
             else:
-                log.exception("comments could not be saved", comments=len(tasks))
+                log.exception("a comment could not be saved")
             for _, future in tasks:
                 future.set_exception(error)
         else:

@@ -10,12 +10,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final
 
-from appliance import clock, db
+from appliance import clock, db, logging
 from appliance.config import Config
 from appliance.db.listener import CommitListener
 from appliance.delivery.journal import DOCROOTS
 from appliance.intake.awaited import AwaitedComment, Look
 from appliance.intake.served_docroots import ServedDocroots
+
+log = logging.get_logger("intake")
 
 #: The most readers who wait at once. Others are told that their comment is on its way.
 _MOST: Final = 64
@@ -86,8 +88,13 @@ class Watcher:
 
     def _look(self) -> None:
         while (waiters := self._next_waiters()) is not None:
-            with db.suppress_unavailable():
-                _look_for(waiters)
+            try:
+                with db.suppress_unavailable():
+                    _look_for(waiters)
+            except Exception:
+                log.exception("it cannot be seen whether front ends show comments")
+                for waiter in waiters:  # they are told that it takes longer
+                    waiter.told.set()
         db.disconnect()
 
     def _next_waiters(self) -> list[_Waiter] | None:
@@ -105,7 +112,12 @@ class Watcher:
         """Wake the other thread when the database says that a docroot may show something new."""
         news = CommitListener(lambda: self._stopping, DOCROOTS)
         while not self._stopping:
-            if news.wait(_PAUSE):
+            try:
+                heard = news.wait(_PAUSE)
+            except OSError:  # no more files can be opened; it looks now and then all the same
+                clock.sleep(_LOOK)
+                continue
+            if heard:
                 with self._condition:
                     self._wake()
         news.close()

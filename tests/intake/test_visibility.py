@@ -134,3 +134,14 @@ def test_who_waits_is_told_when_the_front_end_confirms(site: LocalSite, monkeypa
         assert [answer.result() for answer in answers] == [True] * 3
         assert clock.monotonic() - began < 10
     watcher.close(clock.monotonic() + 10)
+
+
+def test_a_look_that_fails_is_not_the_last(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher, entry = Watcher(site.config), Entry.get()
+    with monkeypatch.context() as patched:
+        patched.setattr(AwaitedComment, "is_visible", lambda *_: 1 / 0)
+        began = clock.monotonic()
+        assert not watcher.wait(site.site.id, entry.id, 1, "www1", 40.0)
+        assert clock.monotonic() - began < 20
+    assert watcher.wait(site.site.id, entry.id, 1, "www1", 40.0)
+    watcher.close(clock.monotonic() + 10)
