@@ -1,4 +1,7 @@
-"""Answers to readers who have the receipt of a comment: what became of it, and deleting it."""
+"""Answers to readers who have the receipt of a comment: what became of it, and deleting it.
+
+Guarantees that a writer can delete a comment whether readers see its entry or not, and is told so.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from appliance import db
 from appliance.config import Config
 from appliance.content import comments
 from appliance.content.comment_models import CommentOrigin
-from appliance.content.models import Comment, Entry
+from appliance.content.models import Comment
 from appliance.intake.messages import CommentAnswer, DeleteAnswer, DeleteRequest, StatusRequest
-from appliance.intake.pages import describe_site, find_page, find_site
+from appliance.intake.pages import Missing, describe_site, find_page, find_site
 from appliance.intake.pool import Pool
 from appliance.intake.visibility import Watcher
 from appliance.signing import Signer
@@ -52,10 +55,13 @@ class Receipts:
         comment = _find_comment(receipt.nonce) if receipt else None
         if comment is None or receipt is None:  # deleted, or never saved: its sender is told as much as of a held one
             return CommentAnswer(outcome="held", site=about, page=about.root, receipt=request.receipt), None
-        page = find_page(self.config, request.site, comment.entry_id)
+        path = self._path(request.site, comment)
         left = max(0, settings.delete_minutes - int(receipt.age // 60))
-        answer = CommentAnswer(outcome="held", site=about, page=page.path, receipt=request.receipt, delete_minutes=left)
-        return answer, _Saved(site.id, page.entry.id, comment.id) if comment.status == "approved" else None
+        answer = CommentAnswer(
+            outcome="held", site=about, page=path or about.root, receipt=request.receipt, delete_minutes=left
+        )
+        shown = path and comment.status == "approved"
+        return answer, _Saved(site.id, comment.entry_id, comment.id) if shown else None
 
     def delete(self, request: DeleteRequest) -> DeleteAnswer:
         """Delete a comment of the reader's own, or say which one it would be."""
@@ -68,15 +74,20 @@ class Receipts:
             comment = _find_comment(receipt.nonce)
             if comment is None:  # deleting twice is no mistake
                 return DeleteAnswer(site=about, page=about.root, outcome="deleted")
-            entry = Entry.get_by_id(comment.entry_id)
-            if entry.site_id != site.id:
+            if comment.entry.site_id != site.id:
                 return DeleteAnswer(site=about, page=about.root, outcome="expired")
+            path = self._path(request.site, comment) or about.root
             if request.confirmed:
                 comments.delete(comment, "its writer")
-        page = find_page(self.config, request.site, entry.id)
-        if request.confirmed:
-            return DeleteAnswer(site=about, page=page.path, outcome="deleted")
-        return DeleteAnswer(site=about, page=page.path, outcome="possible", html=comment.html)
+                return DeleteAnswer(site=about, page=path, outcome="deleted")
+        return DeleteAnswer(site=about, page=path, outcome="possible", html=comment.html)
+
+    def _path(self, site: str, comment: Comment) -> str:
+        """The path of a comment's page; empty if readers cannot see its entry."""
+        try:
+            return find_page(self.config, site, comment.entry_id).path
+        except Missing:
+            return ""
 
 
 def _find_comment(nonce: str) -> Comment | None:

@@ -145,6 +145,20 @@ def test_its_writer_deletes_it(site: LocalSite, intake: IntakeClient) -> None:
     assert forged.outcome == "expired"
 
 
+def test_its_writer_deletes_it_from_an_entry_that_is_not_there_any_more(site: LocalSite, intake: IntakeClient) -> None:
+    receipt = post(intake, "Wrong", form(intake), wait=5.0).receipt
+    site.save("Tides", status="draft", entry=Entry.get())
+    status = intake.ask(StatusRequest(site="blog", receipt=receipt, wait=0.0))
+    assert isinstance(status, CommentAnswer)
+    assert (status.outcome, status.page) == ("held", "/")
+    said = []
+    for confirmed in (False, True):
+        answer = intake.ask(DeleteRequest(site="blog", receipt=receipt, confirmed=confirmed))
+        assert isinstance(answer, DeleteAnswer)
+        said.append((answer.outcome, answer.page, Comment.select().count()))
+    assert said == [("possible", "/", 1), ("deleted", "/", 0)]
+
+
 def test_what_is_not_saved_comes_back_as_a_form(intake: IntakeClient) -> None:
     first = post(intake, "Hello", "")
     assert (first.outcome, Comment.select().count()) == ("confirm", 0)
