@@ -77,6 +77,7 @@ _LONG = (
     "playbooks/test_upgrading.py",
     "playbooks/test_restoring.py",
     "delivery/test_cluster.py",
+    "browser/test_attacks.py",
     "attacks/test_markup.py",
     "acceptance/test_bad_input.py",
     "playbooks/test_publishing.py",

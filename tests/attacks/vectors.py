@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from itertools import product
 
-_TAGS = [
+#: Markup and other texts that try it.
+TAGS = [
     "<script>hit()</script>", "<SCRIPT src=//evil.example/x.js></SCRIPT>", "<script/x>hit()</script>", "<scr<script>ipt>hit()</script>",
     "<script\n>hit()</script\n>", "</textarea><script>hit()</script>", "</title><script>hit()</script>", "--><script>hit()</script>",
     "]]><script>hit()</script>", '"><script>hit()</script>', "'><script>hit()</script>", "{{ hit() }}", "${hit()}", "<%= hit() %>",
@@ -44,4 +45,4 @@ _ADDRESSES = [
 _LINKS = ["[x]({})", "[x](<{}>)", "![x]({})", "<{}>", "[x][y]\n\n[y]: {}", '<a href="{}">x</a>', '[x](/ "{}")']
 
 #: Every vector.
-VECTORS = [*_TAGS, *_ADDRESSES, *(link.format(address) for link, address in product(_LINKS, _ADDRESSES))]
+VECTORS = [*TAGS, *_ADDRESSES, *(link.format(address) for link, address in product(_LINKS, _ADDRESSES))]
