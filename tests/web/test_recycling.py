@@ -12,6 +12,7 @@ import pytest
 from appliance.errors import QueueError
 from appliance.queue import processes
 from appliance.queue.processes import ProcessRow
+from tests.web.test_web_life import Web
 from tests.web_stack import WebStack, web_stack
 
 pytestmark = pytest.mark.slow
@@ -47,9 +48,34 @@ def readers(stack: WebStack) -> Iterator[list[object]]:
 
 def row_of(stack: WebStack) -> ProcessRow:
     found: ProcessRow = stack.await_that(
-        lambda: next((row for row in processes.list_processes() if row.role == "web"), None)
+        lambda: next((row for row in processes.list_processes() if row.role == "web" and row.keeper), None)
     )
     return found
+
+
+def rows() -> dict[str, ProcessRow]:
+    return {row.name: row for row in processes.list_processes()}
+
+
+def test_one_with_an_account_of_its_own_is_recycled_too(tmp_path: Path) -> None:
+    with web_stack(tmp_path) as stack:
+        own = tmp_path / "own"
+        own.mkdir()
+        web = Web(own, intake=str(stack.config.intake_socket))
+        web.start()
+        try:
+            name = processes.process_name("publisher", web.process.pid)
+            first = stack.await_that(lambda: rows().get(name))
+            assert (first.role, first.keeper) == ("web", "")
+            processes.request(name, "recycle")
+            stack.await_that(lambda: rows()[name].started_at > first.started_at)
+            assert rows()[name].request is None
+            assert web.log.read_text().count("release one begins") == 2
+            assert row_of(stack).started_at <= first.started_at, "the other one goes on"
+        finally:
+            web.process.terminate()
+            assert web.process.wait(10) == 0
+        stack.await_that(lambda: name not in rows())
 
 
 def test_the_web_process_of_a_daemon_is_listed_and_recycled(tmp_path: Path) -> None:
