@@ -104,7 +104,7 @@ def _values(settings: SiteSettings, config: Config) -> dict[str, Any]:
     values["settings"] = json.dumps(settings.settings, sort_keys=True, ensure_ascii=False, default=str)
     web = f"{config.web.path}{settings.name}/" if config.web.path else ""
     values["comment_endpoint"] = settings.comment_endpoint or (web and f"{web}comments")
-    values["search_endpoint"] = ""  # entries have no index of their words yet
+    values["search_endpoint"] = web and f"{web}search"
     values["comment_rules"] = _comment_rules(settings, config) if web and not settings.comment_endpoint else ""
     return values
 

@@ -25,6 +25,12 @@ class Backend(Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """A read transaction in which everything read is of one moment."""
 
+    def limit_statements(self, seconds: float) -> AbstractContextManager[None]:
+        """Within a transaction, end statements that take longer than `seconds`; see `time_limit`."""
+
+    def is_over_time(self, error: BaseException) -> bool:
+        """Whether `error` says that a statement was ended by `limit_statements`."""
+
     def locking(self, table: str = "", *, skip: bool = False) -> str:
         """The clause at the end of a SELECT that locks its rows, or only those of `table`.
 

@@ -26,6 +26,8 @@ _PROBE_INTERVAL, _PROBE_TIMEOUT = 4.0, 3.0
 _AWAY: Final = ("08", "53", "57", "58")
 #: SQLSTATE of a write to a read-only server, such as a standby that is being promoted.
 _READ_ONLY: Final = "25006"
+#: SQLSTATE of a statement that was cancelled.
+_CANCELLED: Final = "57014"
 
 
 @lru_cache(maxsize=1024)
@@ -84,6 +86,16 @@ class Postgres:
         with self.database.atomic():
             self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield
+
+    @contextmanager
+    def limit_statements(self, seconds: float) -> Iterator[None]:
+        """Set a statement timeout, which ends with the transaction."""
+        self.database.execute_sql("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
+        yield
+
+    def is_over_time(self, error: BaseException) -> bool:
+        """Whether the server cancelled the statement."""
+        return sqlstate(error) == _CANCELLED
 
     def locking(self, table: str = "", *, skip: bool = False) -> str:
         """FOR UPDATE, which locks rows."""

@@ -42,6 +42,9 @@ _BUSY_TIMEOUT = 30.0
 #: The number of rows of each index that are read for statistics.
 _ANALYSED = 400
 
+#: Steps of SQLite's machine between two looks at the clock: about two milliseconds.
+_STEPS = 50_000
+
 #: The number of attempts to connect while other processes create the file.
 _TRIES = 100
 
@@ -128,6 +131,21 @@ class Sqlite:
         """A read transaction. Its snapshot is taken by the first read."""
         with self.database.atomic("DEFERRED"):
             yield
+
+    @contextmanager
+    def limit_statements(self, seconds: float) -> Iterator[None]:
+        """Look at the clock now and then while statements run. The limit is that of all statements together."""
+        connection, end = self.database.connection(), clock.monotonic() + seconds
+        connection.set_progress_handler(lambda: clock.monotonic() > end, _STEPS)
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def is_over_time(self, error: BaseException) -> bool:
+        """Whether the statement was interrupted."""
+        code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+        return bool(code == sqlite3.SQLITE_INTERRUPT)
 
     def locking(self, table: str = "", *, skip: bool = False) -> str:  # noqa: ARG002
         """Empty, since a write transaction locks the whole file."""

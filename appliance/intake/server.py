@@ -42,6 +42,7 @@ from appliance.intake.posting import Posting
 from appliance.intake.rates import Rates
 from appliance.intake.receipts import Receipts
 from appliance.intake.saver import Saver
+from appliance.intake.searching import search
 from appliance.intake.socket_file import ListeningSocket, peer_of
 from appliance.intake.visibility import Watcher
 from appliance.intake.web_processes import WebProcesses
@@ -51,8 +52,8 @@ log = logging.get_logger("intake")
 
 #: Connections at a time, each with a thread.
 _CONNECTIONS: Final = 256
-#: Threads that ask the database, and those that change it. Each holds a connection to it.
-_LOOKUPS, _CHANGES = 4, 1
+#: Threads that ask the database, those that change it, and those that search. Each holds a connection to it.
+_LOOKUPS, _CHANGES, _SEARCHES = 4, 1, 2
 #: Seconds that such a thread may be waited for. All stages of a request together take less than its client waits.
 _PATIENCE: Final = 2.5
 #: Seconds that ending may take, all in all: a supervisor kills what takes longer than 4.3.
@@ -78,6 +79,7 @@ class Intake:
         self._lookups = Pool("lookup", _LOOKUPS, _CONNECTIONS, _PATIENCE)
         self._changes = Pool("change", _CHANGES, 32, 2 * _PATIENCE)
         self._previews = Pool("preview", 1, 8, _PATIENCE)
+        self._searches = Pool("search", _SEARCHES, 16, _PATIENCE)
         self._saver = Saver(config)
         self._watcher = Watcher(config)
         self._forms = Forms(config, signer)
@@ -109,7 +111,7 @@ class Intake:
         self._watcher.release()
         self._connections.stop(deadline)
         self._saver.close(deadline)
-        for pool in (self._lookups, self._changes, self._previews):
+        for pool in (self._lookups, self._changes, self._previews, self._searches):
             pool.close(deadline)
         self._watcher.close(deadline)
         self._socket.close()
@@ -150,8 +152,7 @@ class Intake:
             case NoticeRequest():
                 return self._changes.call(lambda: self._notice(request))
             case SearchRequest():
-                self._lookups.call(lambda: find_site(self._config, request.site))
-                raise Missing  # entries have no index of their words yet, so no page offers a search
+                return self._searches.call(lambda: search(self._config, request))
             case SiteRequest():
                 return self._lookups.call(lambda: describe_site(find_site(self._config, request.site)))
             case ProcessReport():

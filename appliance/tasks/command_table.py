@@ -85,6 +85,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.entries:entries_list",
         "List entries and pages that match all given options, the newest first.",
     ),
+    "content.search": (
+        "appliance.tasks.search:search",
+        "List the published entries and pages that readers find who search for these words, the newest first.",
+    ),
     "content.delete": (
         "appliance.tasks.entries:delete",
         "Delete entries, given by id, slug or address, with their comments. Either all are deleted or none.",

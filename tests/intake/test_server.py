@@ -56,9 +56,11 @@ def site(database: Config, tmp_path: Path) -> Iterator[LocalSite]:
 
 
 @contextmanager
-def blog(folder: Path, rules: dict[str, object] | None = None, **settings: object) -> Iterator[LocalSite]:
+def blog(
+    folder: Path, rules: dict[str, object] | None = None, site: dict[str, object] | None = None, **settings: object
+) -> Iterator[LocalSite]:
     files = {"entry.html": PAGE}
-    sites = [{"comments": {**RULES, **(rules or {})}}]
+    sites = [{"comments": {**RULES, **(rules or {})}, **(site or {})}]
     with local_site(
         folder, archive("entry", "{slug}/index.html"), files, sites=sites, web={"path": "/-/"}, **settings
     ) as made:

@@ -311,7 +311,7 @@ def test_without_a_word_nothing_is_searched(client: FlaskClient, intake: Intake,
 def test_a_query_that_is_refused_can_be_sent_again(client: FlaskClient, intake: Intake, reason: Any) -> None:
     intake.answers["search"] = ErrorAnswer(reason=reason, sentence="", retry_after=7)
     answer = client.get("/-/blog/search?q=tide")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (429 if reason == "limited" else 503, "7")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503 if reason == "unavailable" else 429, "7")
     assert 'value="tide" required' in answer.text
     assert "results" not in answer.text
 

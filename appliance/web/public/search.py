@@ -23,6 +23,8 @@ from appliance.web.public.pages import STATUSES, Pages, is_local_path
 
 #: The most characters of a query that are looked at.
 _LONGEST: Final = 500
+#: Results that can be paged through.
+_SHOWN: Final = LAST_PAGE * RESULTS
 #: Control characters, direction overrides, and halves of characters.
 _UNSHOWN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -54,7 +56,7 @@ def _search(pages: Pages, site: str) -> Response:
         "search", site, query=query, answer=answer, results=[_shown(found) for found in answer.results],
         previous=pages.url(site, "search", q=query, page=before) if before > 0 else "",
         next=pages.url(site, "search", q=query, page=after) if after <= last else "",
-        is_cut=page == LAST_PAGE and (answer.more or answer.total > LAST_PAGE * RESULTS), shown=LAST_PAGE * RESULTS,
+        pages=last, is_cut=page == LAST_PAGE and (answer.more or answer.total > _SHOWN), shown=_SHOWN,
     )  # fmt: skip
 
 

@@ -75,8 +75,10 @@ _ENGLISH: Final[Mapping[str, str]] = {
     "search_many": "{total} results",
     "search_more": "More than {total} results",
     "search_page": "page {page}",
-    "search_previous": "Previous results",
-    "search_next": "Next results",
+    "search_where": "Page {page}",
+    "search_where_of": "Page {page} of {pages}",
+    "search_previous": "Previous",
+    "search_next": "Next",
     "search_pages": "Pages of results",
     # Errors
     "home": "Home",

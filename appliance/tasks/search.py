@@ -1,0 +1,70 @@
+"""The command that searches a site as its readers do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from invoke import Context, task
+
+from appliance.content import sites
+from appliance.planning.permalinks import page_url
+from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.list_output import format_date, one_line, print_columns, row_json
+from appliance.tasks.option_help import JSON, SITE, VERBOSE
+
+#: The most results that are listed.
+_MOST: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: int
+    date: datetime
+    title: str
+    url: str
+    snippet: str
+
+
+@task(
+    positional=["words"],
+    help={
+        "words": "The words, as a reader would write them into the search box.",
+        "limit": f"List at most this many, up to {_MOST:,}.",
+        **JSON,
+        **SITE,
+        **VERBOSE,
+    },
+)
+@command
+def search(
+    _context: Context, words: str, limit: int = 10, json: bool = False, site: str = "", verbose: bool = False
+) -> None:
+    """List the published entries and pages that readers find who search for these words, the newest first."""
+    from appliance.search.query import find  # loads the stemmers
+
+    with open_installation() as (config, _):
+        searched = sites.find_site(config, site)
+        found = find(searched, words, size=min(max(limit, 1), _MOST))
+    zone = ZoneInfo(searched.timezone)
+    rows = [
+        _Row(
+            one.entry_id, datetime.fromtimestamp(one.published_at, zone), one.title, page_url(searched, one.path),
+            "".join(text for text, _ in one.snippet),
+        )
+        for one in found.results
+    ]  # fmt: skip
+    if json:
+        print_json({"total": found.total, "more": found.more, "results": [row_json(row) for row in rows]})
+        return
+    if rows:
+        columns = {
+            "id": [str(row.id) for row in rows],
+            "date": [format_date(row.date) for row in rows],
+            "title": [one_line(row.title) for row in rows],
+            "address": [row.url for row in rows],
+        }
+        print_columns(columns, {"title": 2, "address": 3})
+    print_line(f"more than {found.total:,} results" if found.more else pluralize(found.total, "result"))
