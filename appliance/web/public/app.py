@@ -57,7 +57,7 @@ def create_app(settings: WebSettings, intake: Intake) -> Flask:
     app.url_map.redirect_defaults = app.url_map.merge_slashes = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.static_folder = "static"
-    app.add_url_rule(f"{settings.path}static/<path:filename>", "static", app.send_static_file)
+    app.add_url_rule(f"{settings.path}static/<filename>", "static", app.send_static_file)
     app.jinja_env.filters["comment"] = _comment
     app.jinja_env.globals["file"] = _file_addresses(app, settings)
     pages = Pages(settings, intake, TrustedProxies.of(settings.trusted_proxies))
