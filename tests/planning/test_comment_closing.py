@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,17 +25,39 @@ DAY = 86_400
 START = moment("2027-03-11T12:00")
 
 
-@contextmanager
-def shop(folder: Path, close_after: int = 10, **web: str) -> Iterator[LocalSite]:
-    sites = [{"comments": {"close_after": close_after}}]
-    with local_site(folder, MANIFEST, FILES, sites=sites, web={"path": "/-/", **web}) as made:
-        yield made
+@dataclass
+class Place:
+    """Where an installation is, and its database."""
+
+    folder: Path
+    database: Mapping[str, str]
+
+    def open(self, *sites: Mapping[str, Any], path: str = "/-/") -> AbstractContextManager[LocalSite]:
+        """Open the installation with these sites, at the time of START."""
+        return self._at_start(local_site(
+            self.folder, MANIFEST, FILES, sites=sites, web={"path": path}, **self.database,
+        ))  # fmt: skip
+
+    @contextmanager
+    def _at_start(self, opened: AbstractContextManager[LocalSite]) -> Iterator[LocalSite]:
+        with opened as made:
+            at(START)
+            try:
+                yield made
+            finally:
+                db.backend().now_at(0.0)
 
 
-@pytest.fixture(autouse=True)
-def clock() -> Iterator[None]:
-    yield
-    db.backend().now_at(0.0)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place for an installation on each database."""
+    if request.param == "sqlite":
+        return Place(tmp_path, {})
+    return Place(tmp_path, {"database": request.getfixturevalue("postgres").fresh()})
+
+
+def shop(place: Place, close_after: int = 10, **web: str) -> AbstractContextManager[LocalSite]:
+    return place.open({"comments": {"close_after": close_after}}, **web)
 
 
 def at(time: float) -> None:
@@ -44,7 +68,6 @@ def at(time: float) -> None:
 
 def fill(made: LocalSite) -> None:
     """Old, young, and such that are closed anyway or not published; at START the first has one day left."""
-    at(START)
     made.save("First", "2027-03-02T12:00")
     made.save("Second", "2027-03-08T12:00")
     made.save("Imprint", "2027-03-05T12:00", kind="page")
@@ -69,8 +92,8 @@ def words(made: LocalSite) -> dict[str, str]:
 OPEN, CLOSED = "open", "closed"
 
 
-def test_the_form_goes_from_a_page_when_its_time_has_come(tmp_path: Path) -> None:
-    with shop(tmp_path) as made:
+def test_the_form_goes_from_a_page_when_its_time_has_come(place: Place) -> None:
+    with shop(place) as made:
         fill(made)
         assert words(made) == {"first": OPEN, "second": OPEN, "imprint": OPEN, "refusing": CLOSED, "old": CLOSED}
         assert publishing.next_due(["blog"]) == START + DAY
@@ -89,8 +112,8 @@ def test_the_form_goes_from_a_page_when_its_time_has_come(tmp_path: Path) -> Non
         assert set(words(made).values()) == {CLOSED}, "a build from nothing says the same"
 
 
-def test_the_page_and_the_intake_agree(tmp_path: Path) -> None:
-    with shop(tmp_path) as made:
+def test_the_page_and_the_intake_agree(place: Place) -> None:
+    with shop(place) as made:
         fill(made)
         for time in (START + DAY - 5, START + DAY, START + DAY + 5):
             at(time)
@@ -100,8 +123,8 @@ def test_the_page_and_the_intake_agree(tmp_path: Path) -> None:
             assert bool(reader_comments.closed(made.config, made.site, entry)) is (words(made)["first"] == CLOSED), time
 
 
-def test_an_entry_with_a_later_date_opens_again(tmp_path: Path) -> None:
-    with shop(tmp_path) as made:
+def test_an_entry_with_a_later_date_opens_again(place: Place) -> None:
+    with shop(place) as made:
         fill(made)
         made.save("Old", "2027-03-10", entry=_find("old"))
         made.run()
@@ -110,26 +133,24 @@ def test_an_entry_with_a_later_date_opens_again(tmp_path: Path) -> None:
         assert "old.html" in built(made)
 
 
-def test_the_setting_takes_effect_on_pages_that_it_concerns(tmp_path: Path) -> None:
-    with shop(tmp_path) as made:
+def test_the_setting_takes_effect_on_pages_that_it_concerns(place: Place) -> None:
+    with shop(place) as made:
         fill(made)
     for days, open_ones in ((2, set()), (5, {"second"}), (20, {"first", "second", "imprint"}),
                             (0, {"first", "second", "imprint", "old"})):  # fmt: skip
-        with shop(tmp_path, days) as made:
-            at(START)
+        with shop(place, days) as made:
             before = words(made)
             changed = {path.removesuffix(".html") for path in built_by(made)}
             after = words(made)
             assert {name for name, word in after.items() if word == OPEN} == open_ones, days
             assert changed == {name for name in after if before[name] != after[name]}, days
-    with shop(tmp_path, 2, path="") as made:
-        at(START)
+    with shop(place, 2, path="") as made:
         assert built_by(made) == set(), "the form posts to nobody, so nothing closes"
         assert publishing.next_due(["blog"]) is None
 
 
-def test_what_a_clock_that_ran_ahead_closed_is_opened_by_the_next_plan(tmp_path: Path) -> None:
-    with shop(tmp_path) as made:
+def test_what_a_clock_that_ran_ahead_closed_is_opened_by_the_next_plan(place: Place) -> None:
+    with shop(place) as made:
         fill(made)
         at(START + 365 * DAY)
         assert built(made) == {"first.html", "second.html", "imprint.html"}
@@ -142,11 +163,10 @@ def test_what_a_clock_that_ran_ahead_closed_is_opened_by_the_next_plan(tmp_path:
         assert built_by(made) == set(), "a clock that is set right by a moment opens nothing"
 
 
-def test_another_site_keeps_its_form(tmp_path: Path) -> None:
+def test_another_site_keeps_its_form(place: Place) -> None:
     sites = [{"comments": {"close_after": 10}},
              {"name": "other", "url": "https://blog.example/other/", "folder": "other"}]  # fmt: skip
-    with local_site(tmp_path, MANIFEST, FILES, sites=sites, web={"path": "/-/"}) as made:
-        at(START)
+    with place.open(*sites) as made:
         other = Site.get(Site.name == "other")
         for site in (made.site, other):
             made.save("First", "2027-03-02T12:00", site=site)
