@@ -6,6 +6,7 @@ must be read as fast. When all connections are taken, the one that is idle longe
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -24,6 +25,9 @@ _MESSAGE: Final = 5.0
 _CHUNK: Final = 65_536
 _TOO_LONG: Final = ErrorAnswer(reason="invalid", sentence="This is longer than a request may be.")
 _FULL: Final = ErrorAnswer(reason="busy", sentence="There is too much to do; try again soon.", retry_after=2)
+
+#: Errors of accept() that last until other connections end.
+SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 #: Answers a line of a peer with a line, without its end.
 Answer = Callable[[bytes, socket.socket], bytes]
@@ -99,9 +103,17 @@ class Connections:
             if has_room:
                 self._open[connection] = thread
         if has_room:
-            thread.start()
-        else:
-            refuse(peer, _FULL)
+            with suppress(RuntimeError):  # no more threads can be started
+                thread.start()
+                return
+            with self._lock:
+                del self._open[connection]
+        refuse(peer, _FULL)
+
+    def dismiss_idle(self) -> None:
+        """Close the connection that is idle longest, if one is, since there are no files for a new one."""
+        with self._lock:
+            self._dismiss_idle()
 
     def stop(self, deadline: float) -> None:
         """Answer the requests in hand and end, until `deadline` by the monotonic clock."""
@@ -114,7 +126,7 @@ class Connections:
             thread.join(max(0.0, deadline - clock.monotonic()))
 
     def _dismiss_idle(self) -> bool:
-        """Close the connection that is idle longest, if one is. Its client connects anew for its next request."""
+        """Close the connection that is idle longest, and say whether there is one. Its client connects anew later."""
         idle = [(connection.idle_since, connection) for connection in self._open if connection.idle_since is not None]
         if not idle:
             return False

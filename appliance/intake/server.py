@@ -9,13 +9,14 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from pydantic import ValidationError
 
 from appliance import clock, db, logging
 from appliance.config import Config
-from appliance.intake.connections import Connections, refuse
+from appliance.intake.connections import SHORTAGES, Connections, refuse
 from appliance.intake.forms import Forms
 from appliance.intake.limits import Limits
 from appliance.intake.messages import (
@@ -56,6 +57,8 @@ _CONNECTIONS: Final = 256
 _LOOKUPS, _CHANGES, _SEARCHES = 4, 1, 2
 #: Seconds that such a thread may be waited for. All stages of a request together take less than its client waits.
 _PATIENCE: Final = 2.5
+#: Seconds until a connection is accepted for which no file could be opened.
+_PAUSE: Final = 0.2
 #: Seconds that ending may take, all in all: a supervisor kills what takes longer than 4.3.
 _STOP: Final = 3.0
 
@@ -88,6 +91,8 @@ class Intake:
         )
         self._receipts = Receipts(config, signer, self._lookups, self._watcher)
         self._web_processes = WebProcesses(config.host_name, supervisor)
+        #: Whether no more files could be opened when it was tried last.
+        self._is_short = False
         self._connections = Connections(self._answer_line, _CONNECTIONS)
 
     def accept(self, seconds: float) -> None:
@@ -96,13 +101,25 @@ class Intake:
             return
         try:
             peer, _ = self._socket.listening.accept()
-        except OSError:  # it went away, or there are no file numbers left
-            return
+        except OSError as error:
+            if error.errno in SHORTAGES:
+                self._wait_for_room(error)
+            return  # otherwise it went away
+        self._is_short = False
         if self._socket.allows(peer):
             self._connections.add(peer)
         else:
             log.warning("an account that may not use the intake was refused; see web.intake_user")
             refuse(peer, REFUSED)
+
+    def _wait_for_room(self, error: OSError) -> None:
+        """Let an idle connection make room. The new one waits meanwhile, and select() would return at once."""
+        self._connections.dismiss_idle()
+        clock.sleep(_PAUSE)
+        if not self._is_short:
+            with suppress(OSError):  # the first line of a log opens files, too
+                log.warning("connections wait since no more files can be opened; raise LimitNOFILE", error=str(error))
+                self._is_short = True
 
     def close(self) -> None:
         """Answer the requests in hand, and stop listening. What takes longer than a few seconds is given up."""

@@ -33,7 +33,10 @@ _REASONS: Final = {
     431: b"Request Header Fields Too Large",
 }
 #: Errors of accept() that end no worker: nobody was there any more, or there are too many open files.
-_PASSING: Final = {errno.EAGAIN, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_GONE: Final = {errno.EAGAIN, errno.ECONNABORTED}
+_SHORTAGES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+#: Seconds until a connection is accepted for which no file could be opened.
+_PAUSE: Final = 0.05
 
 
 def missing_bytes(received: bytes | bytearray, limit: int) -> tuple[int, int]:
@@ -88,7 +91,9 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno not in _PASSING:
+            if error.errno in _SHORTAGES:
+                self._make_room()
+            elif error.errno not in _GONE:
                 raise
             return
         if len(self.pending_conns) >= _UNFINISHED:
@@ -101,6 +106,16 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         connection.timeout = time.monotonic() + self.seconds
         self.pending_conns.append(connection)  # gunicorn closes those whose time is over
         self.poller.register(client, EVENT_READ, partial(self._gather, connection))
+
+    def _make_room(self) -> None:
+        """Drop the oldest unfinished request, since there is no file for a new connection; without one, wait a moment.
+
+        The poller would report the new connection again at once.
+        """
+        if self.pending_conns:
+            self._drop(self.pending_conns[0])
+        else:
+            time.sleep(_PAUSE)
 
     def _gather(self, connection: _Connection, client: socket.socket) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -107,6 +108,17 @@ def test_clients_that_send_or_close_slowly_keep_nobody_waiting(start: Callable[[
     assert web.seconds_of_a_look() < 2
     assert slow[0].recv(100) == b"", "the oldest made room"
     for client in [*held, *slow, *many]:
+        client.close()
+
+
+def test_unfinished_requests_make_room_when_no_more_files_can_be_opened(start: Callable[[str], Web]) -> None:
+    web = start(f"127.0.0.1:{free_port()}")
+    (worker,) = map(int, Path(f"/proc/{web.process.pid}/task/{web.process.pid}/children").read_text().split())
+    opened = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 20, resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]))
+    unfinished = [web.send(b"GET / HT") for _ in range(60)]
+    assert web.seconds_of_a_look() < 2, "they would be dropped after 4 s"
+    for client in unfinished:
         client.close()
 
 
