@@ -22,7 +22,7 @@ from appliance.search import query
 log = logging.get_logger("intake")
 
 #: Seconds that a statement of a search may take.
-_LIMIT: Final = 1.5
+LIMIT: Final = 1.5
 
 
 def search(config: Config, request: SearchRequest) -> SearchAnswer:
@@ -34,9 +34,9 @@ def search(config: Config, request: SearchRequest) -> SearchAnswer:
     """
     site = find_site(config, request.site)
     try:
-        found = read_within(_LIMIT, lambda: query.find(site, request.query, request.page, RESULTS))
+        found = read_within(LIMIT, lambda: query.find(site, request.query, request.page, RESULTS))
     except TimeLimitExceeded:
-        log.warning("a search took too long", site=site.name, characters=len(request.query), seconds=_LIMIT)
+        log.warning("a search took too long", site=site.name, characters=len(request.query), seconds=LIMIT)
         raise Busy from None
     return SearchAnswer(
         site=describe_site(site), query=request.query, page=found.page, total=found.total, more=found.more,

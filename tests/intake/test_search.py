@@ -12,6 +12,7 @@ from appliance import db
 from appliance.config import Config
 from appliance.content import entries, entry_edits
 from appliance.content.models import Entry
+from appliance.intake import searching
 from appliance.intake.client import IntakeClient
 from appliance.intake.messages import Answer, CommentAnswer, ErrorAnswer, SearchAnswer, SearchRequest, Sender
 from appliance.planning.permalinks import find_path
@@ -128,25 +129,31 @@ def test_a_network_may_search_so_often(site: LocalSite, intake: IntakeClient) ->
     assert ask(intake, "tides", address="198.51.100.1").kind == "search"
 
 
-def test_searches_that_hang_hold_up_neither_comments_nor_later_searches(site: LocalSite, intake: IntakeClient) -> None:
-    """A lock makes every search wait. There is no such lock on SQLite."""
+@pytest.mark.parametrize("limit", [searching.LIMIT, 60.0])
+def test_searches_that_hang_hold_up_no_comments(site: LocalSite, monkeypatch: pytest.MonkeyPatch, limit: float) -> None:
+    """A lock makes every search wait, in the second case longer than anybody else does. SQLite has no such lock."""
     if not site.config.database_url:
         pytest.skip("readers of SQLite wait for nobody")
-    tokens, number = [form(intake) for _ in range(20)], entry()
+    monkeypatch.setattr(searching, "LIMIT", limit)  # the daemon is forked from this process
+    with answering(site.config), ThreadPoolExecutor(60) as pool:
+        client = IntakeClient(site.config.intake_socket)
+        tokens, number = [form(client) for _ in range(20)], entry()
 
-    def post(place: int) -> CommentAnswer:
-        answer = await_that(
-            lambda: _unless_busy(intake.ask(request(f"Number {place}", tokens[place], number, wait=0.0)))
-        )
-        assert isinstance(answer, CommentAnswer), answer
-        return answer
+        def post(place: int) -> CommentAnswer:
+            comment = request(f"Number {place}", tokens[place], number, wait=0.0)
+            answer = await_that(lambda: _unless_busy(client.ask(comment)))
+            assert isinstance(answer, CommentAnswer), answer
+            return answer
 
-    with ThreadPoolExecutor(60) as pool:
         with db.write():
             db.execute("LOCK TABLE search_document IN ACCESS EXCLUSIVE MODE")
-            searches = [pool.submit(ask, intake, "tides", 1, f"192.0.{place}.1") for place in range(40)]
+            searches = [pool.submit(ask, client, "tides", 1, f"192.0.{place}.1") for place in range(40)]
             assert {answer.outcome for answer in pool.map(post, range(20))} == {"accepted"}
             answers = [future.result() for future in searches]
-        # The client would have given up on them later than that.
-        assert [answer.reason for answer in answers if isinstance(answer, ErrorAnswer)] == ["busy"] * 40
-    assert found(intake, "tides") == ["Tides"]
+            # The client would have given up on them later than that.
+            assert [answer.reason for answer in answers if isinstance(answer, ErrorAnswer)] == ["busy"] * 40
+            if limit < 60:  # their threads are free again, though the lock is still there
+                waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                await_that(lambda: db.execute(waiting).fetchone()[0] == 0)
+        assert found(client, "tides") == ["Tides"]
+        client.close()
