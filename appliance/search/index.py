@@ -93,10 +93,11 @@ def index_changed() -> None:
 def catch_up(seconds: float = 1.0, stopping: Callable[[], bool] = lambda: False) -> int:
     """Read entries that are stale, for about so many seconds at most; returns their number."""
     end, count = clock.monotonic() + seconds, 0
+    # Entries are put on the list before any is read: those that are on it already are then read once.
     while not stopping():
-        read = _take_step()
+        read = 0 if (listed := _list_entries()) else _take_step()
         count += read
-        if clock.monotonic() > end or not (read or _list_entries()):
+        if not (listed or read) or clock.monotonic() > end:
             break
     return count
 

@@ -24,15 +24,17 @@ _REACH: Final = (1200, 8800)
 #: Characters of an entry's HTML that the snippet is taken from.
 _HTML: Final = 200_000
 
-#: `{entries}` that readers can see, with the paths of their pages.
+#: Those of `{entries}` that have a page. Only what is published has words, so that the entries need not be read.
 _VISIBLE: Final = """
-SELECT d.number, d.entry_id, a.path
-FROM search_document d JOIN entry e ON e.id = d.entry_id JOIN artifact a ON a.type = e.kind AND a.subject = e.id
-WHERE d.entry_id IN ({entries}) AND e.site_id = ? AND e.status = 'published'
+SELECT a.subject FROM artifact a{documents}
+WHERE a.type IN ('entry', 'page') AND a.subject IN ({entries}) AND a.site_id = ?
   AND a.is_permalink AND a.wanted AND a.digest IS NOT NULL
 """
+_DOCUMENTS: Final = " JOIN search_document d ON d.entry_id = a.subject"
 _SHOWN: Final = """
-SELECT id, title, substr(html, 1, ?), published_at FROM entry WHERE id IN ({entries})
+SELECT e.id, e.title, substr(e.html, 1, ?), e.published_at, a.path
+FROM entry e JOIN artifact a ON a.type = e.kind AND a.subject = e.id
+WHERE e.id IN ({entries}) AND e.status = 'published' AND a.is_permalink AND a.wanted
 """
 
 
@@ -65,9 +67,9 @@ class SearchPage:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Entries, newest first, and the paths of their pages."""
+    """The ids of entries, newest first."""
 
-    entries: list[tuple[int, str]]
+    entries: list[int]
     more: bool
 
 
@@ -95,7 +97,7 @@ def find(site: Site, text: str, page: int = 1, size: int = 10) -> SearchPage:
 
 
 def _find(site: Site, terms: Terms) -> _Found:
-    entries: list[tuple[int, str]] = []
+    entries: list[int] = []
     before: int | None = None
     for reach in _REACH if terms.all else ():
         rows = matching.candidates(site.id, terms, before, reach)
@@ -109,24 +111,22 @@ def _find(site: Site, terms: Terms) -> _Found:
     return _Found(entries, more=bool(terms.all))
 
 
-def _visible(site: Site, terms: Terms, rows: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
+def _visible(site: Site, terms: Terms, rows: Sequence[tuple[int, int]]) -> list[int]:
     """Those that readers can see, and that have the words of each term one after the other."""
-    query = _VISIBLE.format(entries=db.placeholders(len(rows)))
-    sequences = terms.sequences
+    sequences, entries = terms.sequences, [entry for _, entry in rows]
+    query = _VISIBLE.format(entries=db.placeholders(len(rows)), documents=_DOCUMENTS if sequences else "")
     query += f" AND {matching.contains('d.words')}" * len(sequences)
-    values = [*(entry for _, entry in rows), site.id, *sequences]
-    found = {number: (entry, path) for number, entry, path in db.execute(query, values).fetchall()}
-    return [found[number] for number in sorted(found, reverse=True)]
+    found = {entry for (entry,) in db.execute(query, [*entries, site.id, *sequences]).fetchall()}
+    return [entry for entry in entries if entry in found]
 
 
-def _results(site: Site, terms: Terms, entries: Sequence[tuple[int, str]]) -> list[SearchResult]:
+def _results(site: Site, terms: Terms, entries: Sequence[int]) -> list[SearchResult]:
     if not entries:
         return []
     query = _SHOWN.format(entries=db.placeholders(len(entries)))
-    rows = {row[0]: row for row in db.execute(query, [_HTML, *(entry for entry, _ in entries)]).fetchall()}
+    rows = {row[0]: row for row in db.execute(query, [_HTML, *entries]).fetchall()}
     words, beginnings = terms.words, terms.beginnings
     return [
         SearchResult(entry, title, path, at, snippets.snippet(plain_text(html), site.language, words, beginnings))
-        for entry, path in entries
-        for _, title, html, at in (rows[entry],)
+        for entry, title, html, at, path in (rows[entry] for entry in entries if entry in rows)
     ]

@@ -10,9 +10,9 @@ from appliance.search.tokens import Token, tokens
 #: Characters of a snippet, and of the text before the first word found in it.
 _LENGTH: Final = 220
 _BEFORE: Final = 60
-#: Characters of a text that are looked at, and words found among which the best place is chosen.
+#: Characters of a text in which a first word is looked for, and characters after it in which the best place is.
 _REACH: Final = 100_000
-_CHOICE: Final = 200
+_CHOICE: Final = 2000
 
 #: A part of a snippet, and whether it is a word that was asked for.
 Part = tuple[str, bool]
@@ -25,8 +25,8 @@ def snippet(text: str, language: str, words: Collection[str], beginnings: Collec
     for token in tokens(text, language):
         if token.word in whole or (starts and token.word.startswith(starts)):
             found.append(token)
-            if len(found) == _CHOICE:
-                break
+        if found and token.start > found[0].start + _CHOICE:
+            break
     first = _best(found)
     start = _start(text, found[first].start - _BEFORE) if found else 0
     end = _end(text, start + _LENGTH)
