@@ -181,7 +181,7 @@ def run(home: Path, url: str, count: int, rounds: int) -> dict[str, SearchPage]:
         print(f"  words and index {part / 2**20:,.0f} MiB, the database {after / 2**20:,.0f} MiB", flush=True)
         db.analyze()
         if url:
-            db.execute("ANALYZE")
+            db.execute("ANALYZE")  # as the server does by itself sooner or later
         found = ask(site, queries(count, frequencies), rounds)
         edit(site, rounds * 2)
     return found

@@ -30,9 +30,10 @@ _LISTED: Final = 500
 _FARTHEST: Final = 2**34
 _IDS: Final = 2**28
 
-_STALE: Final = f"""
-SELECT s.entry_id, s.mark, e.site_id, e.status, e.title, substr(e.html, 1, {_HTML}), e.published_at, site.language
-FROM search_stale s JOIN entry e ON e.id = s.entry_id JOIN site ON site.id = e.site_id
+_STALE: Final = "SELECT entry_id, mark FROM search_stale"
+_ENTRIES: Final = f"""
+SELECT e.id, e.site_id, e.status, e.title, substr(e.html, 1, {_HTML}), e.published_at, site.language
+FROM entry e JOIN site ON site.id = e.site_id WHERE e.id IN
 """
 _SAVE: Final = """
 INSERT INTO search_document (entry_id, number, site_id, words) VALUES (?, ?, ?, ?)
@@ -51,11 +52,10 @@ SET version = excluded.version, stemmer = excluded.stemmer, position = excluded.
 """
 
 
-class _Stale(NamedTuple):
-    """A row of `_STALE`."""
+class _Entry(NamedTuple):
+    """A row of `_ENTRIES`."""
 
-    entry: int
-    mark: int
+    id: int
     site: int
     status: str
     title: str
@@ -85,9 +85,9 @@ def document_words(title: str, html: str, language: str) -> str:
 
 def index_changed() -> None:
     """Read what the open transaction changed, if it is little. What changed last comes first."""
-    query = f"{_STALE} WHERE s.mark > 0 ORDER BY s.mark DESC LIMIT {_AT_ONCE} {db.skip_locked('s')}"
-    rows = [_Stale(*row) for row in db.execute(query).fetchall()]
-    _save([(row, row.words) for row in rows if len(row.html) <= _SHORT])
+    query = f"{_STALE} WHERE mark > 0 ORDER BY mark DESC LIMIT {_AT_ONCE} {db.skip_locked()}"
+    stale = [entry for entry, _ in db.execute(query).fetchall()]
+    _save([(entry, entry.words) for entry in _read(stale) if len(entry.html) <= _SHORT])
 
 
 def catch_up(seconds: float = 1.0, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -110,30 +110,35 @@ def next_due() -> float | None:
 
 
 def _take_step() -> int:
-    rows = [_Stale(*row) for row in db.execute(f"{_STALE} ORDER BY s.mark DESC LIMIT {_STEP}").fetchall()]
-    if not rows:
+    """Read the next entries; returns their number."""
+    stale = dict(db.execute(f"{_STALE} ORDER BY mark DESC LIMIT {_STEP}").fetchall())
+    documents = [(entry, entry.words) for entry in _read(list(stale))]
+    if not documents:
         return 0
-    documents = [(row, row.words) for row in rows]
     with db.write():
-        # Those that changed meanwhile have another mark. Whoever is changing one now has locked it.
-        query = f"SELECT entry_id, mark FROM search_stale WHERE entry_id IN ({db.placeholders(len(rows))})"
-        unchanged = {
-            tuple(row) for row in db.execute(f"{query} {db.skip_locked()}", [r.entry for r in rows]).fetchall()
-        }
-        kept = [(row, words) for row, words in documents if (row.entry, row.mark) in unchanged]
+        # What changed meanwhile has another mark. Whoever is changing it now has locked it.
+        query = f"{_STALE} WHERE entry_id IN ({db.placeholders(len(stale))}) {db.skip_locked()}"
+        unchanged = set(db.execute(query, list(stale)).fetchall()) & set(stale.items())
+        kept = [(entry, words) for entry, words in documents if (entry.id, stale[entry.id]) in unchanged]
         _save(kept)
     return len(kept)
 
 
-def _save(documents: Sequence[tuple[_Stale, str]]) -> None:
-    for row, words in documents:
+def _read(stale: Sequence[int]) -> list[_Entry]:
+    if not stale:
+        return []
+    return [_Entry(*row) for row in db.execute(f"{_ENTRIES} ({db.placeholders(len(stale))})", stale).fetchall()]
+
+
+def _save(documents: Sequence[tuple[_Entry, str]]) -> None:
+    for entry, words in documents:
         if words:
-            db.execute(_SAVE, [row.entry, document_number(row.published_at, row.entry), row.site, words])
+            db.execute(_SAVE, [entry.id, document_number(entry.published_at, entry.id), entry.site, words])
         else:
-            db.execute("DELETE FROM search_document WHERE entry_id = ?", [row.entry])
+            db.execute("DELETE FROM search_document WHERE entry_id = ?", [entry.id])
     if documents:
-        entries = [row.entry for row, _ in documents]
-        db.execute(f"DELETE FROM search_stale WHERE entry_id IN ({db.placeholders(len(entries))})", entries)
+        saved = [entry.id for entry, _ in documents]
+        db.execute(f"DELETE FROM search_stale WHERE entry_id IN ({db.placeholders(len(saved))})", saved)
 
 
 def _is_unlisted(_site: int, language: str, version: int | None, stemmer: str | None, position: int | None) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from appliance import db
 from appliance.content.excerpts import plain_text
-from appliance.content.models import Site
+from appliance.content.models import EntryKind, Site
 from appliance.search import matching, snippets
 from appliance.search.terms import Terms, parse
 
@@ -24,13 +24,13 @@ _REACH: Final = (1200, 8800)
 #: Characters of an entry's HTML that the snippet is taken from.
 _HTML: Final = 200_000
 
-#: Those of `{entries}` that have a page. Only what is published has words, so that the entries need not be read.
-_VISIBLE: Final = """
-SELECT a.subject FROM artifact a{documents}
-WHERE a.type IN ('entry', 'page') AND a.subject IN ({entries}) AND a.site_id = ?
-  AND a.is_permalink AND a.wanted AND a.digest IS NOT NULL
+#: Those of some entries that have a page. Only what is published has words, so that the entries need not be
+#: read. Of both types at once, or of a site, SQLite would read far more of an index.
+_WITH_PAGE: Final = """
+SELECT subject FROM artifact WHERE type = '{kind}' AND subject IN (*)
+   AND is_permalink AND wanted AND digest IS NOT NULL
 """
-_DOCUMENTS: Final = " JOIN search_document d ON d.entry_id = a.subject"
+_WITH_WORDS: Final = "SELECT entry_id FROM search_document WHERE entry_id IN (*)"
 _SHOWN: Final = """
 SELECT e.id, e.title, substr(e.html, 1, ?), e.published_at, a.path
 FROM entry e JOIN artifact a ON a.type = e.kind AND a.subject = e.id
@@ -102,7 +102,7 @@ def _find(site: Site, terms: Terms) -> _Found:
     for reach in _REACH if terms.all else ():
         rows = matching.candidates(site.id, terms, before, reach)
         for chunk in db.chunks(rows):
-            entries += _visible(site, terms, chunk)
+            entries += _visible([entry for _, entry in chunk], terms)
             if len(entries) > CAP:
                 return _Found(entries[:CAP], more=True)
         if len(rows) < reach:
@@ -111,13 +111,23 @@ def _find(site: Site, terms: Terms) -> _Found:
     return _Found(entries, more=bool(terms.all))
 
 
-def _visible(site: Site, terms: Terms, rows: Sequence[tuple[int, int]]) -> list[int]:
+def _visible(entries: Sequence[int], terms: Terms) -> list[int]:
     """Those that readers can see, and that have the words of each term one after the other."""
-    sequences, entries = terms.sequences, [entry for _, entry in rows]
-    query = _VISIBLE.format(entries=db.placeholders(len(rows)), documents=_DOCUMENTS if sequences else "")
-    query += f" AND {matching.contains('d.words')}" * len(sequences)
-    found = {entry for (entry,) in db.execute(query, [*entries, site.id, *sequences]).fetchall()}
-    return [entry for entry in entries if entry in found]
+    sequences = terms.sequences
+    if sequences:
+        conditions = f" AND {matching.contains('words')}" * len(sequences)
+        having = _select(f"{_WITH_WORDS}{conditions}", entries, sequences)
+        entries = [entry for entry in entries if entry in having]
+    seen = {entry for kind in get_args(EntryKind) for entry in _select(_WITH_PAGE.format(kind=kind), entries)}
+    return [entry for entry in entries if entry in seen]
+
+
+def _select(query: str, entries: Sequence[int], values: Sequence[str] = ()) -> set[int]:
+    """The ids that a query gives, of those that are put in the place of its star."""
+    if not entries:
+        return set()
+    sql = query.replace("*", db.placeholders(len(entries)))
+    return {entry for (entry,) in db.execute(sql, [*entries, *values]).fetchall()}
 
 
 def _results(site: Site, terms: Terms, entries: Sequence[int]) -> list[SearchResult]:
