@@ -249,6 +249,8 @@ class CommentAnswer(Message):
     #: Minutes in which the reader may delete the comment; 0 for not at all.
     delete_minutes: int = 0
     form: FormAnswer | None = None
+    #: How the comment would look, if it is to be confirmed.
+    html: str = ""
     problems: tuple[Problem, ...] = ()
     #: The mail address that a confirmation of notices was sent to.
     confirmation_sent: str = ""

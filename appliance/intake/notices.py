@@ -13,12 +13,12 @@ from appliance.intake.pages import path_of
 from appliance.notifications import reply_notices
 from appliance.notifications.links import comment_url
 from appliance.notifications.reply_notices import Wish
-from appliance.signing import load_signer
+from appliance.signing import Signer
 
 
-def answer_notice(site: Site, about: SiteAnswer, request: NoticeRequest) -> NoticeAnswer:
+def answer_notice(signer: Signer, site: Site, about: SiteAnswer, request: NoticeRequest) -> NoticeAnswer:
     """Say what a link does or, if the request is confirmed, do it. `about` is how the site presents itself."""
-    notice = load_signer().read_notice(request.token, request.action, db.now())
+    notice = signer.read_notice(request.token, request.action, db.now())
     wish = reply_notices.find(notice) if notice is not None else None
     if wish is None or wish.site.id != site.id or (request.action == "confirm" and wish.is_ended):
         return NoticeAnswer(site=about, page=about.root, outcome="expired")

@@ -104,6 +104,7 @@ class Posting:
         return CommentAnswer(
             outcome="refused" if checked.problems else "confirm", site=page.about, page=page.path,
             form=self.forms.make(page, request.draft.parent, token), problems=to_problems(checked.problems),
+            html="" if checked.problems else checked.html,
         )  # fmt: skip
 
     def _refused(self, page: EntryPage, request: CommentRequest, verdict: Verdict) -> CommentAnswer:

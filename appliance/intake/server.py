@@ -78,6 +78,7 @@ class Intake:
         self._socket = listening
         self._is_paused = is_paused
         rates, signer = Rates(), load_signer()
+        self._signer = signer
         self._limits = Limits(config, rates)
         self._lookups = Pool("lookup", _LOOKUPS, _CONNECTIONS, _PATIENCE)
         self._changes = Pool("change", _CHANGES, 32, 2 * _PATIENCE)
@@ -180,4 +181,4 @@ class Intake:
 
     def _notice(self, request: NoticeRequest) -> Answer:
         site = find_site(self._config, request.site)
-        return answer_notice(site, describe_site(site), request)
+        return answer_notice(self._signer, site, describe_site(site), request)

@@ -32,7 +32,7 @@ def ask(
     action: Literal["confirm", "unsubscribe"], token: str, *, confirmed: bool = False, everywhere: bool = False
 ) -> NoticeAnswer:
     request = NoticeRequest(site="blog", action=action, token=token, confirmed=confirmed, everywhere=everywhere)
-    return answer_notice(Site.get(Site.name == "blog"), ABOUT, request)
+    return answer_notice(load_signer(), Site.get(Site.name == "blog"), ABOUT, request)
 
 
 def state() -> tuple[bool, bool]:
@@ -72,7 +72,7 @@ def test_what_is_forged_or_old_or_of_another_site_does_nothing(notice: int) -> N
     assert ask("unsubscribe", good, confirmed=True).outcome == "expired"
     other = Site.create(name="other", title="Other", url="https://other.example/")
     request = NoticeRequest(site="other", action="confirm", token=good, confirmed=True)
-    assert answer_notice(other, ABOUT, request).outcome == "expired"
+    assert answer_notice(signer, other, ABOUT, request).outcome == "expired"
     assert state() == (False, False)
 
 

@@ -165,6 +165,7 @@ def test_what_is_not_saved_comes_back_as_a_form(intake: IntakeClient) -> None:
     first = post(intake, "Hello", "")
     assert (first.outcome, Comment.select().count()) == ("confirm", 0)
     assert first.form is not None
+    assert first.html == "<p>Hello</p>"
     assert post(intake, "Hello", first.form.token).outcome == "accepted"
     refused = post(intake, "", form(intake))
     assert (refused.outcome, [p.field for p in refused.problems]) == ("refused", ["text"])

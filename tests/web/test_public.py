@@ -87,6 +87,14 @@ def post(
     return client.post(path, data={**POST, **fields}, headers=headers or {})
 
 
+def test_a_form_that_is_to_be_confirmed_is_shown_as_it_was_checked(client: FlaskClient, intake: Intake) -> None:
+    intake.answers["comment"] = intake.comment("confirm", form=FORM, html="<p>Checked</p>")
+    page = post(client).get_data(as_text=True)
+    assert [asked.op for asked in intake.asked] == ["comment"]
+    assert "<p>Checked</p>" in page
+    assert "new-token" in page
+
+
 def test_only_the_routes_of_the_contract_exist(client: FlaskClient) -> None:
     routes = {
         (rule.rule, frozenset((rule.methods or set()) - {"HEAD"})) for rule in client.application.url_map.iter_rules()

@@ -105,24 +105,19 @@ class _Comments:
         return self._keep(site, draft, token, answer)
 
     def _preview(self, site: str, draft: Draft, token: str) -> Response:
-        answer = self._ask_preview(site, draft, token)
+        answer = self._pages.ask_for(
+            PreviewAnswer, PreviewRequest(site=site, draft=draft, sender=self._pages.sender(), token=token)
+        )
         if not isinstance(answer, PreviewAnswer):
             return self._keep(site, draft, token, answer)
         if answer.problems:
             return self._show(site, answer.form, draft, title="problems", status=422, problems=answer.problems)
         return self._show(site, answer.form, draft, title="preview", html=answer.html)
 
-    def _ask_preview(self, site: str, draft: Draft, token: str) -> PreviewAnswer | ErrorAnswer:
-        return self._pages.ask_for(
-            PreviewAnswer, PreviewRequest(site=site, draft=draft, sender=self._pages.sender(), token=token)
-        )
-
     def _after(self, site: str, draft: Draft, answer: CommentAnswer) -> Response:
         """Lead on from a comment that was saved; show the form again otherwise."""
         if answer.form is not None and answer.outcome == "confirm":
-            shown = self._ask_preview(site, draft, answer.form.token)
-            html = shown.html if isinstance(shown, PreviewAnswer) else ""
-            return self._show(site, answer.form, draft, title="confirm", html=html)
+            return self._show(site, answer.form, draft, title="confirm", html=answer.html)
         if answer.form is not None and answer.outcome == "refused":
             return self._show(site, answer.form, draft, title="problems", status=422, problems=answer.problems)
         if answer.outcome == "accepted" and answer.visible:
