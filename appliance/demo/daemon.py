@@ -17,7 +17,9 @@ from appliance.errors import DemoError
 
 _COMMAND = "from appliance.tasks import main; main()"
 
-#: Seconds to wait for the connections to the front ends, and for a graceful shutdown.
+#: Seconds to wait for the connections to the front ends, as long as the daemon lives; a busy host needs many.
+_CONNECTED = 90.0
+#: Seconds to wait for a graceful shutdown.
 _TIMEOUT = 20.0
 
 
@@ -61,7 +63,7 @@ class Daemon:
             end_process_tree(self.process)
 
     def _wait_for_connections(self) -> None:
-        deadline = clock.monotonic() + _TIMEOUT
+        deadline = clock.monotonic() + _CONNECTED
         while len(list(self._temporary.glob("*/m[0-9]"))) < len(self._config.targets):
             if self.process.poll() is not None or clock.monotonic() > deadline:
                 raise DemoError(f"the daemon did not reach every front end; see {self.log}")
