@@ -20,6 +20,8 @@ from appliance.errors import WebError
 
 #: Requests that wait while all threads are busy.
 BACKLOG: Final = 512
+#: The longest path of a socket in bytes, so that its first name is short enough as well.
+_LONGEST: Final = 95
 #: The first number of the sockets that are passed, as systemd has it.
 _FIRST: Final = 3
 #: The variable that names where we listen, for a socket of ours that is passed on. A socket cannot tell: it knows the
@@ -87,6 +89,8 @@ def listen(settings: WebSettings) -> socket.socket:
         except OSError as error:
             raise WebError(f"{settings.listen}: {error.strerror}; choose another address for [web] listen") from error
     path = Path(settings.listen.removeprefix("unix:"))
+    if len(os.fsencode(path)) > _LONGEST:
+        raise WebError(f"{path} is too long for a socket; choose a path of at most {_LONGEST} bytes for [web] listen")
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Under a name of its own at first: whoever connects to the old one, or too early, is not refused for the mode.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
