@@ -22,18 +22,32 @@ class Reader:
 
     def page_contains(self, address: str, text: str) -> bool:
         """Whether the page at the root-relative `address` contains `text`."""
+        return text.encode() in self.read(address)
+
+    def read(self, address: str) -> bytes:
+        """Return the page at the root-relative `address`; nothing if there is none."""
         try:
             self._connection.request("GET", address)
             response = self._connection.getresponse()
-            return text.encode() in response.read() and response.status == http.client.OK
+            body = response.read()
         except (http.client.HTTPException, OSError):
             self.close()  # the next request opens a new connection
-            return False
+            return b""
+        return body if response.status == http.client.OK else b""
 
     def close(self) -> None:
         """Close the connection."""
         with suppress(OSError):
             self._connection.close()
+
+
+def count_results(front_end: FrontEnd, address: str) -> int:
+    """Return the number of results on the page of a search at the root-relative `address`; 0 if it is refused."""
+    reader = Reader(front_end)
+    try:
+        return reader.read(address).count(b"<article>")
+    finally:
+        reader.close()
 
 
 def wait_for_text(

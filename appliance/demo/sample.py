@@ -37,6 +37,9 @@ SITE = "demo"
 #: The path on the site that the front ends pass to the web process.
 WEB_PATH = "/-/"
 
+#: A word that some entries have.
+WORD = "lighthouse"
+
 _SETTINGS = """\
 # Written by `demo` on each run. The front ends exist while it runs.
 
@@ -197,9 +200,8 @@ def newest_entry() -> Entry:
 
 
 def search_address() -> str:
-    """Return the root-relative address of a search for a word of the site; empty if the site has no search."""
-    endpoint: str = Site.get(Site.name == SITE).search_endpoint or ""
-    return f"{endpoint}?q=lighthouse" if endpoint else ""
+    """Return the root-relative address of a search for WORD."""
+    return f"{Site.get(Site.name == SITE).search_endpoint}?q={WORD}"
 
 
 def comment_count() -> int:

@@ -1,6 +1,6 @@
 """The demo: it publishes a sample site to two front ends, then measures how soon a new comment appears on both.
 
-    front ends ─► content ─► publish ─► drain ─► daemon ─► a comment, timed ─► level ─► compared ─► all ended
+    front ends ─► content ─► publish ─► drain ─► daemon ─► a comment, timed ─► search ─► level ─► compared ─► all ended
 
 The comment goes the way of a reader's: through the form of a page, nginx, the web process and the intake.
 
@@ -30,7 +30,7 @@ from appliance.demo.comment_form import open_form
 from appliance.demo.daemon import Daemon
 from appliance.demo.frontend import FrontEnd
 from appliance.demo.nginx import Upstream
-from appliance.demo.reader import wait_for_text
+from appliance.demo.reader import count_results, wait_for_text
 from appliance.errors import DemoError
 from appliance.planning.plan import PublishOptions
 from appliance.queue import store
@@ -112,12 +112,13 @@ def start_demo(folder: Path, reporter: Reporter) -> Iterator[RunningDemo]:
 
 
 def time_comment(demo_site: RunningDemo, reporter: Reporter) -> DemoResult:
-    """Post a comment, measure how soon both front ends show it, and compare all docroots.
+    """Post a comment, measure how soon both front ends show it, search, and compare all docroots.
 
     Raises:
-        DemoError: the comment did not appear, a target lags, a job failed, or files differ.
+        DemoError: the comment did not appear, the search finds nothing, a target lags, a job failed, or files differ.
     """
     milliseconds = _post_comment(demo_site, reporter)
+    _search(demo_site, reporter)
     with _step(reporter, "Level") as finish:
         _wait_until_level(demo_site.config)
         finish("the queue is empty, both front ends have confirmed everything")
@@ -204,6 +205,17 @@ def _post_comment(demo_site: RunningDemo, reporter: Reporter) -> dict[str, float
     reporter.end(f"sent through the form of “{entry.title}”: readable on {each}", max(milliseconds.values()) / 1000)
     reporter.figure(f"On both front ends {max(milliseconds.values()):.0f} ms after it was sent")
     return milliseconds
+
+
+def _search(demo_site: RunningDemo, reporter: Reporter) -> None:
+    """Search on the last front end, as soon as the words of what was imported are known."""
+    asked, deadline = demo_site.front_ends[-1], clock.monotonic() + _TIMEOUT
+    with _step(reporter, "Search") as finish:
+        while not (found := count_results(asked, sample.search_address())):
+            if clock.monotonic() > deadline:
+                raise DemoError(f"the search finds nothing; see {demo_site.daemon.log}")
+            clock.sleep(0.05)
+        finish(f"{found} entries with the word “{sample.WORD}”, found on {asked.name}")
 
 
 def _is_refused(sending: Future[tuple[int, str]]) -> bool:

@@ -64,9 +64,8 @@ def _print_invitation(demo_site: RunningDemo, screen: _Screen) -> None:
         screen.line(f"  {front_end.url}")
     screen.line("Comment as a reader, in the form of an entry:")
     screen.line(f"  {first}{sample.address_of(entry)}#respond")
-    if search := sample.search_address():
-        screen.line("Search in the box of any page, such as:")
-        screen.line(f"  {first}{search}")
+    screen.line("Search in the box of any page, such as:")
+    screen.line(f"  {first}{sample.search_address()}")
     screen.line("Work as an editor, from another shell:")
     folder = demo_site.config.path.parent
     place = f"cd {shlex.quote(os.path.relpath(folder))}"

@@ -21,7 +21,7 @@ from appliance.demo import folder as folders
 from appliance.errors import DeliveryError, DemoError
 
 COMMAND = [sys.executable, "-c", "from appliance.tasks import main; main()"]
-SECONDS = 60
+SECONDS = 120
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +103,7 @@ def test_a_comment_is_on_both_front_ends_and_nothing_stays(tmp_path: Path) -> No
     assert ended.stderr == ""
     assert re.search(r"through the form of .*: readable on front1 after \d+ ms, front2 after \d+ ms", ended.stdout)
     assert re.search(r"On both front ends \d+ ms after it was sent", ended.stdout)
+    assert re.search(r"\d entries with the word “lighthouse”, found on front2", ended.stdout)
     assert re.search(r"byte-identical: \d{3} files", ended.stdout)
     assert processes_of(tmp_path) == []
     home = tmp_path / "demo-site"
@@ -118,10 +119,13 @@ def test_after_a_killed_run_it_works_in_the_same_folder_and_serves_until_interru
     with started(tmp_path, "demo", "--serve") as second:
         said = said_until(second, "Ctrl-C")
         urls = re.findall(r"^  (http://\S+/)$", said, re.MULTILINE)
+        search = re.search(r"^  (http://\S+/-/\S+)$", said, re.MULTILINE)
         form = re.search(r"^  (http://\S+)#respond$", said, re.MULTILINE)
         edit = re.search(r"content.edit (\S+)", said)
         assert len(urls) == 2
         assert form
+        assert search
+        assert "<mark>" in page(search[1])
         assert edit
         home = tmp_path / "demo-site"
         address = form[1].removeprefix(urls[0].rstrip("/"))
