@@ -14,6 +14,7 @@ from typing import Any
 from appliance import clock, db
 from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.models import Change, Site
+from appliance.db import rows
 
 #: Called with the id of the site, the event and the actor of each change.
 Subscriber = Callable[[int, str, str], None]
@@ -55,18 +56,21 @@ def record(
             the `path` of a term or asset; for a merged term `into`, the id of the term that took its entries.
     """
     site_id = site if isinstance(site, int) else site.id
-    Change.insert(
-        site=site_id,
-        at=int(clock.now()),
-        actor=actor,
-        event=event,
-        subject=subject,
-        subject_id=subject_id,
-        entry_id=entry_id,
-        aspects=int(aspects),
-        previous=json.dumps(previous) if previous else "",
-        notified=subject != "comment",
-    ).execute()
+    rows.insert(
+        Change,
+        {
+            "site": site_id,
+            "at": int(clock.now()),
+            "actor": actor,
+            "event": event,
+            "subject": subject,
+            "subject_id": subject_id,
+            "entry_id": entry_id,
+            "aspects": int(aspects),
+            "previous": json.dumps(previous) if previous else "",
+            "notified": subject != "comment",
+        },
+    )
     _notify_subscribers(site_id, event, actor)
 
 

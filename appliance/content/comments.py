@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from appliance import clock, db
 from appliance.content import contact_details
@@ -11,6 +11,7 @@ from appliance.content.aspects import COMMENT_ASPECTS, Aspect
 from appliance.content.changes import record
 from appliance.content.markup import render_comment
 from appliance.content.models import COMMENT_STATUSES, Comment, CommentStatus, Entry
+from appliance.db import rows
 from appliance.errors import ContentError
 
 _STATUS_EVENTS = {"approved": "comment approved", "pending": "comment held", "spam": "comment marked as spam"}
@@ -77,7 +78,9 @@ def add_checked(entry: Entry, values: dict[str, str], *, parent: int | None, sta
     What readers do not see changes no page. A comment that waits is recorded all the same, so that people are told.
     """
     with db.write():
-        comment = Comment.create(entry=entry.id, parent=parent, status=status, created_at=int(clock.now()), **values)
+        comment = _create(
+            {"entry": entry.id, "parent": parent, "status": status, "created_at": int(clock.now()), **values}
+        )
         if status == "approved":
             record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
         elif status == "pending":
@@ -132,16 +135,23 @@ def _check_parent(entry: Entry, parent: Comment | None) -> None:
 def _insert(entry: Entry, values: dict[str, str], fields: CommentFields, actor: str) -> Comment:
     status, created_at = fields.get("status", "approved"), fields.get("created_at")
     _check_status(status)
-    comment = Comment.create(
-        entry=entry,
-        parent=fields.get("parent"),
-        status=status,
-        html=render_comment(values["text"]),
-        created_at=int(clock.now()) if created_at is None else created_at,
-        **values,
+    parent = fields.get("parent")
+    comment = _create(
+        {
+            "entry": entry.id,
+            "parent": parent and parent.id,
+            "status": status,
+            "html": render_comment(values["text"]),
+            "created_at": int(clock.now()) if created_at is None else created_at,
+            **values,
+        }
     )
     record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
     return comment
+
+
+def _create(values: dict[str, Any]) -> Comment:
+    return Comment(id=rows.insert(Comment, values), **values)
 
 
 def edit(

@@ -8,6 +8,7 @@ the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ from appliance.config import Config
 from appliance.content import comments
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, Entry, Site
+from appliance.db import rows
 from appliance.editorial import spam_job
 from appliance.editorial.comment_judgement import WAITS_FOR_CHECK, Decision, Judge, why_closed
 from appliance.editorial.comment_submission import (
@@ -70,10 +72,28 @@ def check(config: Config, submission: Submission) -> Checked:
 def save(config: Config, submissions: Sequence[Submission]) -> list[Verdict]:
     """Judge and save submissions in one transaction; one verdict for each, in their order."""
     prepared = [prepare(submission) for submission in submissions]
+    try:
+        return _save_all(config, prepared, each_alone=False)
+    except (IntegrityError, DataError):  # one of them cannot be saved, which is rare: the others can
+        return _save_all(config, prepared, each_alone=True)
+
+
+def _save_all(config: Config, prepared: Sequence[Prepared], *, each_alone: bool) -> list[Verdict]:
+    """Save in one transaction; with `each_alone`, one that cannot be saved does not undo the others."""
     with db.write():
-        entries = _lock_entries(submission.entry for submission in submissions)
-        judge = Judge(config)
-        return [_save_one(judge, one, entries.get(one.submission.entry)) for one in prepared]
+        entries = _lock_entries(one.submission.entry for one in prepared)
+        batch = _Batch(Judge(config), _find_saved([one.submission.nonce for one in prepared]), each_alone)
+        return [_save_one(batch, one, entries.get(one.submission.entry)) for one in prepared]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the submissions of one transaction share."""
+
+    judge: Judge
+    #: The comments that were saved already, by the nonce of their form.
+    saved: dict[str, Comment]
+    each_alone: bool
 
 
 def _lock_entries(ids: Iterable[int]) -> dict[int, Entry]:
@@ -87,26 +107,36 @@ def _lock_entries(ids: Iterable[int]) -> dict[int, Entry]:
     return {row.id: row for some in db.chunks(wanted) for row in Entry.select(*columns).where(Entry.id.in_(some))}
 
 
-def _save_one(judge: Judge, prepared: Prepared, entry: Entry | None) -> Verdict:
+def _save_one(batch: _Batch, prepared: Prepared, entry: Entry | None) -> Verdict:
     nonce = prepared.submission.nonce
-    if nonce and (earlier := _find_repeated(nonce)):
-        return earlier
+    if earlier := batch.saved.get(nonce):
+        return _repeated(earlier)
     if entry is not None and entry.site_id != prepared.submission.site.id:
         entry = None
-    decision = judge.judge(prepared, entry)
+    decision = batch.judge.judge(prepared, entry)
     if decision.problems or entry is None:
         return Verdict("refused", problems=decision.problems)
     try:
-        with db.database.savepoint():
-            comment = _insert(prepared, entry, decision)
-            notice = _request_notice(judge.config, prepared, comment)
-            if decision.reason == WAITS_FOR_CHECK:
-                spam_job.enqueue_check(judge.config, prepared.submission.site, comment)
-    except IntegrityError:  # another host saved the same form, or the parent was deleted, a moment ago
-        return (_find_repeated(nonce) if nonce else None) or _unsaved()
-    except DataError:
-        log.exception("a comment cannot be saved")
-        return _unsaved()
+        with db.database.savepoint() if batch.each_alone else nullcontext():
+            verdict = _accept(batch.judge.config, prepared, entry, decision)
+    except (IntegrityError, DataError):
+        if not batch.each_alone:
+            raise
+        # Another host saved the same form, or the parent was deleted, a moment ago; or the text cannot be stored.
+        saved = _find_saved([nonce]).get(nonce)
+        if saved is None:
+            log.exception("a comment cannot be saved")
+        return _repeated(saved) if saved else _unsaved()
+    if nonce and verdict.comment:
+        batch.saved[nonce] = verdict.comment
+    return verdict
+
+
+def _accept(config: Config, prepared: Prepared, entry: Entry, decision: Decision) -> Verdict:
+    comment = _insert(prepared, entry, decision)
+    notice = _request_notice(config, prepared, comment)
+    if decision.reason == WAITS_FOR_CHECK:
+        spam_job.enqueue_check(config, prepared.submission.site, comment)
     return Verdict(_OUTCOMES[decision.status], comment, reason=decision.reason, notice=notice)
 
 
@@ -114,9 +144,20 @@ def _unsaved() -> Verdict:
     return Verdict("refused", problems=(FieldProblem("", "This comment could not be saved. Please send it again."),))
 
 
-def _find_repeated(nonce: str) -> Verdict | None:
-    comment = Comment.select().join(CommentOrigin).where(CommentOrigin.submission == nonce).first()
-    return Verdict(_OUTCOMES[comment.status], comment, repeated=True) if comment else None
+def _repeated(comment: Comment) -> Verdict:
+    return Verdict(_OUTCOMES[comment.status], comment, repeated=True)
+
+
+def _find_saved(nonces: Sequence[str]) -> dict[str, Comment]:
+    """The comments that were saved from the forms of these nonces."""
+    wanted = sorted({nonce for nonce in nonces if nonce})
+    found = dict[str, Comment]()
+    for some in db.chunks(wanted):
+        among = f"SELECT comment_id, submission FROM comment_origin WHERE submission IN ({db.placeholders(len(some))})"
+        ids = dict(db.execute(among, some).fetchall())
+        if ids:
+            found |= {ids[row.id]: row for row in Comment.select().where(Comment.id.in_(list(ids)))}
+    return found
 
 
 def _insert(prepared: Prepared, entry: Entry, decision: Decision) -> Comment:
@@ -134,18 +175,21 @@ def _insert(prepared: Prepared, entry: Entry, decision: Decision) -> Comment:
         status=decision.status,
         actor=READER,
     )
-    CommentOrigin.insert(
-        comment=comment.id,
-        submission=submission.nonce or None,
-        address=submission.address,
-        network=prepared.network,
-        user_agent=kept_agent(submission),
-        referrer=kept_referrer(submission),
-        reason=decision.reason,
-        judged=decision.judged,
-        text_digest=prepared.text_digest,
-        created_at=comment.created_at,
-    ).execute()
+    rows.insert(
+        CommentOrigin,
+        {
+            "comment": comment.id,
+            "submission": submission.nonce or None,
+            "address": submission.address,
+            "network": prepared.network,
+            "user_agent": kept_agent(submission),
+            "referrer": kept_referrer(submission),
+            "reason": decision.reason,
+            "judged": decision.judged,
+            "text_digest": prepared.text_digest,
+            "created_at": comment.created_at,
+        },
+    )
     return comment
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from appliance.config import Config
 from appliance.content.models import Comment, Entry, Site
+from appliance.db import rows
 from appliance.errors import ConfigError
 from appliance.intake.messages import SiteAnswer
 from appliance.planning.permalinks import find_path, page_url
+
+#: What is asked of an entry: all but its texts, which may be long.
+_ENTRY: Final = """
+SELECT id, site_id, kind, title, status, allow_comments, published_at FROM entry
+WHERE id = ? AND site_id = ? AND status = 'published'
+"""
 
 
 class Missing(Exception):  # noqa: N818 - not a mistake of this program
@@ -37,10 +45,10 @@ def find_site(config: Config, name: str) -> Site:
         config.site(name)
     except ConfigError:
         raise Missing from None
-    site: Site | None = Site.get_or_none(Site.name == name)
-    if site is None:
+    found = rows.select(Site, "SELECT * FROM site WHERE name = ?", [name])
+    if not found:
         raise Missing
-    return site
+    return found[0]
 
 
 def describe_site(site: Site) -> SiteAnswer:
@@ -60,7 +68,8 @@ def find_page(config: Config, name: str, number: int) -> EntryPage:
         Missing: there is no such site or entry, or readers cannot see it.
     """
     site = find_site(config, name)
-    entry: Entry | None = Entry.get_or_none(Entry.id == number, Entry.site == site, Entry.status == "published")
+    found = rows.select(Entry, _ENTRY, [number, site.id])
+    entry = found[0] if found else None
     path = find_path(entry.kind, entry.id, built=True) if entry is not None else None
     if entry is None or path is None:
         raise Missing
