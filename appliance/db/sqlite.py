@@ -36,8 +36,9 @@ _AWAY = frozenset((
     sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_AUTH,
 ))  # fmt: skip
 
-#: Seconds to wait for another writer.
+#: Seconds to wait for another writer, and milliseconds after which SQLite returns from such a wait.
 _BUSY_TIMEOUT = 30.0
+_BUSY_LOOK = 1
 
 #: The number of rows of each index that are read for statistics.
 _ANALYSED = 400
@@ -62,14 +63,41 @@ def _make_private(file: Path) -> None:
 
 
 class _Database(SqliteDatabase):
-    """Peewee's database, which never creates the file again once it exists. A missing file counts as an outage."""
+    """Peewee's database, which never creates the file again once it exists. A missing file counts as an outage.
+
+    Whoever waits for the write lock tries again every millisecond. SQLite itself waits longer and longer between two
+    attempts, up to 100 ms, so that a writer among several waits far longer than the others need.
+    """
 
     made = False
+
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begin a transaction."""
+        if lock_type != "IMMEDIATE":
+            super().begin(lock_type)
+            return
+        connection, end = self.connection(), clock.monotonic() + _BUSY_TIMEOUT
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_LOOK}")
+        try:
+            while True:
+                try:
+                    super().begin(lock_type)
+                except OperationalError as error:
+                    if not _is_busy(error) or clock.monotonic() > end:
+                        raise
+                else:
+                    return
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}")
 
     def _connect(self) -> Any:
         if self.made and not Path(self.database).exists():
             raise sqlite3.OperationalError(f"the file {self.database} is gone")
         return super()._connect()  # type: ignore[misc]
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 class Sqlite:

@@ -7,12 +7,17 @@ import os
 import resource
 import signal
 import sqlite3
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
 
 from appliance import clock, db
-from appliance.config import Config
+from appliance.config import Config, validate
+from appliance.db import sqlite
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -140,3 +145,47 @@ def test_a_commit_that_rings_no_bell_is_noticed_all_the_same(config: Config) -> 
     other.close()
     assert waiter.wait(10, never)
     waiter.close()
+
+
+#: Writers, the transactions of each, and the seconds that each transaction takes.
+_WRITERS, _TRANSACTIONS, _HELD = 4, 120, 0.003
+
+
+def write_often(config: Config, done: Synchronized[int], waits: SimpleQueue[int]) -> None:
+    """Tell how many transactions of others went before one of ours at most."""
+    db.open_database(config)
+    most = 0
+    for _ in range(_TRANSACTIONS):
+        before = done.value
+        with db.write():
+            most = max(most, done.value - before)
+            clock.sleep(_HELD)
+            done.value += 1
+    waits.put(most)
+
+
+def longest_wait(config: Config) -> int:
+    waits, done = _FORK.SimpleQueue(), _FORK.Value("i", 0)
+    writers = [_FORK.Process(target=write_often, args=(config, done, waits)) for _ in range(_WRITERS)]
+    for writer in writers:
+        writer.start()
+    longest = max(waits.get() for _ in writers)
+    for writer in writers:
+        writer.join(30)
+    return int(longest)
+
+
+@pytest.mark.slow
+def test_no_writer_starves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By SQLite's own way to wait, one of several writers waits for hundreds of the transactions of the others."""
+    site = {"name": "blog", "title": "A Blog", "url": "https://blog.example/"}
+    config = validate({"docroot": str(tmp_path / "www"), "sites": [site]}, tmp_path / "appliance.toml")
+    db.connect(config).close()
+    for _ in range(5):  # beside whatever else this machine does
+        ours = longest_wait(config)
+        with monkeypatch.context() as patched:
+            patched.setattr(sqlite._Database, "begin", SqliteDatabase.begin)
+            its_own = longest_wait(config)
+        if 2 * ours < its_own:
+            return
+    raise AssertionError((ours, its_own))
