@@ -95,7 +95,7 @@ class WebSettings(Section):
         " account of its own.",
     )
     workers: int = Field(2, ge=1, le=64, description="The number of web worker processes.")
-    threads: int = Field(8, ge=1, le=128, description="The number of requests that each web worker handles at once.")
+    threads: int = Field(16, ge=1, le=128, description="The number of requests that each web worker handles at once.")
     requests_per_worker: int = Field(
         10_000,
         ge=0,

@@ -59,7 +59,7 @@ class Watcher:
         """
         waiter = _Waiter(AwaitedComment(site, entry, comment, self._docroots.choose(front_end)))
         with self._condition:
-            if self._stopping or len(self._waiters) >= _MOST:
+            if not seconds or self._stopping or len(self._waiters) >= _MOST:
                 return False
             self._waiters.add(waiter)
             self._wake()

@@ -4,6 +4,9 @@ gunicorn's own worker reads a request in the thread that answers it, and closes 
 waits for the other side. So a few clients that send or close slowly could keep everybody else waiting. Here the main
 loop gathers what arrives, waits for nobody, and drops a client that takes longer than its time. Each connection carries
 one request, so no second one can be smuggled into it.
+
+A flood of forms makes no queue: beyond one for each thread they are refused at once, for next to nothing. So whoever
+reads or searches meanwhile never waits for more than those.
 """
 
 from __future__ import annotations
@@ -25,13 +28,19 @@ _CHUNK: Final = 65_536
 _HEAD: Final = 32_768
 #: Unfinished requests that one worker holds; a further one takes the place of the oldest.
 _UNFINISHED: Final = 128
+#: Forms for each thread of a worker that are answered or wait for a thread.
+_FORMS_A_THREAD: Final = 1
+#: Connections accepted in one round of the main loop.
+_ACCEPTED: Final = 8
 _LENGTH: Final = re.compile(rb"\d{1,9}")
 _REASONS: Final = {
     400: b"Bad Request",
     411: b"Length Required",
     413: b"Content Too Large",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
 }
+_BUSY: Final = b"There is too much to do at the moment. Please go back, and send it again in a few seconds.\n"
 #: Errors of accept() that end no worker: nobody was there any more, or there are too many open files.
 _GONE: Final = {errno.EAGAIN, errno.ECONNABORTED}
 _SHORTAGES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -73,6 +82,8 @@ class _Connection(TConn):  # type: ignore[misc]
     def __init__(self, *values: Any) -> None:
         super().__init__(*values)
         self.received = bytearray()
+        #: Whether it is a form that counts as one in hand.
+        self.is_form = False
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's parameter
         """Close at once. Nothing unread is left that could cut the answer short."""
@@ -85,27 +96,35 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
     #: The most bytes of a body, and the seconds in which a request must arrive and an answer be taken.
     body = 65_536
     seconds = 10.0
+    #: Forms that are answered or wait for a thread.
+    _forms = 0
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection, and begin to gather its request."""
-        try:
-            client, address = listener.accept()
-        except OSError as error:
-            if error.errno in _SHORTAGES:
-                self._make_room()
-            elif error.errno not in _GONE:
-                raise
-            return
+        """Accept those who wait, and begin to gather their requests.
+
+        Several at a time: between two rounds of the main loop every busy thread may have its turn.
+        """
+        for _ in range(_ACCEPTED):
+            try:
+                client, address = listener.accept()
+            except OSError as error:
+                if error.errno in _SHORTAGES:
+                    self._make_room()
+                elif error.errno not in _GONE:
+                    raise
+                return
+            self._add(_Connection(self.cfg, client, address, listener.getsockname()))
+
+    def _add(self, connection: _Connection) -> None:
         if len(self.pending_conns) >= _UNFINISHED:
             self._drop(self.pending_conns[0])
         self.nr_conns += 1
         patience = struct.pack("ll", int(self.seconds), int(self.seconds % 1 * 1_000_000))
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        connection = _Connection(self.cfg, client, address, listener.getsockname())
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
         connection.timeout = time.monotonic() + self.seconds
         self.pending_conns.append(connection)  # gunicorn closes those whose time is over
-        self.poller.register(client, EVENT_READ, partial(self._gather, connection))
+        self.poller.register(connection.sock, EVENT_READ, partial(self._gather, connection))
 
     def _make_room(self) -> None:
         """Drop the oldest unfinished request, since there is no file for a new connection; without one, wait a moment.
@@ -134,7 +153,18 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         elif not missing:
             self._hand_over(connection)
 
+    def finish_request(self, conn: _Connection, fs: Any) -> None:
+        """Close the connection of a request that was answered."""
+        self._forms -= conn.is_form
+        super().finish_request(conn, fs)
+
     def _hand_over(self, connection: _Connection) -> None:
+        if connection.received.startswith(b"POST "):
+            if self._forms >= _FORMS_A_THREAD * self.cfg.threads:
+                self._refuse(connection, 429)
+                return
+            connection.is_form = True
+            self._forms += 1
         self.poller.unregister(connection.sock)
         self.pending_conns.remove(connection)
         connection.init()
@@ -144,7 +174,11 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: _Connection, status: int) -> None:
         """Answer, and go on reading for a while: closing over unread bytes would discard the answer as well."""
-        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % (status, _REASONS[status])
+        body = _BUSY if status == 429 else b""
+        retry = b"Retry-After: 2\r\n" if status == 429 else b""
+        head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain\r\n%bContent-Length: %d\r\n\r\n%b" % (
+            status, _REASONS[status], retry, len(body), body
+        )  # fmt: skip
         try:
             connection.sock.send(head)
             connection.sock.shutdown(socket.SHUT_WR)

@@ -130,6 +130,30 @@ def test_a_request_that_takes_too_long_is_dropped(start: Callable[[str], Web]) -
     assert 3 < clock.monotonic() - began < 8
 
 
+def test_forms_beyond_one_for_each_thread_are_refused_at_once(start: Callable[[str], Web], tmp_path: Path) -> None:
+    """A queue of them would keep everybody waiting who comes after them."""
+    form = b"entry=1&text=Words"
+    kind = b"\r\nContent-Type: application/x-www-form-urlencoded"
+    post = _POST % (str(len(form)).encode() + kind) + form
+    with socket.socket(socket.AF_UNIX) as intake:
+        intake.bind(str(tmp_path / "intake.sock"))
+        intake.listen(8)
+        intake.settimeout(20)
+        web = start(f"127.0.0.1:{free_port()}")
+        held = [web.send(post) for _ in range(2)]
+        asked = [intake.accept()[0] for _ in held]  # both threads wait for an answer now
+        with web.send(post) as third:
+            answer = third.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 429 ") and b"Retry-After: 2\r\n" in answer
+        for one in asked:
+            one.close()
+        assert {status(client) for client in held} == {503}
+        for client in held:
+            client.close()
+        with web.send(post):
+            intake.accept()[0].close()  # there is room again
+
+
 @pytest.mark.parametrize(
     ("request_text", "answer"),
     [

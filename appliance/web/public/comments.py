@@ -30,6 +30,7 @@ from appliance.intake.messages import (
 from appliance.web.public.fields import read_fields, read_number, read_token
 from appliance.web.public.pages import STATUSES, Pages, is_local_path
 from appliance.web.public.reader import origin_of
+from appliance.web.public.waiting import GLANCE, WaitingSlots
 
 #: How often “on its way” looks again by itself, and after how many seconds, at first and later.
 _LOOKS: Final = 40
@@ -50,6 +51,7 @@ def add_routes(app: Flask, pages: Pages) -> None:
 class _Comments:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
+        self._waiting = WaitingSlots(pages.settings.threads)
 
     # --- The form ---
 
@@ -93,11 +95,11 @@ class _Comments:
         draft, token = _draft(fields), read_token(fields.get("token", ""))
         if fields.get("action") == "preview":
             return self._preview(site, draft, token)
-        answer = self._pages.ask(
-            CommentRequest(
-                site=site, draft=draft, sender=self._pages.sender(), token=token, trap=fields.get("topic", "")[:2000]
+        trap = fields.get("topic", "")[:2000]
+        with self._waiting.seconds() as wait:
+            answer = self._pages.ask(
+                CommentRequest(site=site, draft=draft, sender=self._pages.sender(), token=token, trap=trap, wait=wait)
             )
-        )
         if isinstance(answer, CommentAnswer):
             return self._after(site, draft, answer)
         if not isinstance(answer, ErrorAnswer):
@@ -148,7 +150,8 @@ class _Comments:
     def status(self, site: str) -> Response:
         receipt, looks = read_token(request.args.get("receipt", "")), read_number(request.args.get("look", "")) or 1
         front_end = self._pages.sender().front_end
-        answer = self._pages.ask(StatusRequest(site=site, receipt=receipt, front_end=front_end))
+        with self._waiting.seconds(GLANCE) as wait:
+            answer = self._pages.ask(StatusRequest(site=site, receipt=receipt, front_end=front_end, wait=wait))
         if isinstance(answer, ErrorAnswer):
             return self._pages.refuse(site, answer)
         if not isinstance(answer, CommentAnswer):
