@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from invoke import Context, task
 
 from appliance.content import sites
+from appliance.errors import ContentError
 from appliance.planning.permalinks import page_url
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line, warn
 from appliance.tasks.list_output import format_date, one_line, print_columns, row_json
 from appliance.tasks.option_help import JSON, SITE, VERBOSE
 
@@ -43,11 +44,15 @@ def search(
     _context: Context, words: str, limit: int = 10, json: bool = False, site: str = "", verbose: bool = False
 ) -> None:
     """List the published entries and pages that readers find who search for these words, the newest first."""
-    from appliance.search.query import find  # loads the stemmers
+    from appliance.search import index, query  # loads the stemmers
 
     with open_installation() as (config, _):
+        if not config.web.path:
+            raise ContentError("Nothing can be searched, as there is no web process; set [web] path, such as to /-/.")
         searched = sites.find_site(config, site)
-        found = find(searched, words, size=min(max(limit, 1), _MOST))
+        found = query.find(searched, words, size=min(max(limit, 1), _MOST))
+        if index.next_due() is not None:
+            warn("Not all entries may be read yet, and so found. The daemon reads them, or appliance periodic.")
     zone = ZoneInfo(searched.timezone)
     rows = [
         _Row(

@@ -35,6 +35,7 @@ def test_it_finds_what_readers_find(typed: Typed) -> None:
         status = "draft" if title.startswith("Draft") else "published"
         date = f"2026-11-{len(title):02}"
         typed(f"content.add --date {date} --status {status}", "--text", "The *quay* at night.", title)
+    typed("periodic")
     assert typed("content.search tide") == "0 results\n", "no page is there yet"
     typed("publish")
     typed("drain")
@@ -60,3 +61,17 @@ def test_it_finds_what_readers_find(typed: Typed) -> None:
         ],
     }
     assert typed("content.search", '"tide low" ?') == "0 results\n"
+
+
+def test_it_says_what_cannot_be_found_yet(typed: Typed, tmp_path: Path) -> None:
+    settings = tmp_path / "appliance.toml"
+    there = settings.read_text("utf-8")
+    settings.write_text(there.replace('web.path = "/-/"', ""), "utf-8")
+    typed("content.add Tide --status published")
+    typed("publish")
+    typed("drain")
+    assert "set [web] path" in typed("content.search tide", status=1)
+    settings.write_text(there, "utf-8")
+    assert "Not all entries may be read yet" in typed("content.search tide")
+    typed("periodic")
+    assert typed("content.search tide").endswith("\n1 result\n")
