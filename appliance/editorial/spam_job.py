@@ -1,7 +1,8 @@
 """The job that asks another machine whether a comment is spam.
 
 Guarantees that no comment is lost and none is published unasked: a comment waits for approval until the service has
-judged it, and goes on waiting if the service does not answer. What a moderator decides meanwhile counts.
+judged it, and goes on waiting if the service does not answer. What a moderator decides meanwhile counts, and the
+service is told of it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import json
 from typing import Final
 
 from appliance import db
+from appliance.actor import Actor
 from appliance.config import CommentSettings, Config
 from appliance.content import comments
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, CommentStatus, Entry, Site
+from appliance.editorial import spam_reports
 from appliance.editorial.comment_judgement import WAITS_FOR_CHECK, moderation
 from appliance.editorial.comment_submission import count_links
+from appliance.editorial.spam_candidate import describe_candidate
 from appliance.errors import SpamCheckRefused
-from appliance.planning.permalinks import find_path, page_url
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, Payload, handler
 from appliance.queue.retry import RetryPolicy
-from appliance.spam.base import Candidate, Opinion
+from appliance.spam.base import Opinion
 from appliance.spam.selection import spam_check
 
 #: The kind of job that checks one comment.
@@ -54,13 +57,22 @@ def check_comment(payload: Payload, context: JobContext) -> Outcome:
     settings = context.config.site(site.name).comments
     opinion = spam_check(settings).judge(candidate)
     with db.write():
-        if _find_waiting(payload["comment"]) is None:  # a moderator was faster
-            return "unchanged"
+        if _find_waiting(payload["comment"]) is None:
+            return _tell_a_moderators_decision(context.config, site, comment.id, opinion)
         status, reason = _decide(settings, opinion, comment, site)
         values = {"reason": reason, "judged": opinion.verdict}
         CommentOrigin.update(values).where(CommentOrigin.comment == comment.id).execute()
         comments.set_status(comment, status, _CHECKER)
     return "changed"
+
+
+def _tell_a_moderators_decision(config: Config, site: Site, number: int, opinion: Opinion) -> Outcome:
+    """Keep what a moderator decided while the service was asked, and tell the service if it differs."""
+    CommentOrigin.update(judged=opinion.verdict).where(CommentOrigin.comment == number).execute()
+    comment = Comment.get_or_none(Comment.id == number)
+    if comment is not None:
+        spam_reports.enqueue_reports(config, site, [comment], Actor(_CHECKER))
+    return "unchanged"
 
 
 def _find_waiting(number: int) -> tuple[Comment, CommentOrigin, Entry, Site] | None:
@@ -79,13 +91,3 @@ def _decide(settings: CommentSettings, opinion: Opinion, comment: Comment, site:
     if opinion.judgement == "doubtful":
         return "pending", opinion.reason
     return moderation(settings, site.id, comment.author_email, count_links(comment.html))
-
-
-def describe_candidate(comment: Comment, origin: CommentOrigin, entry: Entry, site: Site) -> Candidate:
-    """What a service is told of a comment. A report has to tell it the same again."""
-    return Candidate(
-        comment.author_name, comment.text, comment.created_at, email=comment.author_email, website=comment.author_url,
-        links=count_links(comment.html), is_reply=comment.parent_id is not None, address=origin.address,
-        user_agent=origin.user_agent, referrer=origin.referrer, page=page_url(site, find_path(entry.kind, entry.id)),
-        site=site.url, language=site.language,
-    )  # fmt: skip

@@ -17,7 +17,7 @@ from appliance.config import Config
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, Entry, Site
 from appliance.editorial.comment_submission import digest
-from appliance.editorial.spam_job import describe_candidate
+from appliance.editorial.spam_candidate import describe_candidate
 from appliance.errors import SpamCheckRefused
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, Payload, handler

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 PROGRAM = shutil.which("chromium")
 #: Milliseconds until whatever a test waits for is there.
 PATIENCE = 20_000
+expect.set_options(timeout=PATIENCE)
 #: What makes a page hard or impossible to use for somebody.
 GRAVE = ("serious", "critical")
 _REPORT = "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"

@@ -19,6 +19,8 @@ from appliance.editorial.reader_comments import Submission
 from appliance.queue import store
 from appliance.queue.handlers import registry
 from appliance.queue.worker import Worker
+from appliance.spam.akismet import Akismet
+from appliance.spam.base import Candidate, Opinion
 from tests.akismet_service import KEY, AkismetService, akismet_service
 
 
@@ -194,3 +196,20 @@ def test_what_the_service_did_not_judge_is_not_reported(site: Config, service: A
     check(site)
     assert service.reports == []
     assert status(edited)[0] == status(erased)[0] == "spam"
+
+
+def test_a_decision_while_the_service_is_asked_counts_and_is_reported(
+    site: Config, service: AkismetService, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, judge = post(site, entry, "Ida"), Akismet.judge
+
+    def decide_meanwhile(self: Akismet, candidate: Candidate) -> Opinion:
+        opinion = judge(self, candidate)
+        if status(number)[0] == "pending":
+            decide(site, number, "spam")
+        return opinion
+
+    monkeypatch.setattr(Akismet, "judge", decide_meanwhile)
+    check(site)
+    assert status(number)[0] == "spam"
+    assert reported(service) == [("submit-spam", "Ida")]
