@@ -30,12 +30,16 @@ class Reporter:
     """Reports one run of a web process."""
 
     def __init__(self, settings: WebSettings, *, with_work: bool) -> None:
-        self._client = IntakeClient(settings.intake, _TIMEOUT)
-        self._path = settings.intake
+        self.use(settings)
         self._with_work = with_work
         self._run = secrets.token_hex(8)
         #: Why the intake cannot be reached, as it was said last.
         self._said = ""
+
+    def use(self, settings: WebSettings) -> None:
+        """Report to the intake of these settings from now on."""
+        self._path = settings.intake
+        self._client = IntakeClient(settings.intake, _TIMEOUT)
 
     def report(self, processes: list[int], requests: int) -> bool:
         """Report; returns whether to let a fresh process take the place of this one.

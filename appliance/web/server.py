@@ -249,6 +249,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         if self.app.read_again():
             _tell_what_waits(before, self.app.settings)
             super().reload()
+            self._upkeep.reporter.use(self.app.settings)
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers, or let them end while the program that replaces this one begins."""

@@ -68,7 +68,7 @@ class Upkeep:
             program: what to run anew after an upgrade; None if a supervisor keeps the process.
             ends: whether the process should end although nobody told it to.
         """
-        self._reporter = reporter
+        self.reporter = reporter
         self._program = program
         self._ends = ends
         self._settings = Watch(lambda: stamp_of([settings] if settings else []), _FILE_RESTS)
@@ -90,7 +90,7 @@ class Upkeep:
             self._sweep_due = now + _SWEEP
             measure_files.sweep(folder)
         if now >= self._report_due:
-            recycle = self._reporter.report(processes(), requests())
+            recycle = self.reporter.report(processes(), requests())
             self._report_due = clock.monotonic() + _REPORT
             if recycle:
                 return "renew"

@@ -74,7 +74,7 @@ def test_one_with_an_account_of_its_own_is_recycled_too(tmp_path: Path) -> None:
             assert row_of(stack).started_at <= first.started_at, "the other one goes on"
         finally:
             web.process.terminate()
-            assert web.process.wait(10) == 0
+            assert web.process.wait(40) == 0
         stack.await_that(lambda: name not in rows())
 
 

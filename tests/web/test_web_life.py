@@ -184,7 +184,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     for web in made:
         if hasattr(web, "process") and web.process.poll() is None:
             web.process.terminate()
-            web.process.wait(10)
+            web.process.wait(SECONDS)
 
 
 @pytest.fixture
@@ -216,6 +216,12 @@ def test_changed_settings_are_used_without_a_restart(web: Web) -> None:
     assert wrong == []
 
 
+def test_it_reports_to_the_intake_of_changed_settings(web: Web) -> None:
+    web.await_that(lambda: web.said("/intake.sock: there is no such socket"))
+    web.write(intake=str(web.folder / "other.sock"))
+    web.await_that(lambda: web.said("/other.sock: there is no such socket"))
+
+
 def test_wrong_settings_change_nothing_and_are_told(web: Web) -> None:
     former = web.children()
     with web.readers() as wrong:
@@ -239,7 +245,7 @@ def test_after_an_upgrade_the_new_release_takes_over(web: Web) -> None:
     assert web.process.pid == pid
     web.await_that(lambda: len(web.folders()) == 1)  # that of the former release, once its workers have ended
     web.process.terminate()
-    assert web.process.wait(10) == 0
+    assert web.process.wait(SECONDS) == 0
     assert web.folders() == []
     assert not list(web.folder.glob("*.sock*"))
 
@@ -270,14 +276,14 @@ def test_a_release_that_does_not_start_takes_nothing_over(web: Web) -> None:
 def test_what_a_killed_process_leaves_is_removed_by_the_next(web: Web) -> None:
     former = web.children()
     web.process.kill()
-    web.process.wait(10)
+    web.process.wait(SECONDS)
     assert web.folders(), "a killed process cannot tidy up"
     web.start()
     web.await_that(web.children)
     web.await_that(lambda: not any(Path(f"/proc/{child}").exists() for child in former))
     web.await_that(lambda: len(web.folders()) == 1)
     web.process.terminate()
-    assert web.process.wait(10) == 0
+    assert web.process.wait(SECONDS) == 0
     assert web.folders() == []
 
 
@@ -301,7 +307,7 @@ def test_systemd_may_pass_the_socket(make: Callable[..., Web], tmp_path: Path) -
         pytest.skip("systemd-socket-activate is not installed (Debian: systemd)")
     web.start(activate, f"--listen={tmp_path}/activated.sock")
     web.process.terminate()
-    assert web.process.wait(10) == 0
+    assert web.process.wait(SECONDS) == 0
     assert (tmp_path / "activated.sock").exists(), "it is systemd's"
 
 
@@ -313,7 +319,7 @@ def test_nobody_is_refused_while_a_process_with_a_passed_socket_is_restarted(mak
         with web.readers() as wrong:
             for _ in range(2):
                 web.process.terminate()
-                assert web.process.wait(10) == 0
+                assert web.process.wait(SECONDS) == 0
                 web.start(*launcher, pass_fds=(passed.fileno(),))
             web.install("two")
             web.await_that(lambda: web.said("release two begins"))
