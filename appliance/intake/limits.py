@@ -14,17 +14,23 @@ from appliance.content.networks import network_of
 from appliance.errors import ConfigError
 from appliance.intake.messages import (
     CommentRequest,
+    DeleteRequest,
     ErrorAnswer,
     FormRequest,
+    NoticeRequest,
     PreviewRequest,
     Request,
     SearchRequest,
     Sender,
+    SiteRequest,
+    StatusRequest,
 )
 from appliance.intake.rates import Rates
 
 #: What a network may ask per minute: forms, previews, searches, and forms that it sends, whatever becomes of them.
 _FORMS, _PREVIEWS, _SEARCHES, _POSTS = 240, 60, 120, 60
+#: What became of comments, which a page asks by itself; deletions; and links in mails, which mail services follow, too.
+_LOOKS, _DELETIONS, _NOTICES = 1200, 60, 600
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,12 @@ class Limits:
                 limit = _SEARCHES
             case FormRequest(sender=Sender() as sender):
                 limit = _FORMS
+            case StatusRequest(sender=Sender() as sender) | SiteRequest(sender=Sender() as sender):
+                limit = _LOOKS
+            case DeleteRequest(sender=Sender() as sender):
+                limit = _DELETIONS
+            case NoticeRequest(sender=Sender() as sender):
+                limit = _NOTICES
             case _:
                 return None
         wait = self.rates.take((request.op, network_key(sender)), limit)

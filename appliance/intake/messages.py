@@ -102,6 +102,7 @@ class StatusRequest(Message):
     receipt: Token
     front_end: str = Field("", max_length=63)
     wait: float = Field(1.0, ge=0, le=LONGEST_WAIT)
+    sender: Sender | None = None
 
 
 class DeleteRequest(Message):
@@ -111,6 +112,7 @@ class DeleteRequest(Message):
     site: SiteName
     receipt: Token
     confirmed: bool = False
+    sender: Sender | None = None
 
 
 class NoticeRequest(Message):
@@ -123,6 +125,7 @@ class NoticeRequest(Message):
     confirmed: bool = False
     #: Whether to end all notices of the address on the site, not only those of the entry.
     everywhere: bool = False
+    sender: Sender | None = None
 
 
 class SearchRequest(Message):
@@ -140,6 +143,7 @@ class SiteRequest(Message):
 
     op: Literal["site"] = "site"
     site: SiteName
+    sender: Sender | None = None
 
 
 class ReadyRequest(Message):

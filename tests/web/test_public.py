@@ -87,6 +87,16 @@ def post(
     return client.post(path, data={**POST, **fields}, headers=headers or {})
 
 
+def test_the_intake_learns_who_asks(client: FlaskClient, intake: Intake) -> None:
+    for path in ("comments?entry=1", "comments/form?entry=1", "comments/status?receipt=x", "comments/delete?receipt=x",
+                 "notices/confirm?token=x", "notices/unsubscribe?token=x", "search", "search?q=x",
+                 "opensearch.xml"):  # fmt: skip
+        client.get(f"/-/blog/{path}", environ_base={"REMOTE_ADDR": "192.0.2.9"})
+    post(client)
+    assert len(intake.asked) == 10
+    assert {asked.sender.address for asked in intake.asked[:-1]} == {"192.0.2.9"}  # type: ignore[union-attr]
+
+
 def test_a_form_that_is_to_be_confirmed_is_shown_as_it_was_checked(client: FlaskClient, intake: Intake) -> None:
     intake.answers["comment"] = intake.comment("confirm", form=FORM, html="<p>Checked</p>")
     page = post(client).get_data(as_text=True)

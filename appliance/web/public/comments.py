@@ -149,9 +149,11 @@ class _Comments:
 
     def status(self, site: str) -> Response:
         receipt, looks = read_token(request.args.get("receipt", "")), read_number(request.args.get("look", "")) or 1
-        front_end = self._pages.sender().front_end
+        sender = self._pages.sender()
         with self._waiting.seconds(GLANCE) as wait:
-            answer = self._pages.ask(StatusRequest(site=site, receipt=receipt, front_end=front_end, wait=wait))
+            answer = self._pages.ask(
+                StatusRequest(site=site, receipt=receipt, front_end=sender.front_end, wait=wait, sender=sender)
+            )
         if isinstance(answer, ErrorAnswer):
             return self._pages.refuse(site, answer)
         if not isinstance(answer, CommentAnswer):
@@ -181,7 +183,9 @@ class _Comments:
                 raise Forbidden
             fields = read_fields(request, self._pages.settings.body)
         receipt = read_token(fields.get("receipt", ""))
-        answer = self._pages.ask_for(DeleteAnswer, DeleteRequest(site=site, receipt=receipt, confirmed=sent))
+        answer = self._pages.ask_for(
+            DeleteAnswer, DeleteRequest(site=site, receipt=receipt, confirmed=sent, sender=self._pages.sender())
+        )
         if isinstance(answer, ErrorAnswer):
             return self._pages.refuse(site, answer)
         page = answer.page.partition("#")[0]

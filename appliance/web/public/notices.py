@@ -32,7 +32,10 @@ def _notice(pages: Pages, site: str, action: Literal["confirm", "unsubscribe"]) 
     token = read_token(request.args.get("token", ""))
     everywhere = fields.get("everywhere", "") == "1"
     answer = pages.ask_for(
-        NoticeAnswer, NoticeRequest(site=site, action=action, token=token, confirmed=sent, everywhere=everywhere)
+        NoticeAnswer,
+        NoticeRequest(
+            site=site, action=action, token=token, confirmed=sent, everywhere=everywhere, sender=pages.sender()
+        ),
     )
     if isinstance(answer, ErrorAnswer):
         return pages.refuse(site, answer)

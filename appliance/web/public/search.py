@@ -43,7 +43,7 @@ def _search(pages: Pages, site: str) -> Response:
     query = _words(request.args.get("q", ""))
     page = min(read_number(request.args.get("page", "")) or 1, LAST_PAGE)
     if not query:
-        asked = pages.ask_for(SiteAnswer, SiteRequest(site=site))
+        asked = pages.ask_for(SiteAnswer, SiteRequest(site=site, sender=pages.sender()))
         if isinstance(asked, ErrorAnswer):
             return pages.refuse(site, asked)
         return pages.render("search", site, query="", answer=None)
@@ -85,7 +85,7 @@ def _shown(found: SearchResult) -> dict[str, object]:
 
 
 def _description(pages: Pages, site: str) -> Response:
-    answer = pages.ask_for(SiteAnswer, SiteRequest(site=site))
+    answer = pages.ask_for(SiteAnswer, SiteRequest(site=site, sender=pages.sender()))
     if isinstance(answer, ErrorAnswer):
         return pages.refuse(site, answer)
     origin = answer.url.removesuffix(answer.root)
