@@ -2,8 +2,8 @@
 
     ./inv bench comments [-- --comments 10000 --writers 2 --only sqlite]
 
-Two processes take comments one by one, each in a transaction of its own that also asks for the site to be planned. A
-daemon with two workers plans and publishes meanwhile. PostgreSQL runs once as a server runs usually, and once without
+Two processes take comments, as the intakes of two hosts do: 64 in a transaction, and for comparison one in each. A
+daemon with two workers plans and publishes meanwhile. PostgreSQL runs once as a server usually does, and once without
 waiting for its disk.
 """
 
@@ -13,7 +13,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,13 +23,27 @@ from bench.commenting import machine
 from bench.queueing import burst
 from tests import postgresql
 
+#: Comments of a transaction: as the intake takes those that wait, and one by one.
+BATCHES = (64, 1)
 
-def run(fresh: Callable[[], config.Config], comments: int, writers: int) -> bool:
-    """Measure on a new installation and print the figures; returns whether the last build showed the last comment."""
-    with queue.opened(fresh()) as made, machine.watched():
-        came = burst.burst(made, number=comments, writers=writers)
-    print(f"  {came}\n  {came.comments / came.seconds:,.0f} comments/s", flush=True)
-    return came.shown == came.comments
+
+def settings(home: Path, database: str | None) -> config.Config:
+    """An installation of one site that accepts every comment, below a new folder in `home`."""
+    made = queue.settings(home, database)
+    site = {**made.sites[0].model_dump(include={"name", "title", "url"}), "comments": {"moderation": "none"}}
+    chosen = {"database": database} if database else {}
+    return config.validate({"docroot": str(made.docroot), "sites": [site], **chosen}, made.path)
+
+
+def run(fresh: Callable[[], config.Config], comments: int, writers: int, batches: Sequence[int]) -> bool:
+    """Measure on new installations and print the figures; returns whether the last builds showed the last comments."""
+    kept = True
+    for batch in batches:
+        with queue.opened(fresh()) as made, machine.watched():
+            came = burst.burst(made, number=comments, writers=writers, batch=batch)
+        print(f"  {batch} in a transaction: {came} ({came.comments / came.seconds:,.0f} comments/s)", flush=True)
+        kept = kept and came.shown == came.comments
+    return kept
 
 
 def main() -> None:
@@ -37,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--comments", type=int, default=10_000)
     parser.add_argument("--writers", type=int, default=2)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="comments of a transaction")
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
@@ -46,15 +61,15 @@ def main() -> None:
     kept = True
     with ExitStack() as ending:
         ending.callback(shutil.rmtree, home, ignore_errors=True)
-        databases: dict[str, Callable[[], config.Config]] = {"SQLite": lambda: queue.settings(home, None)}
+        databases: dict[str, Callable[[], config.Config]] = {"SQLite": lambda: settings(home, None)}
         if postgresql.installed() and options.only != "sqlite":
             for name, durable in (("PostgreSQL", True), ("PostgreSQL, not durable", False)):
                 server = ending.enter_context(postgresql.Server(durable=durable, folder=home))
-                databases[name] = lambda server=server: queue.settings(home, server.fresh())  # type: ignore[misc]
+                databases[name] = lambda server=server: settings(home, server.fresh())  # type: ignore[misc]
         for name, fresh in databases.items():
             if options.only is None or name.lower().startswith(options.only):
                 print(f"{name}:", flush=True)
-                kept = run(fresh, options.comments, options.writers) and kept
+                kept = run(fresh, options.comments, options.writers, options.batches) and kept
     sys.exit(0 if kept else 1)
 
 

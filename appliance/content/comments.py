@@ -76,15 +76,13 @@ def add_checked(entry: Entry, values: dict[str, str], *, parent: int | None, sta
     """Add a comment whose fields were cleaned, whose text was rendered, and whose entry and parent were checked.
 
     What readers do not see changes no page. A comment that waits is recorded all the same, so that people are told.
+    Call it inside the write transaction that checked the entry.
     """
-    with db.write():
-        comment = _create(
-            {"entry": entry.id, "parent": parent, "status": status, "created_at": int(clock.now()), **values}
-        )
-        if status == "approved":
-            record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
-        elif status == "pending":
-            record(entry.site_id, "comment held", "comment", comment.id, entry.id, actor, Aspect(0))
+    comment = _create({"entry": entry.id, "parent": parent, "status": status, "created_at": int(clock.now()), **values})
+    if status == "approved":
+        record(entry.site_id, "comment added", "comment", comment.id, entry.id, actor, COMMENT_ASPECTS)
+    elif status == "pending":
+        record(entry.site_id, "comment held", "comment", comment.id, entry.id, actor, Aspect(0))
     return comment
 
 

@@ -60,10 +60,11 @@ class Judge:
     def judge(self, prepared: Prepared, entry: Entry | None) -> Decision:
         """Decide about one comment. `entry` is its entry, locked; None if there is no such entry on the site."""
         site = prepared.submission.site
-        problems = prepared.problems or self._refusals(prepared, entry)
+        is_known = _is_text_known(prepared)
+        problems = prepared.problems or self._refusals(prepared, entry, is_known)
         if problems or entry is None:
             return Decision(problems=problems)
-        decision = self._decide(prepared)
+        decision = self._decide(prepared, is_known)
         if decision.status == "pending" and not self._may_wait(site):
             too_many = "Too many comments wait for approval here. Please try again later."
             return Decision(problems=(FieldProblem("", too_many),))
@@ -73,7 +74,7 @@ class Judge:
         """The rules of a site."""
         return self.config.site(site.name).comments
 
-    def _refusals(self, prepared: Prepared, entry: Entry | None) -> tuple[FieldProblem, ...]:
+    def _refusals(self, prepared: Prepared, entry: Entry | None, is_known: bool) -> tuple[FieldProblem, ...]:
         sentence = why_closed(self.settings(prepared.submission.site), entry)
         if sentence:
             return (FieldProblem("", sentence),)
@@ -81,16 +82,16 @@ class Judge:
             return (FieldProblem("", "This site takes no comments from you."),)
         if prepared.submission.parent is not None and not _can_be_replied_to(prepared):
             return (FieldProblem("parent", "The comment that you reply to is not on this page any more."),)
-        if _was_sent_before(prepared):
+        if is_known and _was_sent_before(prepared):
             return (FieldProblem("text", "This comment was sent already; it is on the page or waits for approval."),)
         return ()
 
-    def _decide(self, prepared: Prepared) -> Decision:
+    def _decide(self, prepared: Prepared, is_known: bool) -> Decision:
         settings = self.settings(prepared.submission.site)
         check = spam_check(settings)
         if check.is_remote:  # another machine is not asked inside a transaction
             return Decision("pending", WAITS_FOR_CHECK)
-        opinion = check.judge(self._candidate(prepared))
+        opinion = check.judge(self._candidate(prepared, is_known))
         if opinion.judgement in ("spam", "certain"):
             return Decision("spam", opinion.reason, opinion.verdict)
         if opinion.judgement == "doubtful":
@@ -99,18 +100,18 @@ class Judge:
         status, reason = moderation(settings, site, prepared.email, prepared.link_count, known)
         return Decision(status, reason, opinion.verdict)
 
-    def _candidate(self, prepared: Prepared) -> Candidate:
+    def _candidate(self, prepared: Prepared, is_known: bool) -> Candidate:
         submission = prepared.submission
         history = History(
             spam_from_network=self._spam_from(prepared.network),
-            same_text=_same_text(prepared),
-            text_decided=_text_decided(prepared, submission.site),
+            same_text=_same_text(prepared) if is_known else 0,
+            text_decided=_text_decided(prepared, submission.site) if is_known else "",
             approved_before=self._approved_before(prepared),
         )
         return Candidate(
-            prepared.name, prepared.text, int(db.now()), email=prepared.email, website=prepared.website,
-            links=prepared.link_count, is_reply=submission.parent is not None, address=submission.address,
-            user_agent=submission.user_agent, referrer=submission.referrer, history=history,
+            prepared.name, prepared.text, int(self._once(("now",), db.now)), email=prepared.email,
+            website=prepared.website, links=prepared.link_count, is_reply=submission.parent is not None,
+            address=submission.address, user_agent=submission.user_agent, referrer=submission.referrer, history=history,
         )  # fmt: skip
 
     # --- What is asked once for a batch ---
@@ -175,6 +176,12 @@ def _can_be_replied_to(prepared: Prepared) -> bool:
     submission = prepared.submission
     sql = "SELECT 1 FROM comment WHERE id = ? AND entry_id = ? AND status = 'approved'"
     return db.execute(sql, [submission.parent, submission.entry]).fetchone() is not None
+
+
+def _is_text_known(prepared: Prepared) -> bool:
+    """Whether the same text was ever sent. Most are new, and nothing else needs to be asked about those."""
+    sql = "SELECT 1 FROM comment_origin WHERE text_digest = ? AND text_digest IS NOT NULL LIMIT 1"
+    return db.execute(sql, [prepared.text_digest]).fetchone() is not None
 
 
 _SENT: Final = f"""

@@ -1,11 +1,12 @@
 """Many comments on one entry at once: how often its page is built, and whether the last build shows the last comment.
 
-Several processes take comments, as web processes do: each saves one and asks for its site to be planned, in one
-transaction, before it takes the next. A daemon with its workers plans and publishes meanwhile.
+Several processes take comments: each saves some and asks for their site to be planned, in one transaction, before it
+takes the next. The intake does so with all that wait, up to 64. A daemon plans and publishes meanwhile.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -16,11 +17,14 @@ from appliance.config import Config
 from appliance.content import comments, entries, sites
 from appliance.content.entries import EntryData
 from appliance.content.models import Entry, Site
+from appliance.editorial import reader_comments
+from appliance.editorial.comment_submission import Submission
 from appliance.queue import store
 from appliance.queue.enqueue import Cause
 
 _FORK = multiprocessing.get_context("fork")
 _PATIENCE = 300.0
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Burst:
         )
 
 
-def burst(config: Config, *, number: int, posts: int = 20, writers: int = 2, workers: int = 2) -> Burst:
+def burst(config: Config, *, number: int, posts: int = 20, writers: int = 2, workers: int = 2, batch: int = 1) -> Burst:
     """Publish a small site, have so many comments come, wait until all is published.
 
     Args:
@@ -54,6 +58,7 @@ def burst(config: Config, *, number: int, posts: int = 20, writers: int = 2, wor
         posts: entries of the site, that of the comments included.
         writers: processes that take comments.
         workers: of the daemon.
+        batch: comments of one transaction. More than one are taken as those of readers are, whose site must accept all.
     """
     site = sites.sync(config)[config.sites[0].name]
     for post in range(posts):
@@ -70,7 +75,9 @@ def burst(config: Config, *, number: int, posts: int = 20, writers: int = 2, wor
         before = _builds(), _builds(path)
         began = clock.monotonic()
         shares = [number // writers + (n < number % writers) for n in range(writers)]
-        taking = [_FORK.Process(target=_take, args=(config, entry.id, n, share)) for n, share in enumerate(shares)]
+        taking = [
+            _FORK.Process(target=_take, args=(config, entry.id, n, share, batch)) for n, share in enumerate(shares)
+        ]
         for process in taking:
             process.start()
         for process in taking:
@@ -94,14 +101,25 @@ def _daemon(config: Config, workers: int) -> None:
     opened.close()
 
 
-def _take(config: Config, entry_id: int, writer: int, number: int) -> None:
+def _take(config: Config, entry_id: int, writer: int, number: int, batch: int) -> None:
     opened = db.open_database(config)
     site, entry = Site.get(), Entry.get_by_id(entry_id)
-    for which in range(number):
-        with db.write():
-            comments.add(entry, "Ada", f"Comment number {writer}-{which} says something.")
-            publishing.enqueue_plan(config, site, Cause("comment added", "reader"))
+    texts = [f"Comment number {writer}-{which} says something." for which in range(number)]
+    if batch > 1:
+        for some in db.chunks(texts, batch):
+            reader_comments.save(config, [_submission(site, entry, writer, text) for text in some])
+    else:
+        for text in texts:
+            with db.write():
+                comments.add(entry, "Ada", text)
+                publishing.enqueue_plan(config, site, Cause("comment added", "reader"))
     opened.close()
+
+
+def _submission(site: Site, entry: Entry, writer: int, text: str) -> Submission:
+    """A reader's comment, one of those of 200 networks."""
+    address = f"10.{writer}.{next(_numbers) % 200}.1"
+    return Submission(site=site, entry=entry.id, name="Ada", text=text, nonce=text, address=address)
 
 
 def _settle() -> None:
