@@ -241,7 +241,7 @@ def web_stack(
         (short / "ssh").mkdir()
         daemon = stack.enter_context(Daemon(config, short / "ssh", lock.fileno()))
         running = WebStack(folder, config, made, daemon, short / "web.sock")
-        running.await_that(lambda: _is_ready(running))
+        running.await_that(lambda: _is_ready(running), 3 * PATIENCE)
         yield running
 
 
