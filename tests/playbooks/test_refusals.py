@@ -164,6 +164,77 @@ CASES = {
     ),
 }
 
+#: Hosts with addresses, of which one takes comments.
+PLACED: Mapping[str, Mapping[str, Any]] = {
+    "pub1": {"appliance_web": True, "appliance_address": "192.0.2.11"},
+    "www1": {"appliance_address": "192.0.2.21"},
+}
+CASES |= {
+    "comments without a daemon": Wrong(
+        "appliance_web: pub1 works by timer, so nothing would take comments in between; set schedule_mode to daemon "
+        "there, or appliance_web to false.",
+        {"schedule_mode": "timer"},
+        hosts=PLACED,
+    ),
+    "a path of two folders for comments": Wrong(
+        "appliance_web_path: “/a/b/” is not one folder between slashes; write it like /-/.",
+        {"appliance_web_path": "/a/b/"},
+        hosts=PLACED,
+    ),
+    "a path for comments that a site has": Wrong(
+        "appliance_web_path: “/notes/” would hide the site notes, which is at https://www.example.org/notes/; choose "
+        "another path, such as /-/.",
+        {
+            "appliance_web_path": "/notes/",
+            "appliance_sites": [{**SITE, "name": "notes", "url": "https://www.example.org/notes/", "folder": "notes"}],
+        },
+        hosts=PLACED,
+    ),
+    "a path for comments of its own on one host": Wrong(
+        "appliance_web_path is “/-/” on pub1 and “/x/” on www1; all hosts publish the same pages, so set it once for "
+        "all.",
+        hosts={**PLACED, "www1": {**PLACED["www1"], "appliance_web_path": "/x/"}},
+    ),
+    "settings of the web process that follow from others": Wrong(
+        "appliance_settings: web.listen, web.path follow from appliance_web_path and the other variables that begin "
+        "with appliance_web; set those.",
+        {"appliance_settings": {"web": {"path": "/-/", "listen": "127.0.0.1:8090", "workers": 2}}},
+        hosts=PLACED,
+    ),
+    "a web process with the account that publishes": Wrong(
+        "The web process cannot run as “publish” of the group “appliance-web”; set appliance_web_user and "
+        "appliance_web_group to an account and a group of its own, such as appliance-web.",
+        {"appliance_web_user": "publish"},
+        hosts=PLACED,
+    ),
+    "a web process at a name": Wrong(
+        "appliance_web_address: the web process of pub1 would be at pub1.example, port 8090, which is no IP address; "
+        "give pub1 an IP address that the front ends reach, and a port.",
+        hosts={**PLACED, "pub1": {"appliance_web": True, "appliance_address": "pub1.example"}},
+    ),
+    "a web process that no other host reaches": Wrong(
+        "appliance_web_address: the web process of pub1 would be at 127.0.0.1, port 8090, which is an address where no "
+        "other host reaches it; give pub1 an IP address that the front ends reach, and a port.",
+        hosts={**PLACED, "pub1": {**PLACED["pub1"], "appliance_web_address": "127.0.0.1"}},
+    ),
+    "a web process at no port": Wrong(
+        "appliance_web_address: the web process of pub1 would be at 192.0.2.11, port 70000, which is no port; give "
+        "pub1 an IP address that the front ends reach, and a port.",
+        {"appliance_web_port": 70000},
+        hosts=PLACED,
+    ),
+    "a front end that the web process does not know": Wrong(
+        "appliance_address: “www1.example” of www1 is neither an IP address nor a network; the web process takes "
+        "requests from front ends by their addresses, so give www1 IP addresses in appliance_from.",
+        hosts={**PLACED, "www1": {"appliance_address": "www1.example"}},
+    ),
+    "a front end that comes from a pattern": Wrong(
+        "appliance_from: “192.0.2.*” of www1 is neither an IP address nor a network; the web process takes requests "
+        "from front ends by their addresses, so give www1 IP addresses in appliance_from.",
+        hosts={**PLACED, "www1": {**PLACED["www1"], "appliance_from": ["192.0.2.*"]}},
+    ),
+}
+
 
 class Run(NamedTuple):
     """What came of a playbook."""
@@ -219,12 +290,17 @@ def test_a_part_of_the_playbook_refuses_as_well(tmp_path: Path) -> None:
         {"appliance_docroot": "/data/blog/www", "appliance_shared": "blog"},
         {"appliance_address": "192.0.2.7"},
         {"appliance_address": "localhost", "database_listen": ["*"]},
+        {"appliance_settings": {"web": {"workers": 4}}},
     ],
-    ids=["as it comes", "a docroot that cron sees", "a shared docroot", "a database by address", "one everywhere"],
-)
+    ids=[
+        "as it comes", "a docroot that cron sees", "a shared docroot", "a database by address", "one everywhere",
+        "comments",
+    ],
+)  # fmt: skip
 def test_an_inventory_that_works_is_let_through(tmp_path: Path, variables: dict[str, Any]) -> None:
     groups = {"databases": ["db1"]} if "appliance_address" in variables else {}
-    run = play(tmp_path / "run", Wrong("", variables, groups), BEHIND_FACTS)
+    hosts = PLACED if "appliance_settings" in variables else {}
+    run = play(tmp_path / "run", Wrong("", variables, groups, hosts), BEHIND_FACTS)
     assert run.code == 0, run.said
     assert run.reached
 

@@ -110,8 +110,8 @@ def test_they_are_refused_in_a_sentence(carry_out: Callable[..., int]) -> None:
     [
         (
             "Refuse headers that nginx sets itself",
-            {"frontend_upstream_headers": ["Cookie", "X-Forwarded-Host"]},
-            "frontend_upstream_headers: “X-Forwarded-Host” is no header, or one by which a visitor could say who asks",
+            {"frontend_web_headers": ["Accept", "X-Forwarded-Host"]},
+            "frontend_web_headers: “X-Forwarded-Host” is no header, or one by which a visitor could say who asks",
         ),
         (
             "Refuse a certificate for a host name of no site",

@@ -16,7 +16,7 @@ import yaml
 from appliance.config.services import Interval
 
 ROLE = Path(__file__).parents[2] / "roles" / "schedule"
-SERVICES = ["worker@", "courier", "schedule", "run"]
+SERVICES = ["worker@", "courier", "schedule", "intake", "run"]
 INTERVALS = [interval for interval in get_args(Interval) if interval != "never"]
 
 #: The greatest exposure allowed, as systemd-analyze has it: 0 is none, 10 all there is.
@@ -38,6 +38,7 @@ def render(template: str, **others: Any) -> str:
         "appliance_group": "publish",
         "appliance_home": "/var/lib/appliance",
         "appliance_settings_folder": "/etc/appliance",
+        "appliance_web_group": "appliance-web",
         "schedule_interval": "10m",
         "schedule_read_paths": [],
         **yaml.safe_load((ROLE / "vars" / "main.yml").read_text()),
@@ -64,7 +65,7 @@ def test_a_service_is_hardly_exposed(name: str, local: bool, paths: list[str], t
     assert found.returncode == 0, found.stdout
 
 
-@pytest.mark.parametrize("name", SERVICES[:3])
+@pytest.mark.parametrize("name", SERVICES[:4])
 def test_a_daemon_is_waited_for_and_watched(name: str) -> None:
     unit = render(f"appliance-{name}.service.j2")
     assert keys(unit).items() >= {"Type": "notify", "Restart": "always", "PartOf": "appliance.target"}.items()
@@ -109,7 +110,17 @@ def test_the_choices_of_the_role_are_those_intervals() -> None:
     assert json.dumps(options["schedule_interval"]["choices"]) == json.dumps(INTERVALS)
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "intake"])
 def test_sockets_of_ssh_lie_where_no_cleaner_comes(name: str) -> None:
     unit = keys(render(f"appliance-{name}.service.j2"))
     assert (unit["RuntimeDirectory"], unit["RuntimeDirectoryMode"]) == ("%N", "0700")
+
+
+def test_the_intake_shows_its_socket_and_nothing_else() -> None:
+    unit = keys(render("appliance-intake.service.j2"))
+    assert (unit["RuntimeDirectory"], unit["RuntimeDirectoryMode"]) == ("%N", "0711")
+    assert unit["SupplementaryGroups"] == "appliance-web"
+    assert "SystemCallFilter=@chown\n" in render("appliance-intake.service.j2")
+    worker = render("appliance-worker@.service.j2")
+    assert "SupplementaryGroups" not in keys(worker)
+    assert "@chown" not in worker
