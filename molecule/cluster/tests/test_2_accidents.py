@@ -1,4 +1,4 @@
-"""Hosts that fail: one loses power in the middle of publishing everything, one comes back empty."""
+"""Hosts that fail: one loses power in the middle of publishing everything and taking comments, one comes back empty."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from commenting import Commenters
 from operating import DOCROOT, LEVEL, Cluster
 from reading import Readers, await_everywhere, says
 
 #: Once so many pages have been written, the power fails.
 _WRITTEN = 30
 
+#: Comments that readers send before the power fails, and once more after it.
+_REMARKS = 6
+
 _PUBLISH = "touch /tmp/began && appliance content.add Colophon --text Set. --kind page --status published --later"
 
 
 def test_a_publishing_host_loses_power(cluster: Cluster) -> None:
-    """pub1 loses power while everything is published: pub2 ends it, and all front ends are as pub2 is"""
+    """pub1 loses power while all is published and readers comment: pub2 ends it, and no comment is lost"""
     before = cluster.files("pub2")["pub2"]
+    commenters = Commenters(cluster.served(), "/clockwork/")
     cluster.run("pub1", _PUBLISH)  # a page in the navigation of all others
-    with ThreadPoolExecutor(1) as pool:
+    with commenters.at_work(), ThreadPoolExecutor(1) as pool:
+        _await_saved(commenters, _REMARKS)
         publishing = pool.submit(cluster.host("pub1").run, "appliance publish --all --force")
         _await_written(cluster, "pub1")
         cluster.cut_power("pub1")
         cluster.publishers.remove("pub1")
         waiting = json.loads(cluster.appliance("pub2", "status", "--json"))["jobs"]
         publishing.cancel()
+        _await_saved(commenters, len(commenters.saved) + _REMARKS)
     left = waiting["pending"] + waiting["running"]
     assert left, "the power failed too late: everything was published already"
     print(f"\n{left} files were still to be published when the power had failed", end="")
@@ -34,6 +41,19 @@ def test_a_publishing_host_loses_power(cluster: Cluster) -> None:
     print(f"\nall published and level {time.monotonic() - began:.1f} s later", end="")
     assert before.keys() <= after.keys()
     await_everywhere(cluster.served(), "/", says("Colophon"))
+    await_everywhere(cluster.served(), "/clockwork/", commenters.are_all_there)
+    print(
+        f"\n{len(commenters.saved)} comments were taken, the slowest after {commenters.slowest:.1f} s; all are there",
+        end="",
+    )
+    assert not commenters.refused
+
+
+def _await_saved(commenters: Commenters, count: int) -> None:
+    deadline = time.monotonic() + LEVEL
+    while len(commenters.saved) < count:
+        assert time.monotonic() < deadline, f"of {count} comments only {len(commenters.saved)}: {commenters.refused}"
+        time.sleep(0.05)
 
 
 def _await_written(cluster: Cluster, name: str) -> None:

@@ -15,6 +15,9 @@ def test_a_publishing_host_is_lost(cluster: Cluster, editor: Editor) -> None:
     with editor.at_work("pub2"):
         took = cluster.play("decommission.yml", "-e", "host=pub1")
     cluster.remove("pub1", "publishers")
+    for name in cluster.frontends:
+        passed_on = cluster.run(name, "grep -c ':8090 ' /etc/nginx/conf.d/appliance.conf")
+        assert int(passed_on) == 2, f"{name} passes readers' forms on to others than pub2"
     editor.change("pub2")
     await_everywhere(cluster.served(), editor.page, says(editor.last))
     targets = [target["name"] for target in json.loads(cluster.appliance("pub2", "targets.list", "--json"))]

@@ -64,9 +64,12 @@ def test_units_are_active_and_confined(cluster: Cluster) -> None:
     listed = cluster.run(publisher, "systemctl list-units --plain --no-legend --state=active 'appliance*.service'")
     units = [line.split()[0] for line in listed.splitlines()]
     kinds = {unit.removesuffix(".service").split("@")[0] for unit in units}
-    assert kinds >= {"appliance-worker", "appliance-courier", "appliance-schedule"}
+    assert kinds >= {"appliance-worker", "appliance-courier", "appliance-schedule", "appliance-intake", "appliance-web"}
+    own = f"Uid: {cluster.run(publisher, 'id -u appliance-web').strip()}"
     for unit in units:
-        assert set(cluster.run(publisher, CONFINED, unit).splitlines()) == AS_CONFINED, unit
+        wanted = AS_CONFINED - {"Uid: 870"} | {own} if unit == "appliance-web.service" else AS_CONFINED
+        assert set(cluster.run(publisher, CONFINED, unit).splitlines()) == wanted, unit
+    assert own not in ("Uid: 0", "Uid: 870")
     assert cluster.run(publisher, PROBE).splitlines() == [
         "wrote /var/lib/appliance", "wrote /srv/www", "wrote /srv/.www.staging"
     ]  # fmt: skip
@@ -77,7 +80,8 @@ def test_units_are_active_and_confined(cluster: Cluster) -> None:
 def test_processes_are_listed(cluster: Cluster) -> None:
     (publisher,) = cluster.publishers
     processes = json.loads(cluster.appliance(publisher, "processes.list", "--json"))
-    assert {process["role"] for process in processes} == {"supervisor", "worker", "courier", "schedule"}
+    roles = {process["role"] for process in processes}
+    assert roles - {"web"} == {"supervisor", "worker", "courier", "schedule", "intake"}
 
 
 def test_files_have_their_modes(cluster: Cluster) -> None:
