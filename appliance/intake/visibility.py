@@ -110,9 +110,10 @@ class Watcher:
 
     def _listen(self) -> None:
         """Wake the other thread when the database says that a docroot may show something new."""
-        news = CommitListener(lambda: self._stopping, DOCROOTS)
+        news: CommitListener | None = None
         while not self._stopping:
             try:
+                news = news or CommitListener(lambda: self._stopping, DOCROOTS)
                 heard = news.wait(_PAUSE)
             except OSError:  # no more files can be opened; it looks now and then all the same
                 clock.sleep(_LOOK)
@@ -120,7 +121,8 @@ class Watcher:
             if heard:
                 with self._condition:
                     self._wake()
-        news.close()
+        if news is not None:
+            news.close()
         db.disconnect()
 
 

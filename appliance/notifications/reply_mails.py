@@ -104,7 +104,10 @@ def _enqueue_confirmation(config: Config, scope: str, notice: int, email: str, c
 @handler(CONFIRMATION, retry=mailer.RETRY)
 def send_confirmation(payload: Payload, context: JobContext) -> Outcome:
     """Ask a reader to confirm all that they asked for on a site. Raises the errors of `mailer.send`."""
-    wish = reply_notices.find(payload["notice"])
+    wish, mailbox = reply_notices.find(payload["notice"]), context.key.partition("/")[2]
+    # The newest wish of the mailbox may be gone, and on SQLite its number another's. Others may wait with it.
+    if wish is None or mailbox_key(wish.email) != mailbox or not _may_send(context.config, wish):
+        wish = reply_notices.find_unasked(mailbox)
     if wish is None or not _may_send(context.config, wish):
         return "unchanged"
     unconfirmed = reply_notices.find_unconfirmed(wish.email)

@@ -119,6 +119,13 @@ def find_unconfirmed(email: str) -> list[Wish]:
     return _find(where, [email])
 
 
+def find_unasked(mailbox: str) -> Wish | None:
+    """A wish of a mailbox (see `mailbox_key`) whose address was not asked yet."""
+    recent = f"n.created_at > {NOW} - {int(CONFIRMATION_AGE)}"
+    where = f"n.asked_at IS NULL AND n.confirmed_at IS NULL AND n.ended_at IS NULL AND {recent}"
+    return next((wish for wish in _find(where, []) if mailbox_key(wish.email) == mailbox), None)
+
+
 def _find(where: str, values: Sequence[object]) -> list[Wish]:
     rows = db.execute(_FIND.format(where=where), values).fetchall()
     sites = {site.id: site for site in Site.select().where(Site.id.in_({row[2] for row in rows}))}

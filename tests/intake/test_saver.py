@@ -17,6 +17,7 @@ from appliance.content.models import Comment, Entry, Site
 from appliance.editorial import reader_comments
 from appliance.editorial.comment_submission import Prepared, prepare
 from appliance.editorial.reader_comments import Submission, Verdict
+from appliance.intake import saver as saving
 from appliance.intake.saver import Saver
 from tests.test_running import await_that
 
@@ -49,6 +50,7 @@ def test_a_bad_one_in_a_batch_stops_only_itself(
             raise ZeroDivisionError
         return prepare(submission)
 
+    monkeypatch.setattr(saving, "_PATIENCE", 60.0)
     monkeypatch.setattr(reader_comments, "save", noted)
     monkeypatch.setattr(reader_comments, "prepare", strict)
     saver = Saver(database)

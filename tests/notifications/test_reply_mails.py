@@ -202,6 +202,18 @@ def test_no_mailbox_is_asked_twice_a_day(installed: Config, server: Server) -> N
     assert receivers(server) == ["vic.tim+1@v.example"]
 
 
+def test_a_mailbox_is_asked_though_its_newest_comment_is_gone(installed: Config, server: Server) -> None:
+    on = entry()
+    first, second = (post(installed, on, "Rosa", notify=True) for _ in range(2))
+    enqueue_all(installed)
+    comments.delete(second)
+    post(installed, on, "Sven", notify=True)
+    send(installed)
+    assert sorted(receivers(server)) == ["rosa@r.example", "sven@r.example"]
+    asked = next(mail for mail in server.mails if mail["To"] == "rosa@r.example")
+    assert wish_of(link(asked, "confirm"), "confirm").comment == first.id
+
+
 def test_what_one_network_and_all_may_ask_for_is_limited(
     installed: Config, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
