@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from peewee import DatabaseError
+
 from appliance import clock, db
 from appliance.content.excerpts import plain_text
 from appliance.search.tokens import VERSION, stemmer_of, tokens
@@ -115,13 +117,16 @@ def _take_step() -> int:
     documents = [(entry, entry.words) for entry in _read(list(stale))]
     if not documents:
         return 0
-    with db.write():
+
+    def save() -> int:
         # What changed meanwhile has another mark. Whoever is changing it now has locked it.
         query = f"{_STALE} WHERE entry_id IN ({db.placeholders(len(stale))}) {db.skip_locked()}"
         unchanged = set(db.execute(query, list(stale)).fetchall()) & set(stale.items())
         kept = [(entry, words) for entry, words in documents if (entry.id, stale[entry.id]) in unchanged]
         _save(kept)
-    return len(kept)
+        return len(kept)
+
+    return _write_without_waiting(save)
 
 
 def _read(stale: Sequence[int]) -> list[_Entry]:
@@ -153,12 +158,30 @@ def _is_unlisted(_site: int, language: str, version: int | None, stemmer: str | 
 
 def _list_entries() -> bool:
     """Put the next entries on the list that were never read in this way; returns whether there were any."""
-    with db.write():
+
+    def list_next() -> int:
         db.acquire_lock("search")
         unlisted = [row for row in db.execute(_STATES).fetchall() if _is_unlisted(*row)]
         if unlisted:
             _list_entries_of(*unlisted[0])
-    return bool(unlisted)
+        return len(unlisted)
+
+    return _write_without_waiting(list_next) > 0
+
+
+def _write_without_waiting(write: Callable[[], int]) -> int:
+    """Call `write` in a transaction and return its result; 0 if it would wait for a lock, since it is then undone.
+
+    Whoever deletes an entry waits for its rows here, so that to wait for the entry would be a deadlock.
+    """
+    try:
+        with db.write():
+            db.set_short_lock_timeout()
+            return write()
+    except DatabaseError as error:
+        if not db.is_conflict(error):
+            raise
+    return 0
 
 
 def _list_entries_of(site: int, language: str, version: int, stemmer: str, position: int | None) -> None:

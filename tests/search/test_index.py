@@ -6,6 +6,7 @@ import itertools
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from appliance import db, housekeeping
@@ -259,6 +260,26 @@ def test_two_hosts_read_at_once(blog: LocalSite) -> None:
     read_all()
     assert len(matches("harbour")) == 400
     assert sum(counts) >= 400 - index._STEP
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["on the list", "not on the list"])
+def test_reading_waits_for_nobody_who_deletes(blog: LocalSite, listed: bool) -> None:
+    """Who deletes an entry would wait for the task, and the task for the entry."""
+    if not blog.config.database_url:
+        pytest.skip("one process writes at a time")
+    first, second = blog.save("One", text="harbour"), blog.save("Two", text="harbour")
+    read_all()
+    if listed:
+        db.execute("DELETE FROM search_document")
+        db.execute("UPDATE entry SET html = html || ' lantern'")
+    else:
+        Site.update(language="ja").execute()
+    with psycopg.connect(blog.config.database_url) as other:
+        other.execute("SELECT 1 FROM entry WHERE id = %s FOR UPDATE", [first.id])  # as DELETE does at first
+        assert index.catch_up(60) == 0
+        other.execute("DELETE FROM entry WHERE id IN (%s, %s)", [first.id, second.id])
+    read_all()
+    assert documents() == {}
 
 
 def test_entries_of_one_second_and_of_far_times(blog: LocalSite) -> None:
