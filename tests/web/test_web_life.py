@@ -91,6 +91,7 @@ sys.exit(server.serve(partial(load_web, file), file=file, program=Program.of_tas
                 env={**os.environ, "TMPDIR": str(self.temporary)}, **options,  # type: ignore[call-overload]
             )  # fmt: skip
         self.await_that(self.answers)
+        self.await_that(lambda: len(self.children()) >= 2)  # the first one answers before there is the second
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
