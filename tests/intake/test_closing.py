@@ -98,5 +98,5 @@ def test_all_that_hangs_together_takes_no_longer_than_one(site: LocalSite, monke
             Entry.update(text="held").where(Entry.id == number).execute()  # the comment waits for this transaction
             answer = readers.submit(post, site.config, number)
             assert saving.wait(20)
-            assert close(intake) < 3.5
+            assert close(intake) < 5, "three seconds for each part would be six"
         answer.result()
