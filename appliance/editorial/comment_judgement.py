@@ -30,6 +30,8 @@ _HISTORY: Final = 50
 _SAME: Final = 5
 #: The reason of a comment that another machine has yet to judge.
 WAITS_FOR_CHECK: Final = "waits for the spam check"
+#: The reason of a comment that a moderator holds, whatever a check finds.
+HELD_BY_MODERATOR: Final = "a moderator holds it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from appliance.actor import UNKNOWN, Actor
 from appliance.config import Config
 from appliance.content import comments as content
 from appliance.content import versions
+from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, CommentStatus, Entry, Site
 from appliance.editorial import spam_reports
+from appliance.editorial.comment_judgement import HELD_BY_MODERATOR, WAITS_FOR_CHECK
 from appliance.editorial.lookup import find_comment, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
 
@@ -105,10 +107,18 @@ def moderate_comments(
         with db.write():
             found = versions.expect_all(rows, expected_versions)
             changed = [comment for comment in found if content.set_status(comment, status, actor.name)]
+            if status == "pending":
+                _hold_despite_checks(found)
             spam_reports.enqueue_reports(config, row, changed, actor)
         return changed, bool(changed)
 
     return apply_edit(config, site, actor, later, edit)
+
+
+def _hold_despite_checks(comments: Sequence[Comment]) -> None:
+    """Let no spam check that is still to come publish what a moderator holds."""
+    origins = CommentOrigin.update(reason=HELD_BY_MODERATOR)
+    origins.where(CommentOrigin.comment.in_(comments), CommentOrigin.reason == WAITS_FOR_CHECK).execute()
 
 
 def delete_comments(

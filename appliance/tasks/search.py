@@ -72,4 +72,11 @@ def search(
             "address": [row.url for row in rows],
         }
         print_columns(columns, {"title": 2, "address": 3})
-    print_line(f"more than {found.total:,} results" if found.more else pluralize(found.total, "result"))
+    print_line(_describe_total(found.total, found.more))
+
+
+def _describe_total(total: int, more: bool) -> str:
+    """The number of results in words. None may be found though there are some: a query looks at the newest entries."""
+    if not more:
+        return pluralize(total, "result")
+    return f"more than {total:,} results" if total else "no result among the newest entries with these words"

@@ -106,6 +106,16 @@ def test_a_moderator_who_is_faster_counts(site: Config, service: AkismetService,
     assert service.asked == []
 
 
+def test_what_a_moderator_holds_before_the_check_is_not_published_by_it(
+    site: Config, service: AkismetService, entry: Entry
+) -> None:
+    number = post(site, entry, "Ida")
+    editorial.moderate_comments(site, "", [number], "pending", later=True)
+    check(site)
+    assert status(number) == ("pending", "a moderator holds it")
+    assert service.asked == []
+
+
 def test_a_wrong_key_fails_for_a_person_to_see(site: Config, service: AkismetService, entry: Entry) -> None:
     Path(str(site.sites[0].comments.akismet_key_file)).write_text("999999999999\n", "utf-8")
     number = post(site, entry, "Ida")
