@@ -51,6 +51,20 @@ class Receipt:
     age: float
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeToken:
+    """The token of a link in a mail about replies."""
+
+    #: The id of the ReplyNotice. SQLite gives ids of deleted rows out again, so that the address has to be compared.
+    notice: int
+    #: A digest of the mail address that the link was sent to.
+    address: str
+
+    def is_for(self, email: str) -> bool:
+        """Whether the link was sent to this address."""
+        return self.address == _digest(email)
+
+
 class Signer:
     """Makes and reads tokens with one key. Every method takes the database's current time."""
 
@@ -81,15 +95,16 @@ class Signer:
                 return Receipt(nonce, max(0.0, now - made))
         return None
 
-    def notice(self, notice: int, action: NoticeAction, now: float) -> str:
+    def notice(self, notice: int, email: str, action: NoticeAction, now: float) -> str:
         """A token for the link in a mail that confirms or ends a reader's notices; `notice` is the ReplyNotice's id."""
-        return _dump(self._notices[action], notice, int(now))
+        return _dump(self._notices[action], notice, _digest(email), int(now))
 
-    def read_notice(self, token: str, action: NoticeAction, now: float) -> int | None:
-        """The id of the ReplyNotice; None if the token is forged, or too old to confirm. Ending never expires."""
+    def read_notice(self, token: str, action: NoticeAction, now: float) -> NoticeToken | None:
+        """The token of a link; None if it is forged, or too old to confirm. Ending never expires."""
         match _load(self._notices[action], token):
-            case [int(notice), int(made)] if action == "unsubscribe" or _lives(made, now, CONFIRMATION_AGE):
-                return notice
+            case [int(notice), str(address), int(made)]:
+                if action == "unsubscribe" or _lives(made, now, CONFIRMATION_AGE):
+                    return NoticeToken(notice, address)
         return None
 
 
@@ -111,6 +126,10 @@ def load_signer() -> Signer:
 def _key() -> str | None:
     found = Secret.get_or_none(Secret.name == _KEY)
     return None if found is None else str(found.value)
+
+
+def _digest(email: str) -> str:
+    return hashlib.blake2b(email.lower().encode(), digest_size=9).hexdigest()
 
 
 def _serializer(key: str, purpose: str) -> URLSafeSerializer:

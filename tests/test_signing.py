@@ -34,7 +34,10 @@ def test_a_form_token_is_for_one_entry_and_one_day() -> None:
 
 def test_no_token_serves_another_purpose() -> None:
     form, receipt = SIGNER.form(7, NOW), SIGNER.receipt("nonce", NOW)
-    confirm, end = SIGNER.notice(7, "confirm", NOW), SIGNER.notice(7, "unsubscribe", NOW)
+    confirm, end = (
+        SIGNER.notice(7, "rosa@r.example", "confirm", NOW),
+        SIGNER.notice(7, "rosa@r.example", "unsubscribe", NOW),
+    )
     assert [SIGNER.read_form(token, 7, NOW) for token in (receipt, confirm, end)] == [None] * 3
     assert [SIGNER.read_receipt(token, NOW) for token in (form, confirm, end)] == [None] * 3
     assert [SIGNER.read_notice(token, "confirm", NOW) for token in (form, receipt, end)] == [None] * 3
@@ -52,9 +55,12 @@ def test_what_was_not_signed_is_refused(spoilt: str) -> None:
 
 def test_confirming_expires_and_ending_does_not() -> None:
     late = NOW + CONFIRMATION_AGE + 1
-    assert SIGNER.read_notice(SIGNER.notice(3, "confirm", NOW), "confirm", NOW + 9) == 3
-    assert SIGNER.read_notice(SIGNER.notice(3, "confirm", NOW), "confirm", late) is None
-    assert SIGNER.read_notice(SIGNER.notice(3, "unsubscribe", NOW), "unsubscribe", late) == 3
+    confirm, end = (SIGNER.notice(3, "rosa@r.example", action, NOW) for action in ("confirm", "unsubscribe"))
+    assert SIGNER.read_notice(confirm, "confirm", NOW + 9)
+    assert SIGNER.read_notice(confirm, "confirm", late) is None
+    found = SIGNER.read_notice(end, "unsubscribe", late)
+    assert found
+    assert (found.notice, found.is_for("Rosa@r.example"), found.is_for("ida@r.example")) == (3, True, False)
 
 
 def test_all_hosts_sign_with_one_key(database: Config) -> None:

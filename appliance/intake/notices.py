@@ -18,9 +18,11 @@ from appliance.signing import Signer
 
 def answer_notice(signer: Signer, site: Site, about: SiteAnswer, request: NoticeRequest) -> NoticeAnswer:
     """Say what a link does or, if the request is confirmed, do it. `about` is how the site presents itself."""
-    notice = signer.read_notice(request.token, request.action, db.now())
-    wish = reply_notices.find(notice) if notice is not None else None
-    if wish is None or wish.site.id != site.id or (request.action == "confirm" and wish.is_ended):
+    token = signer.read_notice(request.token, request.action, db.now())
+    wish = reply_notices.find(token.notice) if token else None
+    if wish is None or not token or not token.is_for(wish.email) or wish.site.id != site.id:
+        return NoticeAnswer(site=about, page=about.root, outcome="expired")
+    if request.action == "confirm" and wish.is_ended:
         return NoticeAnswer(site=about, page=about.root, outcome="expired")
     if request.confirmed:
         _carry_out(wish, request)

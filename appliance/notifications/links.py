@@ -16,7 +16,7 @@ def comment_url(site: Site, path: str | None, comment: int) -> str:
     return str(site.url) if path is None else f"{page_url(site, path)}#comment-{comment}"
 
 
-def notice_url(config: Config, site: Site, notice: int, action: NoticeAction) -> str:
-    """The signed address at which a reader confirms or ends the notices of a ReplyNotice."""
-    token = load_signer().notice(notice, action, db.now())
+def notice_url(config: Config, site: Site, notice: int, email: str, action: NoticeAction) -> str:
+    """The signed address at which the reader with this mail address confirms or ends the notices of a ReplyNotice."""
+    token = load_signer().notice(notice, email, action, db.now())
     return urljoin(site.url, f"{config.web.path}{site.name}/notices/{action}?{urlencode({'token': token})}")

@@ -114,7 +114,7 @@ def send_confirmation(payload: Payload, context: JobContext) -> Outcome:
     asked = [one for one in unconfirmed if one.site.id == wish.site.id]
     if asked:
         newest = asked[-1]
-        link = notice_url(context.config, wish.site, newest.id, "confirm")
+        link = notice_url(context.config, wish.site, newest.id, newest.email, "confirm")
         text = _confirmation_text(wish.site, asked, link)
         # No name: that of the comment was written by whoever caused this mail.
         to, mark = Mailbox("", wish.email), (str(newest.id),)
@@ -144,11 +144,11 @@ def send_reply(payload: Payload, context: JobContext) -> Outcome:
     if wish is None or not wish.is_confirmed or not _may_send(context.config, wish):
         return "unchanged"
     one = payload.get("reply")
-    replies = _load_reply(one) if one else _load_recent(wish)
+    replies = _load_reply(one, wish) if one else _load_recent(wish)
     if not replies:
         return "unchanged"
     replied = f"{replies[0].name} replied to you" if len(replies) == 1 else f"{len(replies)} replies to you"
-    link = notice_url(context.config, wish.site, wish.id, "unsubscribe")
+    link = notice_url(context.config, wish.site, wish.id, wish.email, "unsubscribe")
     shown = "\n\n".join(
         f"{reply.name} on “{wish.title}”:\n\n{mailer.quoted(reply.text)}\n\n"
         f"{comment_url(wish.site, wish.path, reply.comment)}"
@@ -175,10 +175,20 @@ class _Reply:
     text: str
 
 
-def _load_reply(comment: int) -> list[_Reply]:
-    """The reply if it is still approved."""
-    sql = "SELECT id, author_name, text FROM comment WHERE id = ? AND status = 'approved'"
-    return [_Reply(*row) for row in db.execute(sql, [comment]).fetchall()]
+# The numbers of a job may be those of other comments by now, since SQLite gives them out again.
+_REPLY: Final = f"""
+WITH RECURSIVE above (id, level) AS (
+    SELECT parent_id, 1 FROM comment WHERE id = ?
+    UNION ALL SELECT c.parent_id, above.level + 1 FROM above JOIN comment c ON c.id = above.id
+    WHERE above.level < {_LEVELS})
+SELECT id, author_name, text FROM comment
+WHERE id = ? AND status = 'approved' AND ? IN (SELECT above.id FROM above)
+"""
+
+
+def _load_reply(comment: int, wish: Wish) -> list[_Reply]:
+    """The reply if it is still approved, and below the comment of the wish."""
+    return [_Reply(*row) for row in db.execute(_REPLY, [comment, comment, wish.comment]).fetchall()]
 
 
 _RECENT: Final = f"""

@@ -16,6 +16,7 @@ from appliance.intake.messages import NoticeAnswer, NoticeRequest, SiteAnswer
 from appliance.intake.notices import answer_notice
 from appliance.signing import CONFIRMATION_AGE, load_signer
 
+ROSA = "rosa@r.example"
 ABOUT = SiteAnswer(name="blog", title="A Blog", url="https://blog.example/", root="/", language="en")
 
 
@@ -24,8 +25,8 @@ def notice(database: Config) -> int:
     """A wish that is not confirmed yet."""
     sites.sync(database)
     entry = save(Site.get(), EntryData(title="Tides", slug="tides", published_at=1))[0]
-    comment = comments.add(entry, "Rosa", "Lovely.", email="rosa@r.example")
-    return int(ReplyNotice.create(comment=comment, email="rosa@r.example", created_at=int(db.now()), asked_at=1).id)
+    comment = comments.add(entry, "Rosa", "Lovely.", email=ROSA)
+    return int(ReplyNotice.create(comment=comment, email=ROSA, created_at=int(db.now()), asked_at=1).id)
 
 
 def ask(
@@ -41,7 +42,7 @@ def state() -> tuple[bool, bool]:
 
 
 def test_asking_changes_nothing_and_confirming_does_it_once_or_twice(notice: int) -> None:
-    token = load_signer().notice(notice, "confirm", db.now())
+    token = load_signer().notice(notice, ROSA, "confirm", db.now())
     answer = ask("confirm", token)
     assert (answer.outcome, answer.title, answer.page, state()) == ("possible", "Tides", "/", (False, False))
     for _ in range(2):
@@ -51,7 +52,7 @@ def test_asking_changes_nothing_and_confirming_does_it_once_or_twice(notice: int
 
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_an_end_takes_effect_and_lasts(notice: int, everywhere: bool) -> None:
-    confirm, end = (load_signer().notice(notice, action, db.now()) for action in ("confirm", "unsubscribe"))
+    confirm, end = (load_signer().notice(notice, ROSA, action, db.now()) for action in ("confirm", "unsubscribe"))
     ask("confirm", confirm, confirmed=True)
     assert ask("unsubscribe", end).outcome == "possible"
     assert state() == (True, False)
@@ -64,10 +65,11 @@ def test_an_end_takes_effect_and_lasts(notice: int, everywhere: bool) -> None:
 
 def test_what_is_forged_or_old_or_of_another_site_does_nothing(notice: int) -> None:
     signer, now = load_signer(), db.now()
-    good = signer.notice(notice, "confirm", now)
-    old = signer.notice(notice, "confirm", now - CONFIRMATION_AGE - 1)
-    for token in ("", "x", good + "x", "A" + good, old, signer.notice(notice + 1, "confirm", now),
-                  signer.notice(notice, "unsubscribe", now)):  # fmt: skip
+    good = signer.notice(notice, ROSA, "confirm", now)
+    old = signer.notice(notice, ROSA, "confirm", now - CONFIRMATION_AGE - 1)
+    for token in ("", "x", good + "x", "A" + good, old, signer.notice(notice + 1, ROSA, "confirm", now),
+                  signer.notice(notice, "ida@r.example", "confirm", now),
+                  signer.notice(notice, ROSA, "unsubscribe", now)):  # fmt: skip
         assert ask("confirm", token, confirmed=True).outcome == "expired"
     assert ask("unsubscribe", good, confirmed=True).outcome == "expired"
     other = Site.create(name="other", title="Other", url="https://other.example/")
@@ -77,6 +79,6 @@ def test_what_is_forged_or_old_or_of_another_site_does_nothing(notice: int) -> N
 
 
 def test_an_old_link_still_ends(notice: int) -> None:
-    old = load_signer().notice(notice, "unsubscribe", db.now() - 400 * 86_400)
+    old = load_signer().notice(notice, ROSA, "unsubscribe", db.now() - 400 * 86_400)
     assert ask("unsubscribe", old, confirmed=True).outcome == "done"
     assert state() == (False, True)

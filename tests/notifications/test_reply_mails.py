@@ -49,10 +49,11 @@ def link(mail: EmailMessage, action: str) -> str:
 def wish_of(address: str, action: str) -> reply_notices.Wish:
     """What the intake finds for the link of a mail."""
     token = parse_qs(urlsplit(address).query)["token"][0]
-    notice = load_signer().read_notice(token, action, db.now())  # type: ignore[arg-type]
-    assert notice
-    wish = reply_notices.find(notice)
+    found = load_signer().read_notice(token, action, db.now())  # type: ignore[arg-type]
+    assert found
+    wish = reply_notices.find(found.notice)
     assert wish
+    assert found.is_for(wish.email)
     return wish
 
 
@@ -117,6 +118,19 @@ def test_replies_to_replies_are_told_to_each_reader_above_once(
     assert sorted(receivers(server)) == ["rosa@r.example", "sven@r.example"]
     post(installed, rosa.entry, "Uwe")  # beside the thread
     send(installed)
+    assert receivers(server) == []
+
+
+def test_a_job_whose_numbers_are_those_of_other_comments_by_now_sends_nothing(
+    installed: Config, server: Server, rosa: Comment
+) -> None:
+    """SQLite gives the numbers of deleted rows out again."""
+    post(installed, rosa.entry, "Sven", rosa)
+    assert enqueue_all(installed) == 1
+    beside = post(installed, rosa.entry, "Uwe")
+    db.execute("UPDATE job SET payload = REPLACE(payload, ?, ?) WHERE kind = 'mail-reply'",
+               [f'"reply": {beside.id - 1}', f'"reply": {beside.id}'])  # fmt: skip
+    work(installed)
     assert receivers(server) == []
 
 
@@ -295,7 +309,7 @@ def test_a_reply_is_retried_and_after_a_kill_it_is_the_same_mail(
 
 def test_a_forged_link_names_no_wish(installed: Config, server: Server, rosa: Comment) -> None:
     signer = load_signer()
-    good = signer.notice(1, "confirm", db.now())
+    good = signer.notice(1, "rosa@r.example", "confirm", db.now())
     payload, _, signature = good.partition(".")
     # Not its last character: the lowest bits of that one mean nothing.
     other = f"{payload}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
