@@ -22,6 +22,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebStack]:
         yield running
 
 
+@pytest.mark.conformance("D5")
 def test_a_flood_keeps_within_the_limits_and_nobody_else_waits(stack: WebStack) -> None:
     sizes = []
     for number, (addresses, entries) in enumerate(FLOODS):

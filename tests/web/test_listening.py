@@ -41,6 +41,7 @@ def settings(path: Path, **values: str) -> WebSettings:
 
 
 @needs_root
+@pytest.mark.conformance("D2")
 def test_a_socket_has_the_group_and_the_mode_of_the_web_server(tmp_path: Path) -> None:
     path = tmp_path / "run" / "web.sock"
     with listening.listen(settings(path, socket_group="games", socket_mode="0660")):
@@ -52,6 +53,7 @@ def test_a_socket_has_the_group_and_the_mode_of_the_web_server(tmp_path: Path) -
 
 
 @needs_root
+@pytest.mark.conformance("D2")
 def test_a_group_that_the_account_is_no_member_of_is_told_with_the_mend(tmp_path: Path) -> None:
     for above in (tmp_path, *list(tmp_path.parents)[:2]):
         above.chmod(0o755)

@@ -78,6 +78,7 @@ def test_one_with_an_account_of_its_own_is_recycled_too(tmp_path: Path) -> None:
         stack.await_that(lambda: name not in rows())
 
 
+@pytest.mark.conformance("D4")
 def test_the_web_process_of_a_daemon_is_listed_and_recycled(tmp_path: Path) -> None:
     with web_stack(tmp_path) as stack:
         first = row_of(stack)

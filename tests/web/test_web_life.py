@@ -195,6 +195,7 @@ def web(make: Callable[..., Web]) -> Web:
     return started
 
 
+@pytest.mark.conformance("D1")
 @pytest.mark.parametrize("limit", [{"requests_per_worker": 40}, {"worker_hours": 0.0003}])
 def test_workers_are_replaced_after_requests_or_a_time(make: Callable[..., Web], limit: dict[str, object]) -> None:
     web = make(**limit)
@@ -301,6 +302,7 @@ def test_a_request_that_has_begun_is_answered_by_the_release_that_took_it(web: W
         assert client.recv(100).startswith(b"HTTP/1.1 415"), "it was taken whole, and is not a form"
 
 
+@pytest.mark.conformance("D1")
 def test_systemd_may_pass_the_socket(make: Callable[..., Web], tmp_path: Path) -> None:
     web = make(f"unix:{tmp_path}/activated.sock")
     activate = shutil.which("systemd-socket-activate")
