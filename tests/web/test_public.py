@@ -30,7 +30,7 @@ from appliance.intake.messages import (
     SearchResult,
     SiteAnswer,
 )
-from appliance.web.public import create_app
+from appliance.web.public import create_app, pages
 
 SITE = SiteAnswer(name="blog", title="A <Blog>", url="https://blog.example/j/", root="/j/", language="en")
 FORM = FormAnswer(site=SITE, title="The <harbour>", page="/j/harbour/", token="new-token", notices=True)
@@ -219,6 +219,20 @@ def test_what_cannot_be_saved_now_is_kept(
     assert (got.status_code, got.headers["Retry-After"]) == (status, after)
     assert b"Kept &lt;words&gt;</textarea>" in got.get_data()
     assert b'name="token" value="T"' in got.get_data()
+
+
+def test_an_outage_is_logged_once_a_minute_however_many_ask(
+    client: FlaskClient, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake.answers["comment"] = IntakeUnavailable.__new__(IntakeUnavailable)
+    now, logged = 1000.0, list[int]()
+    monkeypatch.setattr(pages.clock, "monotonic", lambda: now)
+    monkeypatch.setattr(pages.log, "warning", lambda _event, error, others: logged.append(others))
+    for _ in range(9):
+        assert post(client).status_code == 503
+    now += 61
+    post(client)
+    assert logged == [0, 8]
 
 
 @pytest.mark.parametrize(

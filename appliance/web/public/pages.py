@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from flask import Response, json, render_template, request
 
-from appliance import logging
+from appliance import clock, logging
 from appliance.config import WebSettings
 from appliance.errors import IntakeUnavailable
 from appliance.intake.messages import Answer, ErrorAnswer, Request, Sender, SiteAnswer
@@ -35,6 +35,10 @@ STATUSES: Final[Mapping[str, tuple[int, int]]] = {
 }
 
 
+#: Seconds in which a process logs once that the intake is away, however many readers come.
+_LOG_EVERY: Final = 60.0
+
+
 class Intake(Protocol):
     """Whoever answers requests: the client of the intake."""
 
@@ -52,13 +56,16 @@ class Pages:
     measures: Measures = field(default_factory=Measures)
     #: How each site presented itself last, for pages that are shown while the intake is away.
     _sites: dict[str, SiteAnswer] = field(default_factory=dict)
+    #: When to log again that the intake is away, and the requests without an answer that were not logged since.
+    _log_at: float = 0.0
+    _not_logged: int = 0
 
     def ask(self, request: Request) -> Answer:
         """Ask the intake; when it is away, that is an ErrorAnswer as well."""
         try:
             answer = self.intake.ask(request)
         except IntakeUnavailable as error:
-            log.warning("a request was not answered", error=str(error))
+            self._log_outage(error)
             return ErrorAnswer(reason="unavailable", sentence="")
         site = answer if isinstance(answer, SiteAnswer) else getattr(answer, "site", None)
         if form := getattr(answer, "form", None):
@@ -66,6 +73,14 @@ class Pages:
         if isinstance(site, SiteAnswer):
             self._sites[site.name] = site
         return answer
+
+    def _log_outage(self, error: IntakeUnavailable) -> None:
+        """Log that a request was not answered. Threads may count one too few, which is no harm."""
+        if (now := clock.monotonic()) < self._log_at:
+            self._not_logged += 1
+            return
+        log.warning("a request was not answered", error=str(error), others=self._not_logged)
+        self._log_at, self._not_logged = now + _LOG_EVERY, 0
 
     def ask_for(self, kind: type[T], request: Request) -> T | ErrorAnswer:
         """Ask the intake for an answer of one kind. Another one is told as invalid."""
