@@ -84,6 +84,7 @@ class _Connection(TConn):  # type: ignore[misc]
         self.received = bytearray()
         #: Whether it is a form that counts as one in hand.
         self.is_form = False
+        self.is_dropped = False
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's parameter
         """Close at once. Nothing unread is left that could cut the answer short."""
@@ -199,6 +200,13 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(connection)
 
     def _drop(self, connection: _Connection) -> None:
+        """Close a connection without an answer.
+
+        The poller may still report it: it tells of several events at once, and the first may have made room for itself.
+        """
+        if connection.is_dropped:
+            return
+        connection.is_dropped = True
         self.poller.unregister(connection.sock)
         self.pending_conns.remove(connection)
         self.nr_conns -= 1

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from appliance import clock
 from appliance.demo.frontend import free_port
-from appliance.web.worker import missing_bytes
+from appliance.web.worker import _UNFINISHED, missing_bytes
 
 pytestmark = pytest.mark.slow
 
@@ -113,13 +114,35 @@ def test_clients_that_send_or_close_slowly_keep_nobody_waiting(start: Callable[[
 
 def test_unfinished_requests_make_room_when_no_more_files_can_be_opened(start: Callable[[str], Web]) -> None:
     web = start(f"127.0.0.1:{free_port()}")
-    (worker,) = map(int, Path(f"/proc/{web.process.pid}/task/{web.process.pid}/children").read_text().split())
+    (worker,) = _children(web)
     opened = len(list(Path(f"/proc/{worker}/fd").iterdir()))
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 20, resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]))
     unfinished = [web.send(b"GET / HT") for _ in range(60)]
     assert web.seconds_of_a_look() < 2, "they would be dropped after 4 s"
     for client in unfinished:
         client.close()
+
+
+def test_a_dropped_request_may_go_on_at_the_same_moment(start: Callable[[str], Web]) -> None:
+    """The worker hears at once of a new connection, which takes the place of the oldest, and of more from the oldest."""
+    web = start(f"127.0.0.1:{free_port()}")
+    (worker,) = _children(web)
+    unfinished = [web.send(b"GET / HT") for _ in range(_UNFINISHED + 1)]
+    assert unfinished[0].recv(100) == b"", "the oldest made room"
+    os.kill(worker, signal.SIGSTOP)
+    unfinished.append(web.connect())
+    unfinished[1].sendall(b"TP")
+    os.kill(worker, signal.SIGCONT)
+    with suppress(ConnectionResetError):  # what arrived was not read
+        assert unfinished[1].recv(100) == b""
+    assert web.seconds_of_a_look() < 2
+    assert _children(web) == [worker], "the worker ended"
+    for client in unfinished:
+        client.close()
+
+
+def _children(web: Web) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{web.process.pid}/task/{web.process.pid}/children").read_text().split()]
 
 
 def test_a_request_that_takes_too_long_is_dropped(start: Callable[[str], Web]) -> None:
