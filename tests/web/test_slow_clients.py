@@ -124,7 +124,7 @@ def test_unfinished_requests_make_room_when_no_more_files_can_be_opened(start: C
 
 
 def test_a_dropped_request_may_go_on_at_the_same_moment(start: Callable[[str], Web]) -> None:
-    """The worker hears at once of a new connection, which takes the place of the oldest, and of more from the oldest."""
+    """The worker hears at once of a new connection, which is to replace the oldest, and of more from the oldest."""
     web = start(f"127.0.0.1:{free_port()}")
     (worker,) = _children(web)
     unfinished = [web.send(b"GET / HT") for _ in range(_UNFINISHED + 1)]
