@@ -2,16 +2,19 @@
 
 Their couriers bring new files; this host makes the deletions itself, as the journal says. It also confirms which of its
 own publications its docroot shows. Files that it lacks, since it was wiped or restored from a backup, the other hosts
-send. When no other publishing host is alive to send a missing file, it is built again.
+send. When no other publishing host is alive to send a missing file, it is built again. When it starts, it removes what
+pushes left that were interrupted by the end of this host.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from pathlib import Path
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.delivery import cursors, deletions, file_lists, journal, send_plan
+from appliance.delivery import cursors, deletions, docroot_leftovers, file_lists, journal, send_plan
 from appliance.delivery.journal import Put
 from appliance.delivery.leases import TargetLease
 from appliance.delivery.send_plan import Rebuild
@@ -74,14 +77,27 @@ class DocrootSync:
 
     def _run(self) -> None:
         try:
+            leftovers: Sequence[Path] | None = None
             while not self._stop.is_set():
                 self._woken.clear()
                 is_busy = False
                 with db.suppress_unavailable():
                     is_busy = self.sync()
+                    if leftovers is None:  # after the first round, since a large docroot takes seconds
+                        leftovers = docroot_leftovers.find(self._docroot, self._stop.is_set)
+                    leftovers = self._remove(leftovers)
                 self._woken.wait(_BUSY_INTERVAL if is_busy else _INTERVAL)
         finally:
             db.disconnect()
+
+    def _remove(self, leftovers: Sequence[Path]) -> Sequence[Path]:
+        """Remove what interrupted pushes left, once no other host writes here; returns what is left to remove."""
+        if not leftovers or not self._lease or not self._lease.take():
+            return leftovers
+        try:
+            return docroot_leftovers.remove(leftovers, self._docroot)
+        finally:
+            self._lease.release()
 
     def _delete(self, origin: str) -> None:
         """Make the deletions of `origin` at once, and again after its courier has confirmed later publications.

@@ -17,6 +17,7 @@ from appliance.config import Config, validate
 from appliance.delivery import (
     cursors,
     deletions,
+    docroot_leftovers,
     docroot_sync,
     journal,
     leases,
@@ -317,3 +318,24 @@ def test_a_repair_replaces_what_somebody_touched_on_a_publishing_host(pair: Pair
         replaced, _, _ = repair.finish_repair(config, transports.open(peer), target_state.read_control(peer.name))
     assert replaced == 1
     assert touched.read_text() == "right"
+
+
+def test_what_a_push_left_when_a_host_lost_power_is_removed_when_it_starts(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also under a name that a person may have chosen; what anybody else put there stays."""
+    monkeypatch.setattr(docroot_leftovers, "_UNCHANGED", 0.2)
+    pair.put("two", "a/page.html", "page")
+    shutil.copytree(pair.docroot("two"), pair.docroot("one"), dirs_exist_ok=True)
+    folder = pair.docroot("one") / "a"
+    left = [folder / ".page.html.Jptf12", folder / ".page.html.xY3aQz"]
+    others = [folder / ".page.html.backup", folder / ".other.html.Jptf12", folder / ".page.html.Kptf12"]
+    for file in (*left, *others):
+        file.write_text("pa")
+        file.chmod(0o600)
+        os.utime(file, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
+    others[0].chmod(0o644)
+    os.utime(others[2], (1_700_000_000, 1_700_000_000))
+    with pair.couriers("one"):
+        until(lambda: not any(file.exists() for file in left), 10)
+    assert all(file.exists() for file in others)
