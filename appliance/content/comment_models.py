@@ -104,7 +104,6 @@ class Secret(BaseModel):
     created_at = BigIntegerField()
 
 
-#: The tables in the order in which they are created.
 class CommentClosing(BaseModel):
     """The age at which entries of a site take no more comments; see `content.comment_closing`."""
 
@@ -115,4 +114,5 @@ class CommentClosing(BaseModel):
     until = BigIntegerField()
 
 
+#: The tables in the order in which they are created.
 MODELS: Final = (CommentOrigin, CommentBan, ReplyNotice, Secret, CommentClosing)

@@ -30,7 +30,7 @@ def find(docroot: Path, stopping: Callable[[], bool] = lambda: False) -> list[Pa
         if stopping():
             break
         found += [Path(folder, name) for name in names if _TEMPORARY.fullmatch(name)]
-    return [file for file in found if _is_unfinished(file)]
+    return [file for file in found if _unfinished(file)]
 
 
 def remove(files: Sequence[Path], docroot: Path) -> list[Path]:
@@ -41,25 +41,22 @@ def remove(files: Sequence[Path], docroot: Path) -> list[Path]:
     targets = {file: file.with_name(_TEMPORARY.sub(r"\1", file.name)).relative_to(docroot).as_posix() for file in files}
     published, waiting = journal.select_published(list(targets.values())), list[Path]()
     for file, path in targets.items():
-        if path not in published or not _is_unfinished(file):
+        status = _unfinished(file) if path in published else None
+        if status is None:
             continue
-        if file.lstat().st_ctime > clock.now() - _UNCHANGED:
+        if status.st_ctime > clock.now() - _UNCHANGED:
             waiting.append(file)
         else:
             file.unlink(missing_ok=True)
     return waiting
 
 
-def _is_unfinished(file: Path) -> bool:
+def _unfinished(file: Path) -> os.stat_result | None:
+    """The status of a file that rsync has not completed; None for any other, and for one that is gone."""
     try:
         found = file.lstat()
     except OSError:
-        return False
+        return None
     # Published files have whole seconds and can be read by the web server.
-    whole = found.st_mtime_ns % 1_000_000_000 == 0
-    return (
-        stat.S_ISREG(found.st_mode)
-        and stat.S_IMODE(found.st_mode) == 0o600
-        and found.st_uid == os.geteuid()
-        and not whole
-    )
+    is_ours = found.st_mode == stat.S_IFREG | 0o600 and found.st_uid == os.geteuid()
+    return found if is_ours and found.st_mtime_ns % 1_000_000_000 else None

@@ -77,7 +77,8 @@ class DocrootSync:
 
     def _run(self) -> None:
         try:
-            leftovers: Sequence[Path] | None = None
+            # Nobody pushes to a docroot that has no address, so nothing can be left there.
+            leftovers: Sequence[Path] | None = None if self._own else []
             while not self._stop.is_set():
                 self._woken.clear()
                 is_busy = False
