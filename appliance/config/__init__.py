@@ -4,6 +4,7 @@ An invalid file is rejected with all its errors at once, each with the key and a
 settings or environment variables. The reference page is generated from the descriptions here.
 """
 
+from appliance.config.admin import AdminSettings
 from appliance.config.file import SYSTEM_FILE, find, load, validate
 from appliance.config.sections import FILE_NAME, Config, DeletionSettings, QueueSettings, SiteSettings
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
@@ -15,6 +16,7 @@ from appliance.config.web_file import find_web, load_web, web_of
 __all__ = [
     "FILE_NAME",
     "SYSTEM_FILE",
+    "AdminSettings",
     "CacheSettings",
     "CommentSettings",
     "Config",

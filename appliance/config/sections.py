@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from appliance.config.admin import AdminSettings
 from appliance.config.base import Section
 from appliance.config.contradictions import find_contradictions, find_host_contradictions
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
@@ -173,6 +174,9 @@ class Config(Section):
     )
     web: WebSettings = Field(
         default_factory=lambda: WebSettings(), description="The web process for readers' comments and search."
+    )
+    admin: AdminSettings = Field(
+        default_factory=lambda: AdminSettings(), description="The admin application: sign-in, dashboard and API."
     )
     path: AnyPath = Field(
         Path(FILE_NAME), exclude=True, repr=False, description="The file that these settings were read from."

@@ -60,6 +60,8 @@ def _networks(value: list[str]) -> list[str]:
     return value
 
 
+Listen = Annotated[str, AfterValidator(_listen)]
+Networks = Annotated[list[str], AfterValidator(_networks)]
 Mode = Annotated[str, AfterValidator(_mode)]
 Account = Annotated[str, AfterValidator(_account)]
 
@@ -75,7 +77,7 @@ class WebSettings(Section):
         description="The path on every site that the front ends pass to the web process, such as `/-/`. Empty: pages"
         " have neither a comment form nor a search box.",
     )
-    listen: Annotated[str, AfterValidator(_listen)] = Field(
+    listen: Listen = Field(
         "unix:run/web.sock",
         description="Where the web process listens: an address and a port, or `unix:` and the path of a socket,"
         " relative to the settings file.",
@@ -84,7 +86,7 @@ class WebSettings(Section):
         "", description="The group of the Unix socket: that of the web server. Empty: the group of the process."
     )
     socket_mode: Mode = Field("0660", description="The mode of the Unix socket.")
-    trusted_proxies: Annotated[list[str], AfterValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         default_factory=lambda: ["127.0.0.1", "::1"],
         description="Addresses or networks of the front ends. Only they may say in X-Forwarded-For who a request came"
         " from. A web server on the same Unix socket is trusted as well.",
