@@ -91,9 +91,14 @@ def backend() -> Backend:
     return _opened[-1]
 
 
+def is_opened() -> bool:
+    """Whether this process has opened a database."""
+    return bool(_opened)
+
+
 def migrate() -> list[str]:
     """Apply the migrations not yet applied; returns their names."""
-    if _is_migrated():
+    if is_migrated():
         return []
     from playhouse.migrations import Runner  # imports every database driver of peewee
 
@@ -104,7 +109,7 @@ def migrate() -> list[str]:
     return applied
 
 
-def _is_migrated() -> bool:
+def is_migrated() -> bool:
     """Whether every migration has been applied."""
     if not database.table_exists("schema_migration"):
         return False
@@ -225,6 +230,14 @@ def is_conflict(error: BaseException) -> bool:
     return backend().is_conflict(error)
 
 
+def limit_waiting(seconds: float) -> None:
+    """From now on end statements of this thread that take longer than `seconds`, or whose server is silent as long.
+
+    For a process that answers people, who would not wait longer either. It is called again for every request.
+    """
+    backend().limit_waiting(seconds)
+
+
 def prefer_index_order() -> None:
     """Have the query planner of this transaction prefer an index in the wanted order to sorting."""
     backend().prefer_index_order()
@@ -233,6 +246,11 @@ def prefer_index_order() -> None:
 def analyze() -> None:
     """Update the statistics of the query planner, where the database does not do so itself."""
     backend().analyze()
+
+
+def is_over_time(error: BaseException) -> bool:
+    """Whether `error` says that a statement was ended because it took too long."""
+    return backend().is_over_time(error)
 
 
 def acquire_lock(what: str) -> None:

@@ -49,6 +49,9 @@ class Backend(Protocol):
     def is_conflict(self, error: BaseException) -> bool:
         """Whether `error` says that a transaction got in the way of another and may succeed when repeated."""
 
+    def limit_waiting(self, seconds: float) -> None:
+        """End statements on this thread's connection that take longer; see `db.limit_waiting`."""
+
     def prefer_index_order(self) -> None:
         """Have this transaction read rows through the index that has them in the order wanted.
 

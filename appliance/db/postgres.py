@@ -21,6 +21,8 @@ _CHANNEL = "appliance"
 _LOOK = 0.1
 #: Seconds between two probes of a connection that only listens, and the seconds that the answer may take.
 _PROBE_INTERVAL, _PROBE_TIMEOUT = 4.0, 3.0
+#: Seconds that a server may be silent beyond the limit of its statements.
+_SILENCE = 2.0
 #: Classes of SQLSTATE for a server that cannot serve any client now: connection lost, out of resources, shutting down,
 #: or disk failure. psycopg raises different exceptions for them, so the code decides.
 _AWAY: Final = ("08", "53", "57", "58")
@@ -117,6 +119,13 @@ class Postgres:
     def is_conflict(self, error: BaseException) -> bool:
         """Whether the error is a unique violation, an unavailable lock or a deadlock."""
         return sqlstate(error) in ("23505", "55P03", "40P01")
+
+    def limit_waiting(self, seconds: float) -> None:
+        """Set a timeout for the server, and one for its silence, once for each connection."""
+        connection: Connection = self.database.connection()
+        if connection.limit != seconds + _SILENCE:
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", [f"{int(seconds * 1000)}ms"])
+            connection.limit = seconds + _SILENCE
 
     def prefer_index_order(self) -> None:
         """Make sorting the planner's last resort until the transaction ends."""

@@ -194,6 +194,11 @@ class Sqlite:
         """Always false, since there is one writer at a time."""
         return False
 
+    def limit_waiting(self, seconds: float) -> None:
+        """Look at the clock now and then. The limit is that of all statements from now on."""
+        end = clock.monotonic() + seconds
+        self.database.connection().set_progress_handler(lambda: clock.monotonic() > end, _STEPS)
+
     def prefer_index_order(self) -> None:
         """Do nothing: SQLite prefers the index by itself."""
 

@@ -266,9 +266,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         return [self.pid, *self.WORKERS]
 
     def _requests(self) -> int:
-        from appliance.web.public.measures import REQUESTS
+        from appliance.web.public.measures import MEASURES
 
-        return int(self.app.measures.total(REQUESTS))
+        return int(self.app.measures.total(MEASURES.requests))
 
 
 def _begin(settings: WebSettings, worker: Any) -> None:

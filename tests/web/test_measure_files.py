@@ -16,13 +16,13 @@ from appliance.web.measure_files import MeasureFolder
 
 #: A worker that counts three requests, and ends.
 _WORKER = """
-from appliance.web.public.measures import Measures
+from appliance.web.public.measures import MEASURES
 for _ in range(3):
-    Measures().count("search", 200, 0.02)
+    MEASURES.count("search", 200, 0.02)
 """
 _READER = """
-from appliance.web.public.measures import Measures
-print(Measures.text().decode())
+from appliance.web.public.measures import MEASURES
+print(MEASURES.text().decode())
 """
 
 

@@ -6,9 +6,7 @@ scripts or fetches anything from elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +18,11 @@ from werkzeug.routing import BaseConverter
 from appliance import clock, logging
 from appliance.config import WebSettings
 from appliance.intake.messages import ReadyAnswer, ReadyRequest
+from appliance.web import static_files
+from appliance.web.proxies import TrustedProxies, is_forwarded
 from appliance.web.public import comments, notices, search
-from appliance.web.public.measures import Measures
+from appliance.web.public.measures import MEASURES
 from appliance.web.public.pages import Intake, Pages
-from appliance.web.public.reader import TrustedProxies, is_forwarded
 
 log = logging.get_logger("web")
 
@@ -59,7 +58,7 @@ def create_app(settings: WebSettings, intake: Intake) -> Flask:
     app.static_folder = "static"
     app.add_url_rule(f"{settings.path}static/<filename>", "static", app.send_static_file)
     app.jinja_env.filters["comment"] = _comment
-    app.jinja_env.globals["file"] = _file_addresses(app, settings)
+    app.jinja_env.globals["file"] = static_files.addresses(Path(app.static_folder or ""), f"{settings.path}static/")
     pages = Pages(settings, intake, TrustedProxies.of(settings.trusted_proxies))
     for module in (comments, notices, search):
         module.add_routes(app, pages)
@@ -78,19 +77,10 @@ def create_app(settings: WebSettings, intake: Intake) -> Flask:
                 response.headers.setdefault(name, value)
         if static:
             response.headers["Cache-Control"] = "public, max-age=3600"
-        pages.measures.count(request.endpoint or "none", response.status_code, clock.monotonic() - g.begun)
+        MEASURES.count(request.endpoint or "none", response.status_code, clock.monotonic() - g.begun)
         return response
 
     return app
-
-
-def _file_addresses(app: Flask, settings: WebSettings) -> Callable[[str], str]:
-    """A function for templates: the address of a static file, with its digest, since browsers keep it."""
-    folder = Path(str(app.static_folder))
-    digests = {
-        file.name: hashlib.blake2b(file.read_bytes(), digest_size=4).hexdigest() for file in sorted(folder.iterdir())
-    }
-    return lambda name: f"{settings.path}static/{name}?v={digests[name]}"
 
 
 def _comment(html: str) -> Markup:
@@ -120,7 +110,7 @@ def _add_host_routes(app: Flask, pages: Pages) -> None:
     @app.get("/metrics")
     def metrics() -> Response:
         only_here()
-        return Response(Measures.text(), content_type=Measures.CONTENT_TYPE)
+        return Response(MEASURES.text(), content_type=MEASURES.CONTENT_TYPE)
 
 
 def _add_error_pages(app: Flask, pages: Pages) -> None:

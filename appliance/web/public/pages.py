@@ -17,8 +17,8 @@ from appliance import clock, logging
 from appliance.config import WebSettings
 from appliance.errors import IntakeUnavailable
 from appliance.intake.messages import Answer, ErrorAnswer, Request, Sender, SiteAnswer
-from appliance.web.public.measures import Measures
-from appliance.web.public.reader import TrustedProxies, sender_of
+from appliance.web.proxies import TrustedProxies
+from appliance.web.public.reader import sender_of
 from appliance.web.public.texts import texts_for
 
 log = logging.get_logger("web")
@@ -53,7 +53,6 @@ class Pages:
     settings: WebSettings
     intake: Intake
     proxies: TrustedProxies
-    measures: Measures = field(default_factory=Measures)
     #: How each site presented itself last, for pages that are shown while the intake is away.
     _sites: dict[str, SiteAnswer] = field(default_factory=dict)
     #: When to log again that the intake is away, and the requests without an answer that were not logged since.

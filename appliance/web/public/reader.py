@@ -1,68 +1,30 @@
-"""Who sent a request, and whether one of our pages did.
-
-Only a trusted proxy is believed, and only what it says of its own peer: the last address in X-Forwarded-For. No other
-forwarding header is read. So nobody can borrow an address from a header, whether to get around a limit or to put it on
-somebody else.
-"""
+"""Who sent a request, and whether one of our pages did."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
 from appliance.intake.messages import Sender
+from appliance.web.proxies import TrustedProxies
 
 #: Where a form was sent from: a page of this host, a page of another one, or unknown, as the browser does not say.
 Origin = Literal["same", "other", "unknown"]
 
-#: The address of a request that came over the Unix socket without a proxy.
-_LOCAL: Final = "127.0.0.1"
 _NAME_LIMIT: Final = 63
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True)
-class TrustedProxies:
-    """The peers that may say who a request came from. A peer on the Unix socket always may."""
-
-    networks: Sequence[Network]
-
-    @classmethod
-    def of(cls, values: Sequence[str]) -> TrustedProxies:
-        """The proxies of the setting `trusted_proxies`."""
-        return cls([ipaddress.ip_network(value) for value in values])
-
-    def include(self, request: Request) -> bool:
-        """Whether the peer of this request is a trusted proxy."""
-        peer = request.remote_addr
-        if not peer:
-            return True  # the Unix socket, whose mode decides who may connect
-        address = _address(peer)
-        return address is not None and any(address in network for network in self.networks)
 
 
 def sender_of(request: Request, proxies: TrustedProxies) -> Sender:
     """Who sent this request, as far as it can be told."""
-    trusted = proxies.include(request)
-    peer = _address(request.remote_addr or _LOCAL)
-    said = _address(request.headers.get("X-Forwarded-For", "").rpartition(",")[2]) if trusted else None
-    name = request.headers.get("X-Appliance-Front-End", "") if trusted else ""
+    name = request.headers.get("X-Appliance-Front-End", "") if proxies.include(request) else ""
     return Sender(
-        address=str(said or peer or _LOCAL),
+        address=proxies.address_of(request),
         user_agent=_plain(request.headers.get("User-Agent", ""), 1000),
         referrer=_plain(request.headers.get("Referer", ""), 2000),
         front_end=name if len(name) <= _NAME_LIMIT and name.isprintable() else "",
     )
-
-
-def is_forwarded(request: Request) -> bool:
-    """Whether a proxy passed this request on. What is for this host alone is not shown to it then."""
-    return any(name in request.headers for name in ("X-Forwarded-For", "X-Appliance-Front-End", "Forwarded", "Via"))
 
 
 def origin_of(request: Request, proxies: TrustedProxies) -> Origin:
@@ -95,16 +57,6 @@ def _without_port(host: str) -> str:
     """A host without its port, which a proxy may leave out."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address):
-        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))  # without a zone
-    return address
 
 
 def _plain(text: str, limit: int) -> str:

@@ -1,0 +1,117 @@
+"""The admin application: its parts, and what holds for every request."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.routing import BaseConverter, Rule
+
+from appliance import clock
+from appliance.actor import Actor, acting
+from appliance.config import Config
+from appliance.web import static_files
+from appliance.web.admin import csrf, database, errors, guard, headers, health
+from appliance.web.admin.authentication import VIA, authenticate
+from appliance.web.admin.guard import GuardedRule
+from appliance.web.measures import Measures
+from appliance.web.proxies import TrustedProxies
+
+#: Fields of a form and parts of an upload. The longest form has some dozens.
+_PARTS: Final = 500
+MEASURES: Final = Measures("appliance_admin")
+
+
+class SiteName(BaseConverter):
+    """The name of a site in a path."""
+
+    regex = "[a-z0-9][a-z0-9_-]{0,62}"
+    part_isolating = True
+
+
+class AdminApplication(Flask):
+    """A Flask application of which each request has an id and somebody who acts, and whose routes are guarded."""
+
+    url_rule_class: type[Rule] = GuardedRule
+
+    def full_dispatch_request(self) -> Response:
+        """Answer a request."""
+        g.request_id, g.begun = secrets.token_hex(8), clock.monotonic()
+        with ExitStack() as g.scope, structlog.contextvars.bound_contextvars(request=g.request_id):
+            try:
+                return super().full_dispatch_request()
+            finally:
+                database.end_request()
+
+
+def create_app(config: Config) -> Flask:
+    """Return the application. The database is opened by the process that answers."""
+    app = AdminApplication("appliance.web.admin", static_folder=None)
+    app.config.update(
+        APPLIANCE=config,
+        SITES=[site.name for site in config.sites],
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+        MAX_CONTENT_LENGTH=config.admin.body,
+        MAX_FORM_MEMORY_SIZE=config.admin.body,
+        MAX_FORM_PARTS=_PARTS,
+    )
+    app.url_map.converters["site"] = SiteName
+    app.url_map.merge_slashes = False
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    _add_checks(app, config)
+    _add_static(app)
+    errors.add_error_pages(app)
+    _mount(app, config)
+    return app
+
+
+def _mount(app: Flask, config: Config) -> None:
+    """Add the parts of the application."""
+    health.add_routes(app, config)
+
+
+def _add_checks(app: Flask, config: Config) -> None:
+    proxies = TrustedProxies.of(config.admin.trusted_proxies)
+
+    @app.before_request
+    def check() -> None:
+        if request.routing_exception is not None:
+            return  # raised next, instead of calling a view
+        declaration = guard.declaration_of(request.url_rule)
+        if declaration is None:
+            guard.log.error("a route does not say who may use it, so nobody may", route=str(request.url_rule))
+            raise NotFound
+        realm = guard.realm_of(request.path)
+        if realm == "browser" and csrf.is_foreign(request.method, request.headers.get, config.admin.url):
+            raise Forbidden(errors.FOREIGN)
+        if request.endpoint in health.WITHOUT_DATABASE:
+            return
+        database.begin_request(config)
+        address = proxies.address_of(request)
+        found, g.session = authenticate(request, realm, address)
+        actor = found.actor() if found else Actor(via=VIA[realm], address=address, request=g.request_id)
+        g.address = address
+        g.scope.enter_context(acting(actor))
+        guard.authorise(declaration, found, pending=g.session.pending if g.session else "")
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if response.status_code < 400:
+            guard.check_decided()
+        is_kept = request.endpoint == "static" and response.status_code in (200, 304) and "v" in request.args
+        headers.add_headers(response, is_kept=is_kept)
+        response.headers["X-Request-Id"] = g.request_id
+        MEASURES.count(request.endpoint or "none", response.status_code, clock.monotonic() - g.begun)
+        return response
+
+
+def _add_static(app: Flask) -> None:
+    app.static_folder = "static"
+    prefix = "/static/"
+    guard.route(app, f"{prefix}<path:filename>", public=True, endpoint="static")(app.send_static_file)
+    app.jinja_env.globals["file"] = static_files.addresses(Path(app.static_folder or ""), prefix)
