@@ -7,6 +7,7 @@
     ├── ContentError              1   a content file cannot be read, or a change to content is invalid
     │   ├── UnpublishedSource     1   an imported file is a draft or excluded at its source
     │   └── EditConflict          1   somebody else changed the content after it was read; nothing was saved
+    ├── AuditError                2   the audit does not fit together, or has no such row
     ├── CursorError               3   a cursor does not belong to the list it was used for
     ├── FilterError               3   the arguments of a command do not describe a set of jobs
     ├── TimeLimitExceeded         1   an operation used more processor time than it is allowed
@@ -115,6 +116,12 @@ class EditConflict(ContentError):  # noqa: N818 - the term of the field
             f"{what} was changed{who}{f' at {when}' if when else ''} after you read it, so nothing was saved;"
             " read it again and repeat your change"
         )
+
+
+class AuditError(ApplianceError):
+    """The audit does not fit together, or has no such row."""
+
+    exit_code = 2
 
 
 class CursorError(ApplianceError):

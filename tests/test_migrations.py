@@ -15,6 +15,7 @@ from playhouse.migrations import Runner
 
 from appliance import db
 from appliance.config import Config
+from appliance.audit import models as audit
 from appliance.content import comment_models
 from appliance.content import models as content
 from appliance.delivery import models as delivery
@@ -26,7 +27,7 @@ from tests.conftest import MakeConfig
 
 MODELS = [
     found
-    for module in (content, comment_models, planning, queue, delivery, search)
+    for module in (audit, content, comment_models, planning, queue, delivery, search)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__
 ]

@@ -1,1 +1,20 @@
-"""The audit: a row for everything that a person or a program of theirs did, in the transaction that did it."""
+"""The audit: a row for everything that a person or a program of theirs did, in the transaction that did it.
+
+Guarantees that what is committed has its rows and that what is rolled back has none; that nothing deletes or changes a
+row; and that `verify` finds the first row that somebody changed, removed, inserted or moved by other means, since each
+row holds the digest of the row before it.
+
+    record ─► at the end of the outermost transaction, under a lock that all take last: the next rows of the chain
+"""
+
+from __future__ import annotations
+
+from appliance.audit.queries import ANYTHING, AuditFilter, AuditRow, export, find_row, list_audit
+from appliance.audit.recording import record
+from appliance.audit.values import changed_values, mask_email, mask_network
+from appliance.audit.verification import Head, Verification, parse_head, read_head, verify
+
+__all__ = [
+    "ANYTHING", "AuditFilter", "AuditRow", "Head", "Verification", "changed_values", "export", "find_row", "list_audit",
+    "mask_email", "mask_network", "parse_head", "read_head", "record", "verify",
+]  # fmt: skip

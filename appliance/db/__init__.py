@@ -125,6 +125,8 @@ class _Thread(threading.local):
         self.depth = 0
         #: What to call before the outermost one is committed.
         self.last: dict[Hashable, Callable[[], None]] = {}
+        #: What to write after that, as the last thing before the commit: items, each with what writes it.
+        self.collected: list[tuple[Callable[[list[Any]], None], Any]] = []
 
 
 _thread = _Thread()
@@ -144,17 +146,22 @@ def write(*, rollback: bool = False) -> Iterator[None]:
     With `rollback` it is rolled back at its end: nothing that the body wrote stays.
     """
     _thread.depth += 1
+    begun, kept = len(_thread.collected), False
     try:
         with suppress(_Rollback), backend().write():
             yield
             if rollback:
                 raise _Rollback
-            while _thread.depth == 1 and _thread.last:
-                _thread.last.pop(next(iter(_thread.last)))()
+            if _thread.depth == 1:
+                _finish()
+            kept = True
     finally:
         _thread.depth -= 1
+        if not kept:  # a part that is rolled back takes along what it collected, also when the whole is committed
+            del _thread.collected[begun:]
         if not _thread.depth:
             _thread.last.clear()
+            _thread.collected.clear()
     if outage.since is not None and not _thread.depth:
         outage.record_recovery()
 
@@ -170,6 +177,28 @@ def before_commit(key: Hashable, act: Callable[[], None] | None) -> None:
         _thread.last[key] = act
     else:
         act()
+
+
+def collect(item: T, act: Callable[[list[T]], None]) -> None:
+    """Call `act` with all items that the open write transaction collects for it, as the last thing before the commit.
+
+    Items of a part of the transaction that was rolled back are left out. Outside a transaction it is called at once.
+    """
+    if _thread.depth:
+        _thread.collected.append((act, item))
+    else:
+        with write():
+            act([item])
+
+
+def _finish() -> None:
+    """Do what was left for the end of the outermost transaction; locks that others wait for are taken last."""
+    while _thread.last or _thread.collected:
+        while _thread.last:
+            _thread.last.pop(next(iter(_thread.last)))()
+        collected, _thread.collected = _thread.collected, []
+        for act in dict.fromkeys(act for act, _ in collected):
+            act([item for other, item in collected if other is act])
 
 
 @contextmanager
