@@ -7,7 +7,7 @@ the database's clock. Fixed SQL is written with ? for values.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,6 +164,27 @@ def write(*, rollback: bool = False) -> Iterator[None]:
             _thread.collected.clear()
     if outage.since is not None and not _thread.depth:
         outage.record_recovery()
+
+
+@contextmanager
+def scratch(tables: Mapping[str, str]) -> Iterator[None]:
+    """A transaction to try something in: it is rolled back at its end, and however long it takes, nobody waits for it.
+
+    What `before_commit` was given inside is not called. Not inside another transaction.
+
+    Args:
+        tables: the tables that the body writes, each with an SQL condition for the rows that it needs of it. On SQLite
+            they are copied, since a writer would otherwise keep all others waiting; writing to any other table is an
+            error. On PostgreSQL only the rows that the body writes are locked.
+    """
+    _thread.depth += 1
+    try:
+        with suppress(_Rollback), backend().scratch(tables):
+            yield
+            raise _Rollback
+    finally:
+        _thread.depth -= 1
+        _thread.last.clear()
 
 
 def before_commit(key: Hashable, act: Callable[[], None] | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Backend(Protocol):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """A read transaction in which everything read is of one moment."""
+
+    def scratch(self, tables: Mapping[str, str]) -> AbstractContextManager[None]:
+        """A transaction whose writes to `tables` keep nobody else waiting; the caller rolls it back."""
 
     def limit_statements(self, seconds: float) -> AbstractContextManager[None]:
         """Within a transaction, end statements that take longer than `seconds`; see `time_limit`."""

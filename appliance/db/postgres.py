@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import select
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
@@ -88,6 +88,10 @@ class Postgres:
         with self.database.atomic():
             self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield
+
+    def scratch(self, tables: Mapping[str, str]) -> AbstractContextManager[None]:  # noqa: ARG002
+        """A transaction on the real tables, which locks only the rows that it writes."""
+        return self.write()
 
     @contextmanager
     def limit_statements(self, seconds: float) -> Iterator[None]:

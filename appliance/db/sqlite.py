@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from peewee import OperationalError, SqliteDatabase
 from appliance import clock
 from appliance.db.backend import Listener, containing
 from appliance.db.host_notify import FifoListener, FifoNotifier
+from appliance.db.private_tables import private_tables
 
 
 class _Thread(threading.local):
@@ -159,6 +160,15 @@ class Sqlite:
         """A read transaction. Its snapshot is taken by the first read."""
         with self.database.atomic("DEFERRED"):
             yield
+
+    @contextmanager
+    def scratch(self, tables: Mapping[str, str]) -> Iterator[None]:
+        """A transaction on private copies of the tables. Nothing that it does is news to anybody."""
+        try:
+            with private_tables(self.database, tables):
+                yield
+        finally:
+            self._thread.topics.clear()
 
     @contextmanager
     def limit_statements(self, seconds: float) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Preview an entry: render it as if it were published now, into a folder that is not public.
 
-The entry is published, planned and rendered in a transaction that is rolled back, so nothing outside the folder
-changes. Only the pages that show the entry are rendered, so the number of pages does not grow with the site.
+The entry is published, planned and rendered in a transaction that is rolled back and that nobody waits for, so nothing
+outside the folder changes. Only the pages that show the entry are rendered, so the number of pages does not grow with
+the site.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from appliance import db, publishing
 from appliance.building.builder import Builder, BuildResult
+from appliance.building.docroot import File
 from appliance.building.loaders import ArtifactRow, SiteContext, find_artifacts
 from appliance.config import Config
 from appliance.content import entry_edits
@@ -26,11 +29,10 @@ from appliance.content.sites import find_site
 from appliance.editorial.lookup import find_entry
 from appliance.editorial.preview_folder import PreviewFolder
 from appliance.errors import ContentError
-from appliance.planning import planner as planning
+from appliance.planning import trial_plan
 from appliance.planning.archives import path_prefix, split_type
 from appliance.planning.changeset import ChangeSet
 from appliance.planning.listings import ListingQuery, listing_page
-from appliance.planning.plan import PublishOptions
 from appliance.planning.theme import Theme
 
 _ADDRESS: Final = re.compile(rb"""\b(?:src|href|poster|srcset)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
@@ -59,27 +61,64 @@ def preview_entry(config: Config, site: str, entry: Entry | int | str, folder: P
     found = find_entry(row, entry)
     theme = publishing.load_themes(config, [row.name])[row.name]
     target = PreviewFolder.prepare(config, theme, folder)
-    context, builder = SiteContext.of(row, theme), Builder(config)
+    return target.write(render_preview(config, row, found).files)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPreview:
+    """The files that show an entry as if it were published now."""
+
+    #: The contents by path below the root of the host; the page of the entry comes first.
+    files: Mapping[str, bytes | File]
+
+    @property
+    def page(self) -> str:
+        """The path of the page of the entry."""
+        return next(iter(self.files))
+
+
+def render_preview(config: Config, site: Site, entry: Entry) -> RenderedPreview:
+    """Render an entry and the pages that would show it. Not inside a transaction.
+
+    However long it takes, nobody waits for it: on SQLite it writes to private copies of the tables, on PostgreSQL it
+    locks only the rows of the entry and of its artifacts.
+
+    Raises:
+        ContentError: the entry cannot be published.
+        ThemeError, BuildError: it cannot be rendered.
+    """
+    theme = publishing.load_themes(config, [site.name])[site.name]
+    context, builder = SiteContext.of(site, theme), Builder(config)
     try:
-        with db.write(rollback=True):
-            pages = _PreviewPages(context, builder, _publish_and_plan(config, row, theme, found)).render()
+        with db.scratch(_written_tables(site)):
+            pages = _PreviewPages(context, builder, _publish_and_plan(site, theme, entry)).render()
             files = builder.load(find_artifacts(_referenced_files(context, pages)).values())
         contents = {path: build().content for path, build in files.items()}
     finally:
         builder.close()
-    return target.write(
+    return RenderedPreview(
         {_path_on_host(context, path): content for path, content in [*pages.items(), *contents.items()]}
     )
 
 
-def _publish_and_plan(config: Config, site: Site, theme: Theme, entry: Entry) -> Entry:
+def _written_tables(site: Site) -> dict[str, str]:
+    """The tables that publishing and planning an entry write, with what is read of each."""
+    on_site = f"site_id = {site.id}"
+    of_terms = f"entry_id IN (SELECT id FROM main.entry WHERE {on_site})"
+    return {
+        "entry": on_site,
+        **dict.fromkeys(("entry_author", "entry_category", "entry_tag"), of_terms),
+        "change": f"id = (SELECT MAX(id) FROM main.change WHERE {on_site})",
+        **trial_plan.TABLES,
+    }
+
+
+def _publish_and_plan(site: Site, theme: Theme, entry: Entry) -> Entry:
     entry_edits.publish(entry, "preview")
-    plan = planning.plan_site(
-        site, theme, PublishOptions(allow_removals=True), publishing.plan_context(config, site, theme)
-    )
+    faults = trial_plan.sync_entry(site, theme, entry)
     entry = Entry.get_by_id(entry.id)
     if not _entry_paths(entry):
-        reason = " ".join(plan.faults) or "its theme makes no page of it; add an archive map for it to theme.toml"
+        reason = " ".join(faults) or "its theme makes no page of it; add an archive map for it to theme.toml"
         raise ContentError(f"“{entry.title}” cannot be shown: {reason}")
     return entry
 

@@ -56,6 +56,12 @@ def request_full_sync(sites: Sequence[int]) -> None:
         )
 
 
+def last_plan(site: Site, theme: Theme) -> tuple[int, bool]:
+    """The number of the last plan of a site, and whether its artifacts are those of this theme and of the settings."""
+    last = _load_last_state(site)
+    return last.number, (last.theme, last.site) == (f"{theme.digest} {__version__}", _site_digest(site))
+
+
 class Planner:
     """One plan of one site, made inside a write transaction."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from appliance import db, editorial
-from appliance.content import entry_edits
-from appliance.content.models import Entry
+from appliance.building.builder import Builder, BuildFunction
+from appliance.building.loaders import ArtifactRow
+from appliance.content import comments, entry_edits
+from appliance.content.models import Comment, Entry
 from appliance.errors import ContentError, TemplateFailure
 from tests.building.test_pages import picture
 from tests.conftest import EMPTY
@@ -221,3 +224,42 @@ def test_a_template_that_fails_leaves_the_last_preview(plain: LocalSite) -> None
     with pytest.raises(TemplateFailure, match=r"entry\.html, line 1"):
         editorial.preview_entry(plain.config, "", draft)
     assert files(plain) == before
+
+
+def test_a_comment_does_not_wait_for_a_preview(shop: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = filled(shop)
+    published = Entry.get(Entry.slug == "post-3")
+    commented: list[bool] = []
+
+    def comment() -> None:
+        comments.add(published, "Reader", "Meanwhile")
+        commented.append(True)
+        db.disconnect()
+
+    def load(builder: Builder, artifacts: Iterable[ArtifactRow]) -> dict[str, BuildFunction]:
+        if not commented:
+            thread = threading.Thread(target=comment)
+            thread.start()
+            thread.join(5)
+            assert commented, "it waits"
+        return real(builder, artifacts)
+
+    real = Builder.load
+    monkeypatch.setattr(Builder, "load", load)
+    assert editorial.preview_entry(shop.config, "", draft)[0] == "2026/draft.html"
+    assert [comment.author_name for comment in Comment.select()] == ["Reader"]
+
+
+def test_a_theme_that_was_changed_and_not_planned_yet(shop: LocalSite) -> None:
+    draft = filled(shop)
+    manifest = (shop.folder / "theme" / "theme.toml").read_text("utf-8")
+    (shop.folder / "theme" / "theme.toml").write_text(manifest.replace("{year}/{slug}", "new/{slug}"), "utf-8")
+    before = state(shop)
+    assert editorial.preview_entry(shop.config, "", draft)[0] == "new/draft.html"
+    assert state(shop) == before
+
+
+def test_a_site_that_was_never_planned(plain: LocalSite) -> None:
+    draft = plain.save("Draft", status="draft")
+    assert editorial.preview_entry(plain.config, "", draft)[0] == "2026/draft.html"
+    assert plain.paths() == []
