@@ -34,6 +34,9 @@
     │   └── RemovalRefused        2   a push would remove more files than the settings allow
     ├── ClusterError              3   no command could be started on a host of the cluster
     │   └── ConnectionLost        2   the connection broke; the command may have run
+    ├── AccountError              1   a user, a role, a token or a link does not exist, or cannot be changed so
+    │   ├── WeakPassword          1   a password is too short, too long, or one that others guess first
+    │   └── SignInRefused         1   who signs in is not known by what they gave, or has to wait
     └── DemoError                 1   the demo could not continue, or did not show what it should
 
 The queue stores the class name of a job's error and later compares it with `UploadElsewhere` and `DocrootAway`, so
@@ -247,6 +250,25 @@ class ConnectionLost(ClusterError):  # noqa: N818 - an event
     """The connection to a host broke after the command may have started."""
 
     exit_code = 2
+
+
+class AccountError(ApplianceError):
+    """A user, a role, a session, a token or a one-time link does not exist, or cannot be changed in this way."""
+
+
+class WeakPassword(AccountError):  # noqa: N818 - a state, not a mistake
+    """A password is too short, too long, or one that others guess first. Nothing was changed."""
+
+
+class SignInRefused(AccountError):  # noqa: N818 - an event
+    """Who signs in is not known by what they gave, or has to wait. The sentence does not tell which of both was wrong.
+
+    `wait` is the number of seconds until another attempt is looked at; 0 if that may be at once.
+    """
+
+    def __init__(self, sentence: str, wait: float = 0.0) -> None:
+        self.wait = wait
+        super().__init__(sentence)
 
 
 class DemoError(ApplianceError):

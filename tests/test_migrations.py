@@ -14,8 +14,9 @@ from peewee import Database, Model
 from playhouse.migrations import Runner
 
 from appliance import db
-from appliance.config import Config
+from appliance.accounts import models as accounts
 from appliance.audit import models as audit
+from appliance.config import Config
 from appliance.content import comment_models
 from appliance.content import models as content
 from appliance.delivery import models as delivery
@@ -27,7 +28,7 @@ from tests.conftest import MakeConfig
 
 MODELS = [
     found
-    for module in (audit, content, comment_models, planning, queue, delivery, search)
+    for module in (audit, content, comment_models, planning, queue, delivery, search, accounts)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__
 ]

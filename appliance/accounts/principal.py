@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from appliance.accounts.rights import ACTIONS, ALL_SITES, Action, Role, is_allowed
 from appliance.actor import Actor, Via
+
+Pending = Literal["", "second_factor", "set_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ class Principal:
     token: str = ""
     address: str = ""
     request: str = ""
+    #: What the session still lacks: `second_factor`, which the user has and did not show yet, or `set_up`, if the user
+    #: needs one and has none. A principal that lacks something has no roles.
+    pending: Pending = ""
     #: The id of the session in the list of the user's sessions; 0 for a token.
     session: int = field(default=0, compare=False)
 
