@@ -33,14 +33,14 @@ def encode(values: Mapping[str, Any] | None) -> str | None:
     text = canonical_json({str(name): shorten(value) for name, value in values.items()})
     if len(text) <= _WHOLE:
         return text
-    return canonical_json({"fields": sorted(map(str, values))[:_ITEMS], **_summary(text)})
+    return canonical_json({"fields": sorted(map(str, values))[:_ITEMS], **summary(text)})
 
 
 def shorten(value: Any) -> Any:
     """Return a value that fits into a row and into JSON."""
     match value:
         case str() if len(value) > _TEXT:
-            return {"text": value[:_TEXT], **_summary(value)}
+            return {"text": value[:_TEXT], **summary(value)}
         case bool() | int() | str() | None:
             return value
         case float():
@@ -54,7 +54,8 @@ def shorten(value: Any) -> Any:
     return str(value)
 
 
-def _summary(text: str) -> dict[str, Any]:
+def summary(text: str) -> dict[str, Any]:
+    """Return by what a text is recognised that is not kept."""
     return {"length": len(text), "sha256": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()}
 
 

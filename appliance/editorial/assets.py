@@ -11,6 +11,7 @@ from appliance.config import Config
 from appliance.content import assets as content
 from appliance.content import versions
 from appliance.content.models import Asset, Entry, Site
+from appliance.editorial import acts
 from appliance.editorial.lookup import check_editable, find_asset, find_editable_asset, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
 from appliance.errors import ContentError
@@ -54,9 +55,13 @@ def upload_asset(
         with db.write():
             if replaced is not None:
                 versions.expect(replaced, expected_version)
-            return content.save(
+            before = Asset.get_or_none(Asset.site == row, Asset.path == place)
+            values = acts.asset_values(before) if before is not None else None
+            saved, changed = content.save(
                 row, stored, place, entry=owner, source=source, source_path=source_path, actor=actor.name
             )
+            acts.record_upload(row, saved, values, actor)
+        return saved, changed
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -83,7 +88,11 @@ def move_asset(
         found = find_editable_asset(config, row, asset)
         with db.write():
             versions.expect(found, expected_version)
-            return found, content.move(found, path.removeprefix(row.url), actor.name)
+            before = found.path
+            changed = content.move(found, path.removeprefix(row.url), actor.name)
+            if changed:
+                acts.record_asset_moved(row, found, before, actor)
+        return found, changed
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -105,6 +114,7 @@ def remove_assets(
         rows = [find_editable_asset(config, row, asset) for asset in assets]
         with db.write():
             found = versions.expect_all(rows, expected_versions)
+            acts.record_assets_deleted(row, found, actor)
             for asset in found:
                 content.delete(asset, actor.name)
         return found, bool(found)

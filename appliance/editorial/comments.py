@@ -11,7 +11,7 @@ from appliance.content import comments as content
 from appliance.content import versions
 from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, CommentStatus, Entry, Site
-from appliance.editorial import spam_reports
+from appliance.editorial import acts, spam_reports
 from appliance.editorial.comment_judgement import HELD_BY_MODERATOR, WAITS_FOR_CHECK
 from appliance.editorial.lookup import find_comment, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
@@ -41,7 +41,11 @@ def add_comment(
     def edit(row: Site) -> tuple[Comment, bool]:
         found = find_entry(row, entry)
         parent = find_comment(row, reply_to) if reply_to is not None else None
-        comment = content.add(found, author, text, email=email, url=url, parent=parent, status=status, actor=actor.name)
+        with db.write():
+            comment = content.add(
+                found, author, text, email=email, url=url, parent=parent, status=status, actor=actor.name
+            )
+            acts.record_comment_added(row, found, comment, actor)
         return comment, True
 
     return apply_edit(config, site, actor, later, edit)
@@ -74,7 +78,9 @@ def edit_comment(
         found = find_comment(row, comment)
         with db.write():
             versions.expect(found, expected_version)
+            before, address = acts.comment_values(found), found.author_email
             changed = content.edit(found, author_name=author, text=text, email=email, url=url, actor=actor.name)
+            acts.record_comment_edited(row, found, before, address != found.author_email, actor)
         return found, changed
 
     return apply_edit(config, site, actor, later, edit)
@@ -106,19 +112,26 @@ def moderate_comments(
         rows = [find_comment(row, comment) for comment in comments]
         with db.write():
             found = versions.expect_all(rows, expected_versions)
+            before = {comment.id: {"status": comment.status} for comment in found}
             changed = [comment for comment in found if content.set_status(comment, status, actor.name)]
+            acts.record_comments_moderated(row, before, changed, {"status": status}, actor)
             if status == "pending":
-                _hold_despite_checks(found)
+                _hold_despite_checks(row, found, actor)
             spam_reports.enqueue_reports(config, row, changed, actor)
         return changed, bool(changed)
 
     return apply_edit(config, site, actor, later, edit)
 
 
-def _hold_despite_checks(comments: Sequence[Comment]) -> None:
+def _hold_despite_checks(site: Site, comments: Sequence[Comment], actor: Actor) -> None:
     """Let no spam check that is still to come publish what a moderator holds."""
-    origins = CommentOrigin.update(reason=HELD_BY_MODERATOR)
-    origins.where(CommentOrigin.comment.in_(comments), CommentOrigin.reason == WAITS_FOR_CHECK).execute()
+    waiting = (CommentOrigin.comment.in_(comments), CommentOrigin.reason == WAITS_FOR_CHECK)
+    ids = {origin.comment_id for origin in CommentOrigin.select(CommentOrigin.comment).where(*waiting)}
+    if ids:
+        CommentOrigin.update(reason=HELD_BY_MODERATOR).where(*waiting).execute()
+        held = [comment for comment in comments if comment.id in ids]
+        before = {comment.id: {"reason": WAITS_FOR_CHECK} for comment in held}
+        acts.record_comments_moderated(site, before, held, {"reason": HELD_BY_MODERATOR}, actor)
 
 
 def delete_comments(
@@ -138,6 +151,7 @@ def delete_comments(
         rows = [find_comment(row, comment) for comment in comments]
         with db.write():
             found = versions.expect_all(rows, expected_versions)
+            acts.record_comments_deleted(row, found, actor)
             for comment in found:
                 content.delete(find_comment(row, comment), actor.name)
         return found, bool(found)

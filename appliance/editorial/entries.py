@@ -12,6 +12,7 @@ from appliance.content import entries as content
 from appliance.content import entry_edits, versions
 from appliance.content.entry_edits import EntryEdits
 from appliance.content.models import Entry, Site
+from appliance.editorial import acts
 from appliance.editorial.dates import DateLike, parse_timestamp
 from appliance.editorial.lookup import find_editable_entry, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
@@ -76,7 +77,10 @@ def add_entry(
 
     def edit(row: Site) -> tuple[Entry, bool]:
         values = _content_edits(row, fields)
-        return entry_edits.add(row, title, text, actor=actor.name, **values), True  # type: ignore[misc]
+        with db.write():
+            added = entry_edits.add(row, title, text, actor=actor.name, **values)  # type: ignore[misc]
+            acts.record_entry_added(row, added, fields, actor)
+        return added, True
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -106,7 +110,10 @@ def edit_entry(
         found, values = find_editable_entry(config, row, entry), _content_edits(row, changes)
         with db.write():
             versions.expect(found, expected_version)
-            return entry_edits.edit(found, actor=actor.name, **values)
+            before = acts.locked_entry_values(found, changes)
+            edited, changed = entry_edits.edit(found, actor=actor.name, **values)
+            acts.record_entry_edited(row, edited, before, changes, actor)
+            return edited, changed
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -158,8 +165,11 @@ def schedule_entry(
         found = find_editable_entry(config, row, entry)
         with db.write():
             versions.expect(found, expected_version)
+            before = acts.locked_entry_values(found, ())
             changed = entry_edits.schedule(found, parse_timestamp(row, at), actor.name)
-        return find_entry(row, found), changed
+            edited = find_entry(row, found)
+            acts.record_entry_edited(row, edited, before, (), actor)
+        return edited, changed
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -181,6 +191,7 @@ def delete_entries(
         rows = [find_editable_entry(config, row, entry) for entry in entries]
         with db.write():
             found = versions.expect_all(rows, expected_versions)
+            acts.record_entries_deleted(row, found, actor)
             for entry in found:
                 content.delete(entry, actor.name)
         return found, bool(found)

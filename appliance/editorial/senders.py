@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from appliance import db
+from appliance import audit, db
 from appliance.actor import UNKNOWN, Actor
 from appliance.config import Config
 from appliance.content import comments
@@ -59,19 +59,28 @@ def ban(config: Config, site: str, who: str, *, reason: str = "", actor: Actor =
             if known is None:
                 made = CommentBan.create(**values, reason=reason, created_by=actor.name, created_at=int(db.now()))
                 added.append(_ban(made))
+                _record_ban(row, made, actor, lifted=False)
     return added
 
 
-def unban(config: Config, site: str, who: str) -> int:
+def unban(config: Config, site: str, who: str, *, actor: Actor = UNKNOWN) -> int:
     """Lift the bans of a network, an e-mail address or the sender of a comment; returns how many. Raises as `ban`."""
-    row = find_site(config, site)
+    row, lifted = find_site(config, site), 0
     with db.write():
-        return sum(
-            CommentBan.delete()
-            .where(CommentBan.site == row.id, CommentBan.kind == kind, CommentBan.value == value)
-            .execute()
-            for kind, value in _parse(row, who)
-        )
+        for kind, value in _parse(row, who):
+            known = CommentBan.site == row.id, CommentBan.kind == kind, CommentBan.value == value
+            for one in list(CommentBan.select().where(*known)):
+                if CommentBan.delete().where(CommentBan.id == one.id).execute():
+                    _record_ban(row, one, actor, lifted=True)
+                    lifted += 1
+    return lifted
+
+
+def _record_ban(site: Site, row: CommentBan, actor: Actor, *, lifted: bool) -> None:
+    mask = audit.mask_email if row.kind == "email" else audit.mask_network
+    values = {"kind": row.kind, "value": mask(row.value), "reason": row.reason}
+    before, after = (values, None) if lifted else (None, values)
+    audit.record("comment.ban", "ban", row.id, site=site.name, before=before, after=after, actor=actor)
 
 
 def list_bans(config: Config, site: str) -> list[Ban]:
@@ -112,7 +121,7 @@ UPDATE comment_origin SET address = '', network = '', user_agent = '', referrer 
 """
 
 
-def erase(config: Config, site: str, email: str) -> int:
+def erase(config: Config, site: str, email: str, *, actor: Actor = UNKNOWN) -> int:
     """Erase what identifies the sender of all comments with this e-mail address; returns the number of comments.
 
     The comments themselves, with the names in them, stay; delete them if they have to go as well.
@@ -128,6 +137,8 @@ def erase(config: Config, site: str, email: str) -> int:
         for some in db.chunks(ids):
             _erase_origins(some)
             _erase_emails(some)
+        after = {"comments": ids}  # the address would identify the sender for ever
+        audit.record("comment.erase", "comment", site=row.name, after=after, actor=actor)
     return len(ids)
 
 

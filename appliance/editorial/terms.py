@@ -11,6 +11,7 @@ from appliance.content import term_edits, versions
 from appliance.content.models import Category, Site
 from appliance.content.term_edits import SAME_PARENT
 from appliance.content.term_names import Term, find_term
+from appliance.editorial import acts
 from appliance.editorial.result import EditResult, apply_edit
 from appliance.errors import ContentError
 
@@ -49,8 +50,12 @@ def rename_term(
             new_parent = find_term(row, "category", parent) if parent else None
         with db.write():
             versions.expect(term, expected_version)
+            before = acts.term_values(term)
             changed = term_edits.rename(term, new_name, slug, new_parent, actor.name)
-        return type(term).get_by_id(term.id), changed
+            renamed: Term = type(term).get_by_id(term.id)
+            if changed:
+                acts.record_term_edited(row, renamed, before, actor)
+        return renamed, changed
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -82,7 +87,9 @@ def merge_terms(
         term, other = find_term(row, kind, name), find_term(row, kind, into)
         with db.write():
             versions.expect(term, expected_version)
-            return term_edits.merge(term, other, actor.name), True
+            moved = term_edits.merge(term, other, actor.name)
+            acts.record_term_merged(row, term, other, moved, actor)
+        return moved, True
 
     return apply_edit(config, site, actor, later, edit)
 
@@ -111,6 +118,8 @@ def delete_term(
         term = find_term(row, kind, name)
         with db.write():
             versions.expect(term, expected_version)
-            return term_edits.delete(term, actor.name), True
+            freed = term_edits.delete(term, actor.name)
+            acts.record_term_deleted(row, term, freed, actor)
+        return freed, True
 
     return apply_edit(config, site, actor, later, edit)

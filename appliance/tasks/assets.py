@@ -5,10 +5,11 @@ from __future__ import annotations
 from invoke import Context, task
 
 from appliance import editorial
+from appliance.actor import current
 from appliance.editorial import AssetFilter
 from appliance.errors import ContentError
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.edit_output import ACTOR, print_result, require_arguments
+from appliance.tasks.edit_output import print_result, require_arguments
 from appliance.tasks.list_output import print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
 
@@ -36,7 +37,7 @@ def upload(
 ) -> None:
     """Upload a file to the site, replacing an earlier one at the same path."""
     with open_installation() as (config, _):
-        result = editorial.upload_asset(config, site, file, path, entry=entry or None, actor=ACTOR, later=later)
+        result = editorial.upload_asset(config, site, file, path, entry=entry or None, actor=current(), later=later)
         asset = result.subject
         pixels = f", {asset.width} × {asset.height} pixels" if asset.width else ""
         print_result(result, f"{asset.path} uploaded, {pluralize(asset.size, 'byte')}{pixels}")
@@ -98,7 +99,7 @@ def move_asset(
     if not to:
         raise ContentError(f"Give the new path of {path}: --to.")
     with open_installation() as (config, _):
-        result = editorial.move_asset(config, site, path, to, actor=ACTOR, later=later)
+        result = editorial.move_asset(config, site, path, to, actor=current(), later=later)
         print_result(result, f"{path} moved to {result.subject.path}")
 
 
@@ -108,6 +109,6 @@ def remove_asset(context: Context, later: bool = False, site: str = "", verbose:
     """Remove the uploaded files with these paths or ids from the site: all of them or none."""
     with open_installation() as (config, _):
         named = require_arguments(context, "the files by the paths that content.assets shows")
-        result = editorial.remove_assets(config, site, *named, actor=ACTOR, later=later)
+        result = editorial.remove_assets(config, site, *named, actor=current(), later=later)
         what = result.subject[0].path if len(result.subject) == 1 else pluralize(len(result.subject), "file")
         print_result(result, f"{what} removed")

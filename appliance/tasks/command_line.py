@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from invoke import Context, Exit
 
 from appliance import logging
+from appliance.actor import acting
 from appliance.errors import ApplianceError, DatabaseUnavailable
+from appliance.tasks.caller import find_caller
 from appliance.terminal_text import escape_json, escape_line, escape_text
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def is_terminal() -> bool:
 
 
 def command(body: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a task: an error becomes one sentence on standard error and an exit status.
+    """Decorate a task: whoever runs it acts, and an error becomes one sentence on standard error and an exit status.
 
     With --verbose the stack trace is shown as well.
     """
@@ -57,7 +59,8 @@ def command(body: Callable[P, T]) -> Callable[P, T]:
         verbose = bool(kwargs.get("verbose"))
         logging.configure(verbose)
         try:
-            return body(*args, **kwargs)
+            with acting(find_caller()):
+                return body(*args, **kwargs)
         except ApplianceError as error:
             if verbose:
                 sys.stderr.write(escape_text(traceback.format_exc()))

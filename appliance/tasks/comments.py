@@ -5,11 +5,12 @@ from __future__ import annotations
 from invoke import Context, task
 
 from appliance import editorial
+from appliance.actor import current
 from appliance.content.models import COMMENT_STATUSES, CommentStatus
 from appliance.editorial import CommentFilter
 from appliance.errors import ContentError
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.edit_output import ACTOR, print_result, require_ids
+from appliance.tasks.edit_output import print_result, require_ids
 from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import ENTRY, JSON, LATER, SITE, VERBOSE
 
@@ -56,7 +57,7 @@ def comment(
             email=email,
             url=url,
             reply_to=reply_to or None,
-            actor=ACTOR,
+            actor=current(),
             later=later,
         )
         print_result(result, f"comment {result.subject.id} on “{result.subject.entry.title}”")
@@ -91,7 +92,7 @@ def edit_comment(
         raise ContentError("Give something to change: --text, --author, --email or --url.")
     with open_installation() as (config, _):
         result = editorial.edit_comment(
-            config, site, number, text=text, author=author, email=email, url=url, actor=ACTOR, later=later
+            config, site, number, text=text, author=author, email=email, url=url, actor=current(), later=later
         )
         print_result(result, f"comment {number} on “{result.subject.entry.title}” edited")
 
@@ -175,8 +176,8 @@ def moderate(
     with open_installation() as (config, _):
         ids = require_ids(context, "the comments by the ids that content.comments shows")
         if delete:
-            result = editorial.delete_comments(config, site, *ids, actor=ACTOR, later=later)
+            result = editorial.delete_comments(config, site, *ids, actor=current(), later=later)
         else:
-            result = editorial.moderate_comments(config, site, ids, status, actor=ACTOR, later=later)
+            result = editorial.moderate_comments(config, site, ids, status, actor=current(), later=later)
         action = "removed" if delete else {"approved": "approved", "pending": "held", "spam": "marked as spam"}[status]
         print_result(result, f"{pluralize(len(result.subject), 'comment')} {action}")

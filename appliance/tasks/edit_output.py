@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from invoke import Context
 
-from appliance.actor import Actor
 from appliance.errors import ContentError
 from appliance.tasks.command_line import exit_with, print_line, remaining_arguments, warn
 
 if TYPE_CHECKING:
     from appliance.editorial import EditResult
-
-#: The author of changes made by these commands, as recorded in the change log.
-ACTOR: Final = Actor("shell", via="shell")
 
 
 def print_result(result: EditResult[Any], sentence: str) -> None:

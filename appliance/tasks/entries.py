@@ -14,6 +14,7 @@ from typing import Any
 from invoke import Context, task
 
 from appliance import editorial
+from appliance.actor import current
 from appliance.config import Config
 from appliance.content.models import ENTRY_STATUSES, Entry
 from appliance.editorial import EntryDetails, EntryFilter
@@ -21,7 +22,7 @@ from appliance.editorial.queries.entries import ENTRY_ORDERS
 from appliance.errors import ApplianceError, ContentError
 from appliance.tasks import entry_file
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.edit_output import ACTOR, print_result, require_arguments
+from appliance.tasks.edit_output import print_result, require_arguments
 from appliance.tasks.entry_options import DATE_FORMS, HELP, REPEATED, with_entry_fields
 from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import ENTRY, JSON, LATER, SITE, VERBOSE
@@ -45,7 +46,7 @@ def add(
 ) -> None:
     """Add an entry or a page; by default a draft dated now."""
     with open_installation() as (config, _):
-        result = editorial.add_entry(config, site, actor=ACTOR, later=later, **{**fields, "title": title})
+        result = editorial.add_entry(config, site, actor=current(), later=later, **{**fields, "title": title})
         if json:
             counts = {"files": result.files, "faults": result.faults, "conflicts": result.conflicts}
             print_json({**counts, **row_json(editorial.get_entry(config, site, result.subject))})
@@ -93,7 +94,7 @@ def edit(
             result = _edit_in_editor(config, site, entry, fields, expect_version, later)
         else:
             result = editorial.edit_entry(
-                config, site, entry, expected_version=expect_version, actor=ACTOR, later=later, **fields
+                config, site, entry, expected_version=expect_version, actor=current(), later=later, **fields
             )
         print_result(result, f"{_label(result.subject)} edited, {result.subject.status}")
 
@@ -183,7 +184,7 @@ def delete(context: Context, later: bool = False, site: str = "", verbose: bool 
     """Delete entries, given by id, slug or address, with their comments. Either all are deleted or none."""
     with open_installation() as (config, _):
         named = require_arguments(context, "the entries to delete, by id, slug or address")
-        result = editorial.delete_entries(config, site, *named, actor=ACTOR, later=later)
+        result = editorial.delete_entries(config, site, *named, actor=current(), later=later)
         several = pluralize(len(result.subject), "entry", "entries")
         print_result(result, f"{_label(result.subject[0]) if len(result.subject) == 1 else several} removed")
 
@@ -211,7 +212,7 @@ def _edit_in_editor(
         subprocess.run([*editor, path], check=True)
         edits = {**entry_file.changed_fields(before, file.read_bytes()), **named}
         result = editorial.edit_entry(
-            config, site, subject, expected_version=expected or details.version, actor=ACTOR, later=later, **edits
+            config, site, subject, expected_version=expected or details.version, actor=current(), later=later, **edits
         )
     except subprocess.CalledProcessError as error:
         fault = f"{editor[0]} ended with status {error.returncode}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from invoke import Context, task
 
 from appliance import clock, editorial
+from appliance.actor import current
 from appliance.content.models import CommentStatus
 from appliance.editorial import senders
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.edit_output import ACTOR, print_result, require_ids
+from appliance.tasks.edit_output import print_result, require_ids
 from appliance.tasks.list_output import format_date, one_line, print_columns, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
 
@@ -19,7 +20,7 @@ _WHO = "A network or an address, an e-mail address, or the id of a comment, whic
 def _set_status(context: Context, status: CommentStatus, verb: str, later: bool, site: str) -> None:
     with open_installation() as (config, _):
         ids = require_ids(context, "the comments by the ids that content.comments shows")
-        result = editorial.moderate_comments(config, site, ids, status, actor=ACTOR, later=later)
+        result = editorial.moderate_comments(config, site, ids, status, actor=current(), later=later)
         print_result(result, f"{pluralize(len(result.subject), 'comment')} {verb}")
 
 
@@ -50,7 +51,7 @@ def delete(context: Context, later: bool = False, site: str = "", verbose: bool 
     """Delete the comments with these ids for good. Replies to them stay."""
     with open_installation() as (config, _):
         ids = require_ids(context, "the comments by the ids that content.comments shows")
-        result = editorial.delete_comments(config, site, *ids, actor=ACTOR, later=later)
+        result = editorial.delete_comments(config, site, *ids, actor=current(), later=later)
         print_result(result, f"{pluralize(len(result.subject), 'comment')} removed")
 
 
@@ -59,7 +60,7 @@ def delete(context: Context, later: bool = False, site: str = "", verbose: bool 
 def ban(_context: Context, who: str, reason: str = "", site: str = "", verbose: bool = False) -> None:
     """Refuse further comments of a sender. Comments that are there stay."""
     with open_installation() as (config, _):
-        added = senders.ban(config, site, who, reason=reason, actor=ACTOR)
+        added = senders.ban(config, site, who, reason=reason, actor=current())
         for one in added:
             print_line(f"banned {one.value}")
         if not added:
@@ -71,7 +72,7 @@ def ban(_context: Context, who: str, reason: str = "", site: str = "", verbose: 
 def unban(_context: Context, who: str, site: str = "", verbose: bool = False) -> None:
     """Take comments of a sender again."""
     with open_installation() as (config, _):
-        lifted = senders.unban(config, site, who)
+        lifted = senders.unban(config, site, who, actor=current())
         print_line(f"{pluralize(lifted, 'ban')} lifted" if lifted else "nothing changed")
 
 
@@ -100,5 +101,5 @@ def bans(_context: Context, json: bool = False, site: str = "", verbose: bool = 
 def erase(_context: Context, email: str, site: str = "", verbose: bool = False) -> None:
     """Erase what identifies a sender: e-mail and network addresses, browser, mail about replies. Comments stay."""
     with open_installation() as (config, _):
-        erased = senders.erase(config, site, email)
+        erased = senders.erase(config, site, email, actor=current())
         print_line(f"erased from {pluralize(erased, 'comment')}; backups made before still have it")

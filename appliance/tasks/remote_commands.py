@@ -26,6 +26,7 @@ from typing import Any, Final
 
 from appliance.errors import ClusterError, ConnectionLost
 from appliance.tasks import remote_playbook
+from appliance.tasks.caller import find_caller
 from appliance.tasks.command_line import warn
 
 #: Tasks and collections that act on an installation. All others need a checkout or a terminal.
@@ -166,6 +167,7 @@ def _variables(remote: RemoteCommand, result: Path) -> dict[str, object]:
         "appliance_remote_words": base64.b64encode(json.dumps(remote.words).encode()).decode(),
         "appliance_remote_input": base64.b64encode(sys.stdin.buffer.read() if reads_input else b"").decode(),
         "appliance_remote_result": str(result),
+        "appliance_remote_user": find_caller().name,
         # Otherwise Ansible would start the command again after a connection that broke.
         "ansible_ssh_retries": 0,
     }

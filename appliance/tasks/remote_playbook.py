@@ -48,6 +48,8 @@ TASKS: Final[list[dict[str, Any]]] = [
             "stdin": "{{ appliance_remote_input }}",
             "expand_argument_vars": False,
         },
+        # For the audit: who gives the command here.
+        "environment": {"APPLIANCE_USER": "{{ appliance_remote_user }}"},
         "when": "not (appliance_probe.unreachable | default(false))",
         "register": "appliance_run",
         **_TOLERANT,

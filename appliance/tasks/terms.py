@@ -5,11 +5,12 @@ from __future__ import annotations
 from invoke import Context, task
 
 from appliance import editorial
+from appliance.actor import current
 from appliance.content.term_edits import SAME_PARENT
 from appliance.content.term_names import full_name
 from appliance.errors import ContentError
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.edit_output import ACTOR, print_result
+from appliance.tasks.edit_output import print_result
 from appliance.tasks.list_output import print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
 
@@ -79,7 +80,7 @@ def rename(
             to,
             slug=slug,
             parent=SAME_PARENT if parent is None else parent or None,
-            actor=ACTOR,
+            actor=current(),
             later=later,
         )
         term = result.subject
@@ -98,7 +99,7 @@ def merge(
     if not into:
         raise ContentError(f"Give the term that receives the entries of “{name}”: --into.")
     with open_installation() as (config, _):
-        result = editorial.merge_terms(config, site, kind, name, into, actor=ACTOR, later=later)
+        result = editorial.merge_terms(config, site, kind, name, into, actor=current(), later=later)
         print_result(result, f"{kind} “{name}” merged into “{into}”, {pluralize(result.subject, 'entry', 'entries')}")
 
 
@@ -109,5 +110,5 @@ def delete_term(
 ) -> None:
     """Delete an author, a category or a tag. Its entries are kept."""
     with open_installation() as (config, _):
-        result = editorial.delete_term(config, site, kind, name, actor=ACTOR, later=later)
+        result = editorial.delete_term(config, site, kind, name, actor=current(), later=later)
         print_result(result, f"{kind} “{name}” removed, {pluralize(result.subject, 'entry', 'entries')} without it")

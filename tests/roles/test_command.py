@@ -280,3 +280,22 @@ def test_no_terminal_is_made_where_there_is_none(command: Path) -> None:
         [command], capture_output=True, text=True, timeout=PATIENCE, start_new_session=True, stdin=subprocess.DEVNULL
     )
     assert json.loads(done.stdout.removeprefix("said "))["terminals"] == [False, False, False]
+
+
+def test_the_audit_learns_who_gives_the_command(command: Path) -> None:
+    """Through the change of account, and with no more of root's environment than that."""
+    program(command, (
+        "import json, os\n"
+        "told = ('APPLIANCE_USER', 'APPLIANCE_VIA', 'SSH_AUTH_SOCK', 'SSH_CONNECTION', 'SUDO_USER')\n"
+        "print(json.dumps({name: os.environ[name] for name in told if name in os.environ}))\n"
+    ))  # fmt: skip
+
+    def told(**environ: str) -> object:
+        path = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+        ran = subprocess.run([command], env=path | environ, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        return json.loads(ran.stdout)
+
+    assert told() == {"APPLIANCE_USER": "root"}
+    assert told(SUDO_USER="ada", SSH_AUTH_SOCK="/x") == {"APPLIANCE_USER": "ada"}
+    given = {"APPLIANCE_USER": "ada o'x", "APPLIANCE_VIA": "playbook", "SSH_CONNECTION": "::1 1 ::1 2"}
+    assert told(SUDO_USER="deploy", **given) == given
