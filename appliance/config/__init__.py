@@ -11,7 +11,7 @@ from appliance.config.services import CacheSettings, MailSettings, ScheduleSetti
 from appliance.config.sources import SourceSettings
 from appliance.config.targets import DeliverySettings, TargetSettings
 from appliance.config.web import CommentSettings, WebSettings
-from appliance.config.web_file import find_web, load_web, web_of
+from appliance.config.web_file import admin_of, find_web, load_web, web_of
 
 __all__ = [
     "FILE_NAME",
@@ -29,6 +29,7 @@ __all__ = [
     "SourceSettings",
     "TargetSettings",
     "WebSettings",
+    "admin_of",
     "find",
     "find_web",
     "load",

@@ -64,6 +64,12 @@ class AdminSettings(Section):
     )
     workers: int = Field(1, ge=1, le=64, description="The number of worker processes.")
     threads: int = Field(8, ge=1, le=128, description="The number of requests that each worker handles at once.")
+    requests_per_worker: int = Field(
+        10_000, ge=0, description="The number of requests after which a worker is replaced, with jitter; 0 for never."
+    )
+    worker_hours: float = Field(
+        6.0, ge=0, description="Hours after which a worker is replaced, with jitter; 0 for never."
+    )
     timeout: float = Field(30.0, gt=0, le=300, description="Seconds that one request may take.")
     body: int = Field(
         1_048_576, ge=65_536, le=16_777_216, description="The most bytes that a request may have, uploads aside."

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from appliance.config import error_messages, toml
+from appliance.config.admin import AdminSettings
 from appliance.config.file import find, load
 from appliance.config.sections import Config
 from appliance.config.web import WebSettings
@@ -63,8 +64,15 @@ def web_of(config: Config) -> WebSettings:
     return _absolute(config.web, config.path.parent)
 
 
+def admin_of(config: Config) -> AdminSettings:
+    """The settings of the admin application in those of an installation, with absolute paths."""
+    return config.admin.model_copy(update={"listen": _absolute_listen(config.admin.listen, config.path.parent)})
+
+
 def _absolute(settings: WebSettings, folder: Path) -> WebSettings:
-    listen = settings.listen
-    if listen.startswith("unix:"):
-        listen = f"unix:{folder / listen.removeprefix('unix:')}"
+    listen = _absolute_listen(settings.listen, folder)
     return settings.model_copy(update={"listen": listen, "intake": folder / settings.intake})
+
+
+def _absolute_listen(listen: str, folder: Path) -> str:
+    return f"unix:{folder / listen.removeprefix('unix:')}" if listen.startswith("unix:") else listen

@@ -24,6 +24,10 @@ DEAD_AFTER: Final = 30.0
 
 #: The role of processes that know no database. Intakes list them.
 WEB: Final = "web"
+#: The role of workers of the admin application.
+ADMIN: Final = "admin"
+#: The roles of processes that answer requests, and cannot pause.
+ANSWERING: Final = (WEB, ADMIN)
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -153,16 +157,20 @@ def request(name: str, request: ProcessRequest) -> None:
         QueueError: no process has that name, or it cannot do that.
     """
     with db.write():
-        if (
-            request == "pause"
-            and db.execute("SELECT 1 FROM process WHERE name = ? AND role = ?", [name, WEB]).fetchone()
-        ):
-            raise QueueError(f"{name} is a web process, which answers as long as it runs; pause the intake instead")
+        if request == "pause":
+            _refuse_to_pause(name)
         wanted = None if request == "resume" else request
         found = db.execute("UPDATE process SET request = ? WHERE name = ? RETURNING name", [wanted, name]).fetchone()
         if found is None:
             raise QueueError(f"there is no process “{name}”; processes.list names them")
         db.notify()
+
+
+def _refuse_to_pause(name: str) -> None:
+    found = db.execute("SELECT role FROM process WHERE name = ? AND role IN (?, ?)", [name, *ANSWERING]).fetchone()
+    if found:
+        instead = "; pause the intake instead" if found[0] == WEB else ""
+        raise QueueError(f"{name} is a web process, which answers as long as it runs{instead}")
 
 
 def list_processes() -> Sequence[ProcessRow]:

@@ -22,16 +22,17 @@ from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import RegisteredProcess
 from appliance.queue.supervisor import EXIT_RECYCLE, handle_signals, make_orphan_check
 from appliance.queue.worker import Worker
+from appliance.running.admin_process import admin_process
 from appliance.running.courier_process import courier_main
 from appliance.running.intake_process import intake_main
 from appliance.running.schedule_process import schedule_main
 from appliance.running.web_process import web_process
 
 WORKER, ERRANDS, COURIER, SCHEDULE = "worker", "errands", "courier", "schedule"
-INTAKE, WEB = "intake", "web"
+INTAKE, WEB, ADMIN = "intake", "web", "admin"
 
 #: The parts of a host's work. Each part may have a supervisor of its own.
-PARTS: Final = (WORKER, ERRANDS, COURIER, SCHEDULE, INTAKE, WEB)
+PARTS: Final = (WORKER, ERRANDS, COURIER, SCHEDULE, INTAKE, WEB, ADMIN)
 
 #: The handlers of all job kinds. Importing their modules registers them.
 KINDS = (
@@ -119,6 +120,8 @@ def main_functions(config: Config, options: RunOptions) -> dict[str, Callable[[]
         )
     if options.courier_mode == "lasting" and WEB in options.parts and config.web.path and config.web.with_work:
         found[WEB] = web_process(config)
+    if options.courier_mode == "lasting" and ADMIN in options.parts and config.admin.url and config.admin.with_work:
+        found[ADMIN] = admin_process(config, supervisor=options.supervisor)
     return found
 
 

@@ -37,11 +37,12 @@ def web_process(config: Config) -> Callable[[], int]:
 
 def _main(config: Config, opened: Listening | None) -> int:
     from appliance.web import server
+    from appliance.web.public.served import served
 
     os.environ.pop("NOTIFY_SOCKET", None)  # only the supervisor tells systemd that it is ready
     try:
         return server.serve(
-            partial(_read, config), opened, file=config.path, ends=make_orphan_check(), renewed=EXIT_RECYCLE
+            lambda: served(_read(config)), opened, file=config.path, ends=make_orphan_check(), renewed=EXIT_RECYCLE
         )
     except WebError as error:
         log.warning("nobody can comment or search", error=str(error))

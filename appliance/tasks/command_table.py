@@ -37,6 +37,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.web:serve",
         "Run the web process, which takes readers' comments and searches, until it is stopped.",
     ),
+    "admin": (
+        "appliance.tasks.admin:admin",
+        "Run the admin application, with its sign-in, dashboard and API, until it is stopped.",
+    ),
     "status": (
         "appliance.tasks.status:status",
         "Show the number of jobs by state, failed jobs, and how far each target is.",

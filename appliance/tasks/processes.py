@@ -75,7 +75,7 @@ def _request(request: ProcessRequest, name: str, *, everyone: bool) -> None:
     with open_installation():
         # A supervisor that is asked to recycle replaces its processes one by one instead of all at once.
         rows = [row for row in processes.list_processes() if request != "recycle" or not row.keeper]
-        rows = [row for row in rows if request != "pause" or row.role != processes.WEB]
+        rows = [row for row in rows if request != "pause" or row.role not in processes.ANSWERING]
         names = [row.name for row in rows] if everyone else [name]
         for each in names:
             processes.request(each, request)

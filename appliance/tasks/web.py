@@ -32,9 +32,10 @@ def serve(_context: Context, settings: str = "", verbose: bool = False) -> None:
         )
     from appliance.web import server
     from appliance.web.program import Program
+    from appliance.web.public.served import served
 
     file = find_web(Path(settings) if settings else None)
     read = partial(load_web, file if settings else None)
     if not read().path:
         raise WebError("the setting [web] path is empty, so no page leads to a web process; set it, such as to /-/")
-    sys.exit(server.serve(read, file=file, program=Program.of_task("serve")))
+    sys.exit(server.serve(lambda: served(read()), file=file, program=Program.of_task("serve")))

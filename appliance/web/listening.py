@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from appliance.config import WebSettings
 from appliance.errors import WebError
+from appliance.web.served import ServerSettings
 
 #: Requests that wait while all threads are busy.
 BACKLOG: Final = 512
@@ -32,20 +32,20 @@ _OWN: Final = "APPLIANCE_WEB_LISTEN"
 class Listening:
     """The sockets of one web process."""
 
-    def __init__(self, sockets: list[socket.socket], opened_as: WebSettings | None = None) -> None:
+    def __init__(self, sockets: list[socket.socket], opened_as: str = "") -> None:
         self.sockets = sockets
-        #: The settings by which we opened the socket; None if somebody else did, who closes it as well.
+        #: The setting by which we opened the socket; empty if somebody else did, who closes it as well.
         self._opened_as = opened_as
 
     def close(self) -> None:
         """Close a socket of ours, and remove its file unless another process has put its own there."""
-        if self._opened_as is None:
+        if not self._opened_as:
             return
         for each in self.sockets:
             with suppress(OSError):  # gunicorn has closed it
                 each.close()
-        path = Path(self._opened_as.listen.removeprefix("unix:"))
-        if self._opened_as.listen.startswith("unix:") and not _answers(path):
+        path = Path(self._opened_as.removeprefix("unix:"))
+        if self._opened_as.startswith("unix:") and not _answers(path):
             path.unlink(missing_ok=True)
 
     def pass_on(self) -> None:
@@ -56,12 +56,12 @@ class Listening:
             os.dup2(copy, number)
             os.close(copy)
         os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(copies))}
-        if self._opened_as is not None:
-            os.environ[_OWN] = self._opened_as.listen
+        if self._opened_as:
+            os.environ[_OWN] = self._opened_as
 
 
-def open_sockets(settings: WebSettings) -> Listening:
-    """The sockets that were passed to this process; otherwise that of the settings, opened now.
+def open_sockets(settings: ServerSettings, section: str = "web") -> Listening:
+    """The sockets that were passed to this process; otherwise that of the settings in a section, opened now.
 
     Raises:
         WebError: it cannot be opened.
@@ -69,14 +69,16 @@ def open_sockets(settings: WebSettings) -> Listening:
     own = os.environ.pop(_OWN, "")
     passed = _take_passed()
     if own and own != settings.listen:  # the settings have changed since
-        Listening(passed, settings.model_copy(update={"listen": own})).close()
+        Listening(passed, own).close()
     elif passed:
-        return Listening(passed, settings if own else None)
-    return Listening([listen(settings)], settings)
+        return Listening(passed, own)
+    return Listening([listen(settings, section)], settings.listen)
 
 
-def listen(settings: WebSettings) -> socket.socket:
-    """Open the socket that the settings name. A Unix socket gets its group and mode before anybody can connect.
+def listen(settings: ServerSettings, section: str = "web") -> socket.socket:
+    """Open the socket that the settings in a section name.
+
+    A Unix socket gets its group and mode before anybody can connect.
 
     Raises:
         WebError: it cannot be opened.
@@ -87,20 +89,24 @@ def listen(settings: WebSettings) -> socket.socket:
             return socket.create_server((host.strip("[]"), int(port)), backlog=BACKLOG,
                                         family=socket.AF_INET6 if ":" in host else socket.AF_INET)  # fmt: skip
         except OSError as error:
-            raise WebError(f"{settings.listen}: {error.strerror}; choose another address for [web] listen") from error
+            raise WebError(
+                f"{settings.listen}: {error.strerror}; choose another address for [{section}] listen"
+            ) from error
     path = Path(settings.listen.removeprefix("unix:"))
     if len(os.fsencode(path)) > _LONGEST:
-        raise WebError(f"{path} is too long for a socket; choose a path of at most {_LONGEST} bytes for [web] listen")
+        raise WebError(
+            f"{path} is too long for a socket; choose a path of at most {_LONGEST} bytes for [{section}] listen"
+        )
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Under a name of its own at first: whoever connects to the old one, or too early, is not refused for the mode.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _check_is_ours(path)
+        _check_is_ours(path, section)
         _sweep(path)
         opened.bind(str(beside))
         if settings.socket_group:
-            os.chown(beside, -1, _group(settings.socket_group))
+            os.chown(beside, -1, _group(settings.socket_group, section))
         beside.chmod(int(settings.socket_mode, 8))
         opened.listen(BACKLOG)
         beside.rename(path)
@@ -112,7 +118,7 @@ def listen(settings: WebSettings) -> socket.socket:
         opened.close()
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise WebError(_mend(path, settings, error)) from error
+        raise WebError(_mend(path, settings.socket_group, section, error)) from error
     return opened
 
 
@@ -142,10 +148,12 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _check_is_ours(path: Path) -> None:
+def _check_is_ours(path: Path, section: str) -> None:
     with suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise WebError(f"{path} is a file and no socket; move it away, or choose another path for [web] listen")
+            raise WebError(
+                f"{path} is a file and no socket; move it away, or choose another path for [{section}] listen"
+            )
 
 
 def _sweep(path: Path) -> None:
@@ -156,17 +164,17 @@ def _sweep(path: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _group(name: str) -> int:
+def _group(name: str, section: str) -> int:
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
-        raise WebError(f"there is no group “{name}”; create it, or correct [web] socket_group") from None
+        raise WebError(f"there is no group “{name}”; create it, or correct [{section}] socket_group") from None
 
 
-def _mend(path: Path, settings: WebSettings, error: OSError) -> str:
-    if isinstance(error, PermissionError) and settings.socket_group:
+def _mend(path: Path, group: str, section: str, error: OSError) -> str:
+    if isinstance(error, PermissionError) and group:
         return (
-            f"{path}: this account may not give the socket to the group “{settings.socket_group}”; add the account to"
-            " that group, or correct [web] socket_group"
+            f"{path}: this account may not give the socket to the group “{group}”; add the account to that group, or"
+            f" correct [{section}] socket_group"
         )
-    return f"{path}: {error.strerror}; correct that, or choose another path for [web] listen"
+    return f"{path}: {error.strerror}; correct that, or choose another path for [{section}] listen"

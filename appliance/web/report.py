@@ -26,7 +26,7 @@ _TIMEOUT: Final = 0.5
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
-class Reporter:
+class IntakeReporter:
     """Reports one run of a web process."""
 
     def __init__(self, settings: WebSettings, *, with_work: bool) -> None:

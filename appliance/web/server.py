@@ -1,4 +1,4 @@
-"""The web process: gunicorn with a few worker processes of several threads each, in front of the public application.
+"""The web process: gunicorn with a few worker processes of several threads each, in front of one application.
 
 Guarantees that no request waits for ever and none is dropped when workers are replaced: they are, one after another,
 after a number of requests or a time, with jitter, and when one takes no requests any more; all of them when the
@@ -12,51 +12,37 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import close_sockets
 
 from appliance import logging
-from appliance.config import WebSettings
-from appliance.errors import ConfigError
-from appliance.intake.messages import LONGEST_WAIT
 from appliance.web import listening
-from appliance.web.listening import BACKLOG, Listening
+from appliance.web.gunicorn_application import GunicornApplication, Read
+from appliance.web.listening import Listening
 from appliance.web.measure_files import VARIABLE, MeasureFolder
 from appliance.web.program import Program
-from appliance.web.report import Reporter
+from appliance.web.served import ServerSettings
 from appliance.web.upkeep import Upkeep
-from appliance.web.worker import worker_class
 
 log = logging.get_logger("web")
 
-#: Seconds in which requests may end when the process is stopped, fewer than a supervisor waits.
-_GRACE: Final = 3
-#: Seconds without a sign of life after which a worker is replaced.
-_HANGING: Final = 30
-_JITTER: Final = 0.1
 _LOOK: Final = 0.5
-
-ReadSettings = Callable[[], WebSettings]
 
 
 def serve(
-    read_settings: ReadSettings, opened: Listening | None = None, *, file: Path | None = None,
+    read: Read, opened: Listening | None = None, *, file: Path | None = None,
     program: Program | None = None, ends: Callable[[], bool] | None = None, renewed: int = 0,
 ) -> int:  # fmt: skip
     """Serve until SIGTERM or SIGINT, and return the exit status.
 
     Args:
-        read_settings: reads the settings, at the start, after SIGHUP and when `file` has changed.
+        read: returns the application with its settings, read at the start, after SIGHUP and when `file` has changed.
         opened: the sockets to serve on; they stay open and their files in place. None to open that of the settings,
             or to take those that systemd passes.
         file: the settings file.
@@ -69,20 +55,20 @@ def serve(
         ConfigError: the settings cannot be used.
         WebError: nothing can listen as the settings say.
     """
-    settings = read_settings()
-    sockets = opened or listening.open_sockets(settings)
+    served = read()
+    sockets = opened or listening.open_sockets(served.settings, served.section)
     master = os.getpid()
     try:
         with _ending_at_once():
-            _load_what_workers_run()
+            served.load()  # once for all workers: so they start fast, and are all of one release
     except SystemExit:
         if opened is None:
             sockets.close()
         return 0
     measures = MeasureFolder.create()
     _share(measures.path)
-    upkeep = Upkeep(Reporter(settings, with_work=program is None), file, program, ends)
-    arbiter = _Arbiter(_Application(settings, read_settings, sockets, measures), upkeep, hands_over=program is not None)
+    upkeep = Upkeep(served.reporter(program is None), file, program, ends)
+    arbiter = _Arbiter(GunicornApplication(served, read, sockets, measures), upkeep, hands_over=program is not None)
     code: object = 0
     try:
         arbiter.run()
@@ -105,11 +91,6 @@ def serve(
 
 def _status(code: object) -> int:
     return code if isinstance(code, int) else 1
-
-
-def _load_what_workers_run() -> None:
-    """Load it once for all of them: so they start fast, and are all of one release."""
-    import appliance.web.public.app  # noqa: F401
 
 
 def _share(folder: Path) -> None:
@@ -139,71 +120,10 @@ def _ending_at_once() -> Iterator[None]:
             signal.signal(number, former)
 
 
-class _Application(BaseApplication):  # type: ignore[misc]
-    """The application as gunicorn wants it, with its settings."""
-
-    def __init__(
-        self, settings: WebSettings, read_settings: ReadSettings, sockets: Listening, measures: MeasureFolder
-    ) -> None:
-        self.settings = settings
-        self.measures = measures
-        self._read_settings = read_settings
-        # gunicorn closes what it is given.
-        self._bind = [f"fd://{os.dup(each.fileno())}" for each in sockets.sockets]
-        super().__init__()
-
-    def read_again(self) -> bool:
-        """Read the settings; those from before stay in use if they are wrong."""
-        try:
-            self.settings = self._read_settings()
-        except ConfigError as error:
-            log.warning("the settings cannot be used; the former ones stay in use", error=str(error))
-            return False
-        return True
-
-    def load_config(self) -> None:
-        """Set gunicorn's settings from ours."""
-        settings = self.settings
-        values: dict[str, Any] = {
-            "worker_class": worker_class(settings.body, settings.timeout),
-            "workers": settings.workers,
-            "threads": settings.threads,
-            "max_requests": settings.requests_per_worker,
-            "max_requests_jitter": int(settings.requests_per_worker * _JITTER),
-            "timeout": max(_HANGING, int(settings.timeout * 2)),
-            "graceful_timeout": _GRACE,
-            "keepalive": 0,
-            "backlog": BACKLOG,
-            "limit_request_line": 4094,
-            "limit_request_fields": 64,
-            "limit_request_field_size": 8190,
-            "forwarded_allow_ips": "",
-            "control_socket_disable": True,
-            "worker_tmp_dir": str(self.measures.path),
-            "loglevel": "warning",
-            "post_worker_init": partial(_begin, settings),
-            "child_exit": self._end,
-            "bind": self._bind,
-        }
-        for name, value in values.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Create the application, in a worker process."""
-        from appliance.intake.client import IntakeClient
-        from appliance.web.public.app import create_app
-
-        return create_app(self.settings, IntakeClient(self.settings.intake, self.settings.timeout))
-
-    def _end(self, arbiter: _Arbiter, _worker: object) -> None:
-        """Let the measures of a worker that has ended go on without it."""
-        self.measures.fold(arbiter.WORKERS)
-
-
 class _Arbiter(Arbiter):  # type: ignore[misc]
     """gunicorn's master, which looks after more than its workers, and leaves the file of the socket alone."""
 
-    def __init__(self, application: _Application, upkeep: Upkeep, *, hands_over: bool) -> None:
+    def __init__(self, application: GunicornApplication, upkeep: Upkeep, *, hands_over: bool) -> None:
         super().__init__(application)
         self._upkeep = upkeep
         #: Whether the program that replaces this one gets the workers that answer what they have begun.
@@ -245,11 +165,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def reload(self) -> None:
         """Replace the workers by others with the settings as they are now, if these can be used."""
-        before = self.app.settings
+        before = self.app.served.settings
         if self.app.read_again():
-            _tell_what_waits(before, self.app.settings)
+            _tell_what_waits(before, self.app.served.settings)
             super().reload()
-            self._upkeep.reporter.use(self.app.settings)
+            self._upkeep.reporter.use(self.app.served.settings)
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers, or let them end while the program that replaces this one begins."""
@@ -259,34 +179,17 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             self.kill_workers(signal.SIGTERM)
             return
         if self.renews:  # readers wait meanwhile
-            self.cfg.set("graceful_timeout", math.ceil(self.app.settings.timeout))
+            self.cfg.set("graceful_timeout", math.ceil(self.app.served.settings.timeout))
         super().stop(graceful)
 
     def _processes(self) -> list[int]:
         return [self.pid, *self.WORKERS]
 
     def _requests(self) -> int:
-        from appliance.web.public.measures import MEASURES
-
-        return int(self.app.measures.total(MEASURES.requests))
+        return int(self.app.measures.total(self.app.served.requests))
 
 
-def _begin(settings: WebSettings, worker: Any) -> None:
-    """Have a worker end after its hours; gunicorn replaces it, and its requests are answered first."""
-    worker.cfg.set("graceful_timeout", _patience(settings))
-    if settings.worker_hours:
-        seconds = settings.worker_hours * 3600 * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-        timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        timer.start()
-
-
-def _patience(settings: WebSettings) -> int:
-    """The seconds that a request may take at most, from its first byte to its answer's last."""
-    return math.ceil(2 * settings.timeout + LONGEST_WAIT)
-
-
-def _tell_what_waits(before: WebSettings, now: WebSettings) -> None:
+def _tell_what_waits(before: ServerSettings, now: ServerSettings) -> None:
     """Say which changed settings need a restart."""
     names = [name for name in _OF_THE_SOCKET if getattr(before, name) != getattr(now, name)]
     if names:

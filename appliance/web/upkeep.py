@@ -13,7 +13,7 @@ from typing import Final, Literal
 from appliance import clock, logging
 from appliance.web import measure_files
 from appliance.web.program import Program, stamp_of
-from appliance.web.report import Reporter
+from appliance.web.served import Reporter
 
 log = logging.get_logger("web")
 
@@ -63,7 +63,7 @@ class Upkeep:
         """Begin to look after it.
 
         Args:
-            reporter: reports to the intake.
+            reporter: reports how the process is doing.
             settings: the file whose changes are used at once.
             program: what to run anew after an upgrade; None if a supervisor keeps the process.
             ends: whether the process should end although nobody told it to.

@@ -20,16 +20,22 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Final
 
+from gunicorn.http.unreader import IterUnreader
 from gunicorn.util import close
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from appliance.web.received import Received
 
 _CHUNK: Final = 65_536
 #: The most bytes before the body; nginx allows 32 KiB by default.
 _HEAD: Final = 32_768
+_HEAD_ENDS: Final = b"\r\n\r\n"
 #: Unfinished requests that one worker holds; a further one takes the place of the oldest.
 _UNFINISHED: Final = 128
 #: Forms for each thread of a worker that are answered or wait for a thread.
 _FORMS_A_THREAD: Final = 1
+#: Bodies of the largest size whose bytes may be in files at once.
+_IN_FILES: Final = 4
 #: Connections accepted in one round of the main loop.
 _ACCEPTED: Final = 8
 _LENGTH: Final = re.compile(rb"\d{1,9}")
@@ -55,7 +61,7 @@ def missing_bytes(received: bytes | bytearray, limit: int) -> tuple[int, int]:
         received: what arrived so far.
         limit: the most bytes of a body.
     """
-    end = received.find(b"\r\n\r\n")
+    end = received.find(_HEAD_ENDS)
     if end < 0:
         return 1, 431 if len(received) > _HEAD else 0
     if end > _HEAD:
@@ -79,15 +85,20 @@ def missing_bytes(received: bytes | bytearray, limit: int) -> tuple[int, int]:
 class _Connection(TConn):  # type: ignore[misc]
     """A connection of which nothing, or a part of a request, has arrived."""
 
-    def __init__(self, *values: Any) -> None:
+    def __init__(self, in_memory: int, *values: Any) -> None:
         super().__init__(*values)
-        self.received = bytearray()
+        self.received = Received(in_memory)
+        #: The bytes of the whole request, once its head has arrived.
+        self.expected = 0
+        #: Those of them that may be in a file.
+        self.in_file = 0
         #: Whether it is a form that counts as one in hand.
         self.is_form = False
         self.is_dropped = False
 
     def close(self, graceful: bool = False) -> None:  # noqa: ARG002 - gunicorn's parameter
         """Close at once. Nothing unread is left that could cut the answer short."""
+        self.received.close()
         close(self.sock)
 
 
@@ -97,8 +108,12 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
     #: The most bytes of a body, and the seconds in which a request must arrive and an answer be taken.
     body = 65_536
     seconds = 10.0
+    #: The bytes of a request that are kept in memory.
+    in_memory = 65_536
     #: Forms that are answered or wait for a thread.
     _forms = 0
+    #: Bytes of requests that are, or will be, in files.
+    _in_files = 0
 
     def accept(self, listener: Any) -> None:
         """Accept those who wait, and begin to gather their requests.
@@ -114,7 +129,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
                 elif error.errno not in _GONE:
                     raise
                 return
-            self._add(_Connection(self.cfg, client, address, listener.getsockname()))
+            self._add(_Connection(self.in_memory, self.cfg, client, address, listener.getsockname()))
 
     def _add(self, connection: _Connection) -> None:
         if len(self.pending_conns) >= _UNFINISHED:
@@ -147,20 +162,34 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         if not data:
             self._drop(connection)
             return
-        connection.received += data
-        missing, status = missing_bytes(connection.received, self.body)
+        connection.received.add(data)
+        status = 0 if connection.expected else self._expect(connection)
         if status:
             self._refuse(connection, status)
-        elif not missing:
+        elif 0 < connection.expected <= len(connection.received):
             self._hand_over(connection)
+
+    def _expect(self, connection: _Connection) -> int:
+        """Learn from its head how long a request is; returns the status that refuses it, or 0."""
+        missing, status = missing_bytes(connection.received.start, self.body)
+        if status or _HEAD_ENDS not in connection.received.start:
+            return status
+        connection.expected = len(connection.received) + missing
+        if connection.expected > self.in_memory + _HEAD:
+            if self._in_files + connection.expected > _IN_FILES * self.body:
+                return 429
+            connection.in_file = connection.expected
+            self._in_files += connection.in_file
+        return 0
 
     def finish_request(self, conn: _Connection, fs: Any) -> None:
         """Close the connection of a request that was answered."""
         self._forms -= conn.is_form
+        self._in_files -= conn.in_file
         super().finish_request(conn, fs)
 
     def _hand_over(self, connection: _Connection) -> None:
-        if connection.received.startswith(b"POST "):
+        if not connection.received.start.startswith((b"GET ", b"HEAD ")):
             if self._forms >= _FORMS_A_THREAD * self.cfg.threads:
                 self._refuse(connection, 429)
                 return
@@ -169,8 +198,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(connection.sock)
         self.pending_conns.remove(connection)
         connection.init()
-        connection.parser.unreader.unread(bytes(connection.received))
-        connection.received.clear()
+        connection.parser.unreader = IterUnreader(connection.received.chunks())
         self.enqueue_req(connection)
 
     def _refuse(self, connection: _Connection, status: int) -> None:
@@ -186,7 +214,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             self._drop(connection)
             return
-        connection.received.clear()
+        connection.received.close()
         self.poller.modify(connection.sock, EVENT_READ, partial(self._discard, connection))
 
     def _discard(self, connection: _Connection, client: socket.socket) -> None:
@@ -207,12 +235,14 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         if connection.is_dropped:
             return
         connection.is_dropped = True
+        self._in_files -= connection.in_file
         self.poller.unregister(connection.sock)
         self.pending_conns.remove(connection)
         self.nr_conns -= 1
         connection.close()
 
 
-def worker_class(body: int, seconds: float) -> type[WholeRequestWorker]:
+def worker_class(body: int, seconds: float, in_memory: int) -> type[WholeRequestWorker]:
     """The worker class for these limits."""
-    return type("WholeRequestWorker", (WholeRequestWorker,), {"body": body, "seconds": seconds})
+    limits = {"body": body, "seconds": seconds, "in_memory": in_memory}
+    return type("WholeRequestWorker", (WholeRequestWorker,), limits)

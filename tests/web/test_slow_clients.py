@@ -26,8 +26,9 @@ import sys
 from pathlib import Path
 from appliance.config import WebSettings
 from appliance.web import server
+from appliance.web.public.served import served
 settings = WebSettings(path="/-/", listen=sys.argv[1], workers=1, threads=2, timeout=4.0, intake=Path(sys.argv[2]))
-sys.exit(server.serve(lambda: settings))
+sys.exit(server.serve(lambda: served(settings)))
 """
 _GET = b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
 _POST = b"POST /-/blog/comments HTTP/1.1\r\nHost: here\r\nContent-Length: %s\r\n\r\n"

@@ -61,15 +61,15 @@ if sys.argv[1:] == ["--version"]:
     {command or f'print("release {release}")'}
     sys.exit()
 from pathlib import Path
-from functools import partial
 from appliance import logging
 from appliance.config import load_web
 from appliance.web import server
 from appliance.web.program import Program
+from appliance.web.public.served import served
 logging.configure(False)
 print("release {release} begins", flush=True)
 file = Path(sys.argv[2])
-sys.exit(server.serve(partial(load_web, file), file=file, program=Program.of_task("serve")))
+sys.exit(server.serve(lambda: served(load_web(file)), file=file, program=Program.of_task("serve")))
 """
         place = self.folder / f"release-{release}"
         place.write_text(f"#!{sys.executable}\n{serve}", "utf-8")
