@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask.testing import FlaskClient
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response as WsgiResponse
 
 from appliance import actor, db
-from appliance.accounts.principal import Principal
+from appliance.accounts import sessions, tokens, users
+from appliance.accounts.principal import Pending, Principal
 from appliance.accounts.rights import Role
 from appliance.config import Config
+from appliance.content import sites as content_sites
 from appliance.errors import EditConflict
 from appliance.web.admin import app as application
-from appliance.web.admin import csrf, guard
+from appliance.web.admin import body_limits, csrf, guard, session_cookie
 from appliance.web.admin.app import create_app
 from appliance.web.admin.hosts import HostSwitch, host_of
 from tests.conftest import MakeConfig
@@ -32,6 +34,7 @@ SENTENCE = str(EditConflict("Entry 7"))
 def config(make_config: MakeConfig) -> Iterator[Config]:
     settings = make_config(sites=SITES, admin={"url": URL})
     opened = db.connect(settings)
+    content_sites.sync(settings)
     yield settings
     opened.close()
 
@@ -47,20 +50,16 @@ def app(config: Config) -> Flask:
 def sign_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that makes every request come from a user with these roles."""
 
-    def sign_in(pending: str = "", **roles: Role) -> None:
+    def sign_in(pending: Pending = "", **roles: Role) -> None:
         named = {"*" if site == "everywhere" else site: role for site, role in roles.items()}
-
-        class Session:
-            def __init__(self) -> None:
-                self.pending = pending
-
-        monkeypatch.setattr(application, "authenticate", lambda *_: (Principal(1, "ada", named), Session()))
+        principal = Principal(1, "ada", named, pending=pending)
+        monkeypatch.setattr(application, "authenticate", lambda *_: (principal, None))
 
     return sign_in
 
 
 def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+    return app.test_client(use_cookies=False)
 
 
 def test_a_route_that_does_not_say_who_may_use_it_is_for_nobody(app: Flask, sign_in: Callable[..., None]) -> None:
@@ -150,7 +149,7 @@ def test_a_view_that_leaves_its_decision_out_is_found_out(app: Flask, sign_in: C
     ],
 )
 def test_whoever_has_not_signed_in_completely_is_sent_to_do_so(
-    app: Flask, sign_in: Callable[..., None], pending: str | None, method: str, path: str, status: int,
+    app: Flask, sign_in: Callable[..., None], pending: Pending | None, method: str, path: str, status: int,
     location: str | None,
 ) -> None:  # fmt: skip
     add_views(app)
@@ -285,8 +284,6 @@ def test_errors_are_pages_for_people_and_problems_for_programs(app: Flask, sign_
 
 
 def test_a_body_beyond_the_limit_is_refused(app: Flask, sign_in: Callable[..., None]) -> None:
-    from flask import request
-
     @guard.route(app, "/take", action="account.edit", methods=("POST",))
     def take() -> str:
         return str(len(request.form))
@@ -297,6 +294,25 @@ def test_a_body_beyond_the_limit_is_refused(app: Flask, sign_in: Callable[..., N
     answer = client(app).post("/take", data=many, headers=OWN, content_type="multipart/form-data")
     assert answer.status_code == 413
     assert client(app).post("/take", data={"a": "x"}, headers=OWN).text == "1"
+
+
+def test_an_upload_may_be_longer_than_a_form(app: Flask, config: Config, sign_in: Callable[..., None]) -> None:
+    @guard.route(app, "/upload", action="account.edit", methods=("POST",))
+    def upload() -> str:
+        body_limits.allow_upload(config.admin)
+        return str(len(request.get_data()))
+
+    sign_in(blog="viewer")
+    for size, status in ((config.admin.upload, 200), (config.admin.upload + 100_000, 413)):
+        assert client(app).post("/upload", data=b"x" * size, headers=OWN).status_code == status
+
+
+def test_the_cookie_is_for_this_host_alone_and_for_no_script() -> None:
+    response = Response()
+    session_cookie.set_secret(response, "secret")
+    assert response.headers["Set-Cookie"] == "__Host-appliance=secret; Secure; HttpOnly; Path=/; SameSite=Strict"
+    session_cookie.forget_secret(response)
+    assert "__Host-appliance=; Expires=Thu, 01 Jan 1970" in response.headers.getlist("Set-Cookie")[1]
 
 
 def test_each_name_has_its_application_and_no_other_name_has_any() -> None:
@@ -346,3 +362,31 @@ def test_no_view_leaves_a_transaction_open(app: Flask, sign_in: Callable[..., No
     sign_in(blog="viewer")
     assert client(app).get("/begin").status_code == 200
     assert not db.database.in_transaction()
+
+
+def test_a_cookie_opens_pages_and_a_token_the_api_and_neither_the_other(app: Flask) -> None:
+    for prefix in ("/", "/api/v1/", "/hooks/"):
+        guard.route(app, f"{prefix}who", action="job.read", endpoint=prefix)(
+            lambda: f"{guard.principal().via} {guard.allowed_sites('job.read')}"
+        )
+    ada = users.add_user("ada", "ada@example.org", "", {"blog": "viewer"})
+    cookie, _ = sessions.start(ada, "192.0.2.1", factors=["password"])
+    token, _ = tokens.create(ada, "a script")
+    by_cookie, by_token = {"Cookie": f"__Host-appliance={cookie}"}, {"Authorization": f"Bearer {token}"}
+    answers = {
+        (path, kind): client(app).get(path, headers=headers)
+        for path in ("/who", "/api/v1/who", "/hooks/who")
+        for kind, headers in (("cookie", by_cookie), ("token", by_token), ("both", {**by_cookie, **by_token}))
+    }
+    assert {way: answer.status_code for way, answer in answers.items()} == {
+        ("/who", "cookie"): 200, ("/who", "token"): 303, ("/who", "both"): 200,
+        ("/api/v1/who", "cookie"): 401, ("/api/v1/who", "token"): 200, ("/api/v1/who", "both"): 200,
+        ("/hooks/who", "cookie"): 401, ("/hooks/who", "token"): 401, ("/hooks/who", "both"): 401,
+    }  # fmt: skip
+    assert answers["/who", "both"].text == "browser ['blog']"
+    assert answers["/api/v1/who", "both"].text == "api ['blog']"
+    assert answers["/api/v1/who", "cookie"].headers["WWW-Authenticate"] == 'Bearer realm="appliance"'
+    sessions.end_all(ada)
+    tokens.revoke(tokens.list_tokens(ada)[0].id)
+    assert client(app).get("/who", headers=by_cookie).status_code == 303
+    assert client(app).get("/api/v1/who", headers=by_token).status_code == 401

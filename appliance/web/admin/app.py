@@ -97,7 +97,7 @@ def _add_checks(app: Flask, config: Config) -> None:
         actor = found.actor() if found else Actor(via=VIA[realm], address=address, request=g.request_id)
         g.address = address
         g.scope.enter_context(acting(actor))
-        guard.authorise(declaration, found, pending=g.session.pending if g.session else "")
+        guard.authorise(declaration, found)
 
     @app.after_request
     def finish(response: Response) -> Response:

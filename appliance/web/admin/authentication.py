@@ -7,13 +7,14 @@ browser use it, and a token opens no page.
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from flask import g
 from werkzeug.wrappers import Request
 
+from appliance.accounts import sessions, tokens
 from appliance.accounts.principal import Principal
+from appliance.accounts.sessions import SessionRow
 from appliance.actor import Via
 from appliance.web.admin import session_cookie
 from appliance.web.admin.guard import Realm
@@ -22,17 +23,14 @@ from appliance.web.admin.guard import Realm
 VIA: Final[dict[Realm, Via]] = {"browser": "browser", "api": "api", "hook": "webhook"}
 
 
-def authenticate(request: Request, realm: Realm, address: str) -> tuple[Principal | None, Any]:
+def authenticate(request: Request, realm: Realm, address: str) -> tuple[Principal | None, SessionRow | None]:
     """Return who sends a request, and the session if there is one."""
-    found, session = None, None
+    found: Principal | None = None
+    session: SessionRow | None = None
     if realm == "browser" and (secret := session_cookie.read_secret(request)):
-        found, session = _accounts("sessions").find(secret, address) or (None, None)
+        found, session = sessions.find(secret, address) or (None, None)
     if realm == "api" and request.authorization and request.authorization.type == "bearer":
-        found = _accounts("tokens").find(request.authorization.token or "", address)
+        found = tokens.find(request.authorization.token or "", address)
     if found is not None:
         found = replace(found, via=VIA[realm], address=address, request=g.request_id)
     return found, session
-
-
-def _accounts(module: str) -> Any:
-    return import_module(f"appliance.accounts.{module}")

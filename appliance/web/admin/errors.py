@@ -25,6 +25,7 @@ from appliance.errors import (
     EditConflict,
     FilterError,
     QueueError,
+    SignInRefused,
     TimeLimitExceeded,
 )
 from appliance.web.admin import guard
@@ -68,6 +69,7 @@ _STATUSES: Final[tuple[tuple[type[ApplianceError], int], ...]] = (
     (CursorError, 400),
     (FilterError, 400),
     (QueueError, 422),
+    (SignInRefused, 403),
     (TimeLimitExceeded, 503),
 )
 
@@ -147,8 +149,8 @@ def _is_page() -> bool:
 
 
 def _sign_in() -> str:
-    session = g.get("session")
-    page = _SIGN_IN[session.pending if session else ""]
+    principal = g.get("principal")
+    page = _SIGN_IN[principal.pending if principal else ""]
     wanted = request.full_path.rstrip("?")
     return page if wanted == "/" else f"{page}?next={quote(wanted, safe='/')}"
 

@@ -151,8 +151,8 @@ def sites() -> list[str]:
     return cast("list[str]", current_app.config["SITES"])
 
 
-def authorise(declaration: Declaration, found: Principal | None, *, pending: str = "") -> None:
-    """Decide about a request before its view is called, `pending` being what a session still lacks.
+def authorise(declaration: Declaration, found: Principal | None) -> None:
+    """Decide about a request before its view is called.
 
     Raises:
         Unauthorized: nobody has signed in, or not completely.
@@ -161,7 +161,7 @@ def authorise(declaration: Declaration, found: Principal | None, *, pending: str
     g.principal, g.owed = found, None
     if declaration.action is None:
         return
-    if found is None or (pending and not declaration.pending):
+    if found is None or (found.pending and not declaration.pending):
         raise Unauthorized
     action = ACTIONS[declaration.action]
     site = (request.view_args or {}).get(declaration.site_from)
