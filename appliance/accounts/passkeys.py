@@ -102,7 +102,7 @@ def register(user: User, response: str, challenge: str, label: str = "") -> Pass
         )
     except (WebAuthnException, ValueError, KeyError, TypeError) as error:
         raise AccountError("The passkey was not accepted; try once more, or use another authenticator.") from error
-    name = " ".join("".join(sign if sign.isprintable() else " " for sign in label).split())[:_LABEL] or "Passkey"
+    name = _label(label) or "Passkey"
     credential = bytes_to_base64url(made.credential_id)
     with db.write():
         db.execute(f"SELECT id FROM account WHERE id = ? {db.for_update()}", [user.id]).fetchall()
@@ -176,6 +176,24 @@ def list_passkeys(user: User) -> list[PasskeyRow]:
     return [PasskeyRow(one.id, one.label, one.synced, one.created_at, one.used_at) for one in found]
 
 
+def rename(user: User, number: int, label: str) -> None:
+    """Give a passkey of a user another label.
+
+    Raises:
+        AccountError: the user has no such passkey, or the label is empty.
+    """
+    name = _label(label)
+    if not name:
+        raise AccountError("Give the passkey a label that tells it from others.")
+    with db.write():
+        found = Passkey.get_or_none(Passkey.id == number, Passkey.user == user.id)
+        if found is None:
+            raise AccountError("There is no such passkey; list them again.")
+        if found.label != name:
+            Passkey.update(label=name).where(Passkey.id == number).execute()
+            acts.record("user.rename_passkey", user, before={"passkey": found.label}, after={"passkey": name})
+
+
 def remove(user: User, number: int) -> None:
     """Remove a passkey of a user. Recovery codes end too if no second factor is left.
 
@@ -190,6 +208,10 @@ def remove(user: User, number: int) -> None:
             raise AccountError("There is no such passkey; list them again.")
         acts.record("user.remove_passkey", user, before={"passkey": gone[0]})
         recovery_codes.remove_unneeded(user)
+
+
+def _label(text: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:_LABEL]
 
 
 def _descriptors(user: User) -> list[PublicKeyCredentialDescriptor]:
