@@ -40,7 +40,9 @@ def config(make_config: MakeConfig) -> Iterator[Config]:
 
 
 @pytest.fixture
-def app(config: Config) -> Flask:
+def app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    # Only what every part rests on.
+    monkeypatch.setattr(application.pages, "add_routes", lambda *_: None)
     made = create_app(config)
     made.testing = False
     return made

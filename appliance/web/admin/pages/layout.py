@@ -1,0 +1,170 @@
+"""What every page has: its frame, navigation and notices, and how values are shown.
+
+A notice after a change is named in the address of the page that follows, and its text is here: so nobody can make our
+pages say what they like by writing a link.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, render_template, request
+from markupsafe import Markup
+from werkzeug.urls import iri_to_uri
+
+from appliance.accounts.principal import Principal
+from appliance.accounts.user_rows import UserRow
+from appliance.config import Config
+from appliance.web.admin.pages.chosen_appearance import appearance
+from appliance.web.admin.pages.devices import device_of
+from appliance.web.admin.pages.own_addresses import own_address, with_query
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What was done, or what somebody should know."""
+
+    text: str
+    grave: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the navigation."""
+
+    address: str
+    text: str
+    #: The value of aria-current: `page`, or `true` for a page below it; empty elsewhere.
+    current: str = ""
+    about: str = ""
+
+
+#: The notices by the name that the address has in `done`.
+NOTICES: Final[Mapping[str, Notice]] = {
+    "signed-out": Notice("You are signed out."),
+    "ended": Notice("The session has ended."),
+    "others-ended": Notice("All your other sessions have ended."),
+    "saved": Notice("Saved."),
+    "password": Notice("Your password is changed, and your other sessions have ended."),
+    "password-set": Notice("Your password is saved. Sign in with it."),
+    "added": Notice("The second factor is added."),
+    "user-session": Notice("The session has ended."),
+    "factors-removed": Notice("The second factor is removed. The person sets up another after signing in.", grave=True),
+    "app-off": Notice("The authenticator app is turned off.", grave=True),
+    "passkey-removed": Notice("The passkey is removed. Delete it on your device too.", grave=True),
+    "recovery": Notice(
+        "You signed in with a recovery code, which is used up. If your phone or key is lost, remove it here, and set"
+        " up another.",
+        grave=True,
+    ),
+    "revoked": Notice("The token is revoked."),
+    "invited": Notice("The account is made, and the invitation is on its way."),
+    "role": Notice("The role is changed."),
+    "disabled": Notice("The account is disabled; its sessions, tokens and links have ended."),
+    "enabled": Notice("The account is enabled."),
+    "link": Notice("A mail with a link is on its way."),
+    "confirmed": Notice("Thank you. Now do what you were about to do."),
+}
+
+
+def add_frame(app: Flask, config: Config) -> None:
+    """Add what templates need for the frame of every page, pages about errors among them."""
+    app.jinja_env.filters.update(_FILTERS)
+    app.jinja_env.globals["own"] = with_query
+    brand = config.sites[0].title if len(config.sites) == 1 else "Publishing appliance"
+
+    @app.context_processor
+    def frame() -> dict[str, Any]:
+        principal, pending = g.get("principal"), pending_of_session()
+        return {
+            "brand": brand,
+            "person": principal,
+            "pending": pending,
+            "navigation": _navigation(principal) if principal is not None and not pending else [],
+            "notice": NOTICES.get(request.args.get("done", "")),
+            "appearance": appearance(),
+            "own_address": own_address(request.full_path.rstrip("?") if request.method == "GET" else "/"),
+        }
+
+
+def pending_of_session() -> str:
+    """What the session of this request still lacks: `second_factor`, `set_up` or nothing."""
+    session = g.get("session")
+    return session.pending if session is not None else ""
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Answer with a page."""
+    return Response(render_template(template, **context), status, content_type="text/html; charset=utf-8")
+
+
+def see(address: str, done: str = "") -> Response:
+    """Send on to a page of ours after a POST, with the notice about what was done."""
+    sent = Response(status=303)
+    sent.headers["Location"] = iri_to_uri(with_query(own_address(address), done=done))
+    return sent
+
+
+def _navigation(principal: Principal) -> list[Link]:
+    links = [_link("/", "Start")]
+    if principal.may("user.read"):
+        links.append(_link("/users", "Users"))
+    if principal.may("audit.read_all"):
+        links.append(_link("/audit", "Audit"))
+    return links
+
+
+def _link(address: str, text: str) -> Link:
+    if request.path == address:
+        return Link(address, text, "page")
+    return Link(address, text, "true" if address != "/" and request.path.startswith(f"{address}/") else "")
+
+
+def _moment(at: float, *, seconds: bool = False) -> Markup:
+    """A time as people read it, with the exact one for programs."""
+    when = dt.datetime.fromtimestamp(at, dt.UTC)
+    clock = f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
+    exact = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{} {} UTC</time>').format(exact, f"{when.day} {when:%b %Y}", clock)
+
+
+def _host(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.netloc}{parts.path.rstrip('/')}"
+
+
+_FACTORS: Final = {
+    "password": "password",
+    "totp": "app",
+    "recovery": "recovery code",
+    "passkey": "passkey",
+}
+
+
+def _factors(names: frozenset[str]) -> str:
+    """The factors of a session in the order in which they are shown."""
+    return ", ".join(text for name, text in _FACTORS.items() if name in names)
+
+
+def _second_factor(row: UserRow) -> str:
+    """The second factors that a user has."""
+    keys = "a passkey" if row.passkeys == 1 else f"{row.passkeys} passkeys" if row.passkeys else ""
+    return ", ".join(filter(None, ("app" if row.has_totp else "", keys))) or "none"
+
+
+def _scopes(names: tuple[str, ...] | None) -> str:
+    return "all that you may do" if names is None else ", ".join(sorted(names))
+
+
+_FILTERS: Final[Mapping[str, Any]] = {
+    "device": device_of,
+    "factors": _factors,
+    "host": _host,
+    "moment": _moment,
+    "scopes": _scopes,
+    "second_factor": _second_factor,
+}
