@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from appliance import caches, db, plan_job, publishing, pull_job
@@ -47,6 +47,8 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
         *([_search_task(stopping)] if config.web.path else []),
         *([] if config.database_url else [PeriodicTask("statistics", _update_statistics, Every(600))]),
         *_at(config, times.prune, "prune", partial(_prune, config)),
+        # More often, since strangers make some of these rows.
+        *([PeriodicTask("accounts", _prune_accounts, Every(3600))] if config.admin.url else []),
         *(
             PeriodicTask(
                 f"pull {one.site}/{one.name}", partial(pull_job.enqueue_pull, config, one), Every(one.settings.seconds)
@@ -103,6 +105,16 @@ def _prune(config: Config) -> str:
         "changes": changes.prune(config.schedule.keep_changes * _DAY),
         **senders.erase_due(config),
     }
+    return _removed(counts)
+
+
+def _prune_accounts() -> str:
+    from appliance.accounts import pruning as accounts
+
+    return _removed(accounts.prune())
+
+
+def _removed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {what} removed" for what, number in counts.items() if number)
 
 

@@ -58,6 +58,25 @@ def reset(email: str, address: str = "") -> None:
         _enqueue("reset", email, "password reset asked for")
 
 
+def mail_reset(user: User) -> None:
+    """Mail a user a link with which to set a new password, as an administrator wants.
+
+    Raises:
+        AccountError: the user has no address or is disabled, or the settings name no mail server or no application.
+    """
+    require_mail(user)
+    with db.write():
+        _enqueue("reset", user.email, "password reset by an administrator")
+        acts.record("user.reset", user)
+
+
+def issue(user: User, purpose: Purpose) -> str:
+    """Make a link that somebody else hands to the user; see `create`."""
+    with db.write():
+        acts.record("user.make_link", user, after={"purpose": purpose})
+        return create(user, purpose)
+
+
 def create(user: User, purpose: Purpose) -> str:
     """Make a link for a user and return its address. Earlier ones for this purpose no longer work.
 

@@ -23,6 +23,8 @@ class User(BaseModel):
     name = TextField(unique=True)
     #: In lower case; empty if there is none.
     email = TextField(default="")
+    #: The address before it was changed, until it has been told so; empty otherwise.
+    former_email = TextField(default="")
     #: The name that others see.
     display = TextField(default="")
     #: An Argon2 hash; empty if there is no password yet.

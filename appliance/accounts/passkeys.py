@@ -23,20 +23,17 @@ from webauthn.helpers.structs import (
 )
 
 from appliance import db
-from appliance.accounts import acts, recovery_codes
+from appliance.accounts import acts, notices, recovery_codes
 from appliance.accounts.models import Passkey, User
 from appliance.accounts.secret_digests import digest
-from appliance.accounts.settings import config_with_url
-from appliance.accounts.totp import host_of
+from appliance.accounts.settings import CHALLENGE_LIFETIME, config_with_url, host_of
 from appliance.db import NOW
 from appliance.errors import AccountError
 
-#: Seconds in which a challenge can be answered.
-LIFETIME: Final = 300.0
 #: The most passkeys of a user, and the most characters of a label.
 _MOST, _LABEL = 20, 100
 _REQUIRED: Final = UserVerificationRequirement.REQUIRED
-_TIMEOUT: Final = int(LIFETIME * 1000)
+_TIMEOUT: Final = int(CHALLENGE_LIFETIME * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +116,7 @@ def register(user: User, response: str, challenge: str, label: str = "") -> Pass
             ],
         )  # fmt: skip
         acts.record("user.add_passkey", user, after={"passkey": name})
+        notices.enqueue_notice(user, "passkey")
         return next(row for row in list_passkeys(user) if row.label == name)
 
 
@@ -207,6 +205,7 @@ def remove(user: User, number: int) -> None:
         if gone is None:
             raise AccountError("There is no such passkey; list them again.")
         acts.record("user.remove_passkey", user, before={"passkey": gone[0]})
+        notices.enqueue_notice(user, "no-passkey")
         recovery_codes.remove_unneeded(user)
 
 
@@ -245,8 +244,8 @@ def _spend(purpose: str, user: User | None, challenge: str) -> None:
     """
     with db.write():
         found = db.execute(
-            f"DELETE FROM challenge WHERE digest = ? RETURNING purpose, user_id, created_at > {NOW} - {LIFETIME}",
-            [digest(challenge)],
+            f"DELETE FROM challenge WHERE digest = ? RETURNING purpose, user_id, created_at > {NOW} - ?",
+            [digest(challenge), CHALLENGE_LIFETIME],
         ).fetchone()
     if found is None or (found[0], found[1], bool(found[2])) != (purpose, user.id if user else None, True):
         raise AccountError("The time for this passkey is over; try once more.")

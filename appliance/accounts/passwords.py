@@ -19,7 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance import db
-from appliance.accounts import acts, sessions
+from appliance.accounts import acts, notices, sessions
 from appliance.accounts.models import OneTimeLink, User
 from appliance.actor import Actor
 from appliance.db import NOW
@@ -90,6 +90,7 @@ def store(user: User, made: str, *, keep: int | None = None, actor: Actor | None
         OneTimeLink.delete().where(OneTimeLink.user == user.id).execute()
         sessions.end_all(user, except_=keep, actor=actor)
         acts.record("user.set_password", user, actor=actor)
+        notices.enqueue_notice(user, "password")
     user.password = made
 
 

@@ -7,7 +7,7 @@ import secrets
 from typing import Final
 
 from appliance import db
-from appliance.accounts import acts
+from appliance.accounts import acts, notices
 from appliance.accounts.models import RecoveryCode, User
 from appliance.db import NOW
 
@@ -42,6 +42,7 @@ def use(user: User, code: str) -> bool:
                 ).fetchone()
                 if used:
                     acts.record("user.use_recovery_code", user, after={"left": left(user)})
+                    notices.enqueue_notice(user, "recovery")
             return used is not None
     return False
 

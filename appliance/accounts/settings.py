@@ -8,6 +8,9 @@ from appliance import db
 from appliance.config import AdminSettings, Config
 from appliance.errors import AccountError
 
+#: Seconds in which a passkey's challenge can be answered.
+CHALLENGE_LIFETIME: Final = 300.0
+
 _DEFAULTS: Final = AdminSettings()
 
 
@@ -27,3 +30,8 @@ def config_with_url() -> Config:
     if config is None or not config.admin.url:
         raise AccountError("There is no admin application; give its address in the settings: url in [admin].")
     return config
+
+
+def host_of(config: Config) -> str:
+    """Return the host name of the admin application, which authenticators show."""
+    return config.admin.url.removeprefix("https://").rstrip("/").partition(":")[0]

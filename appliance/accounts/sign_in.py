@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from appliance import db
-from appliance.accounts import acts, passkeys, passwords, recovery_codes, sessions, throttling, totp, users
+from appliance.accounts import acts, notices, passkeys, passwords, recovery_codes, sessions, throttling, totp, users
 from appliance.accounts.models import Passkey, User
 from appliance.accounts.sessions import Factor, SessionRow
 from appliance.accounts.throttling import Attempt
@@ -140,8 +140,8 @@ def _confirmed(user: User, session: SessionRow, attempt: Attempt, factor: Factor
 
 def _note(user: User, session: SessionRow, attempt: Attempt, action: str, factor: Factor, address: str) -> None:
     throttling.forgive(attempt)
-    if not session.pending:
-        throttling.forget(user, address)
+    if not session.pending and throttling.forget(user, address):
+        notices.enqueue_notice(user, "network")
     after = {"session": session.id, "factor": factor, "pending": session.pending}
     acts.record(action, user, after=after, actor=acts.oneself(user, address))
 

@@ -36,6 +36,7 @@ KNOWN: Final = 90 * 86_400.0
 #: Seconds that an attempt may seem to come from the future.
 _AHEAD: Final = 60.0
 
+_NETWORKS: Final = "SELECT network FROM known_network WHERE user_id = ?"
 _COUNTED: Final = f"at > {NOW} - {WINDOW} AND at < {NOW} + {_AHEAD}"
 _SUMS: Final = f"SELECT COUNT(*), MAX(at) - {NOW} FROM sign_in_failure WHERE"
 _KNOWN: Final = "network IN (SELECT k.network FROM known_network k WHERE k.user_id = ?)"
@@ -96,8 +97,10 @@ def forgive(attempt: Attempt) -> None:
     db.execute("DELETE FROM sign_in_failure WHERE id = ?", [attempt.id])
 
 
-def forget(user: User, address: str) -> None:
+def forget(user: User, address: str) -> bool:
     """Forget what was tried on an account from this network, and know the network from now on.
+
+    Returns whether the network is a new one of a user who has had others.
 
     Only who has signed in completely may do that: somebody who knows a password could otherwise guess codes for ever.
     """
@@ -106,12 +109,15 @@ def forget(user: User, address: str) -> None:
     db.execute(
         f"DELETE FROM sign_in_failure WHERE account IN ({db.placeholders(3)}) AND network = ?", [*accounts, network]
     )
-    if network:
-        db.execute(
-            f"INSERT INTO known_network (user_id, network, used_at) VALUES (?, ?, {NOW})"
-            f" ON CONFLICT (user_id, network) DO UPDATE SET used_at = {NOW}",
-            [user.id, network],
-        )
+    if not network:
+        return False
+    known = {known for (known,) in db.execute(_NETWORKS, [user.id]).fetchall()}
+    db.execute(
+        f"INSERT INTO known_network (user_id, network, used_at) VALUES (?, ?, {NOW})"
+        f" ON CONFLICT (user_id, network) DO UPDATE SET used_at = {NOW}",
+        [user.id, network],
+    )
+    return bool(known) and network not in known
 
 
 def _account_wait(kind: Kind, account: str, network: str, user: User | None) -> float:

@@ -183,7 +183,7 @@ def revoke_all(user: User) -> int:
 
 def _is_strong(user: User) -> bool:
     """Return whether more than a password was shown to make a token: on the shell, or since the user has more."""
-    if actor.current().via in ("shell", "playbook"):
+    if actor.current().via not in ("browser", "api"):
         return True
     return db.execute(
         "SELECT 1 FROM account a WHERE a.id = ? AND (a.totp IS NOT NULL"

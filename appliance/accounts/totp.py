@@ -11,10 +11,9 @@ from typing import Final
 import pyotp
 
 from appliance import db
-from appliance.accounts import acts, recovery_codes, sealing
+from appliance.accounts import acts, notices, recovery_codes, sealing
 from appliance.accounts.models import User
-from appliance.accounts.settings import config_with_url
-from appliance.config import Config
+from appliance.accounts.settings import config_with_url, host_of
 from appliance.errors import AccountError
 
 #: Steps by which the clock of a phone may differ.
@@ -57,6 +56,7 @@ def confirm(user: User, code: str) -> None:
         if not changed:
             raise AccountError("That is not the code of the new entry in your app; wait for the next one and try it.")
         acts.record("user.add_totp", row)
+        notices.enqueue_notice(row, "totp")
 
 
 def check(user: User, code: str) -> bool:
@@ -88,6 +88,7 @@ def remove(user: User) -> None:
         ).fetchone()
         if changed:
             acts.record("user.remove_totp", user)
+            notices.enqueue_notice(user, "no-totp")
             recovery_codes.remove_unneeded(user)
 
 
@@ -108,8 +109,3 @@ def _step(secret: str, code: str, *, after: int) -> int | None:
 
 def _app(secret: str, name: str) -> pyotp.TOTP:
     return pyotp.TOTP(secret, name=name, issuer=host_of(config_with_url()))
-
-
-def host_of(config: Config) -> str:
-    """Return the host name of the admin application, which authenticators show."""
-    return config.admin.url.removeprefix("https://").rstrip("/").partition(":")[0]

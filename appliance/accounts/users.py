@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from peewee import IntegrityError
 
-from appliance import db
-from appliance.accounts import acts, sessions, tokens
+from appliance import audit, db
+from appliance.accounts import acts, notices, sessions, tokens
 from appliance.accounts.models import OneTimeLink, RoleGrant, User
 from appliance.accounts.rights import ALL_SITES, ROLES, Role
 from appliance.accounts.user_rows import version_of
@@ -48,8 +48,8 @@ def add_user(name: str, email: str = "", display: str = "", roles: Mapping[str, 
         try:
             with db.write():
                 found = db.execute(
-                    "INSERT INTO account (name, email, display, password, totp_step, handle, created_at)"
-                    f" VALUES (?, ?, ?, '', 0, ?, {NOW}) RETURNING id",
+                    "INSERT INTO account (name, email, former_email, display, password, totp_step, handle, created_at)"
+                    f" VALUES (?, ?, '', ?, '', 0, ?, {NOW}) RETURNING id",
                     [*values.values(), secrets.token_urlsafe(32)],
                 ).fetchone()
         except IntegrityError as error:
@@ -57,7 +57,7 @@ def add_user(name: str, email: str = "", display: str = "", roles: Mapping[str, 
         user = User.get_by_id(found[0])
         for site, role in given.items():
             RoleGrant.insert(user=user, site=site, role=role).execute()
-        acts.record("user.add", user, after={**values, "roles": dict(given)})
+        acts.record("user.add", user, after=_masked({**values, "roles": given}))
     return user
 
 
@@ -115,10 +115,13 @@ def edit_user(
         before = {key: getattr(row, key) for key in after}
         try:
             with db.write():
-                User.update(**after).where(User.id == row.id).execute()
+                former = {"former_email": row.email} if "email" in after else {}
+                User.update(**after, **former).where(User.id == row.id).execute()
         except IntegrityError as error:
             raise AccountError(f"Another user has the address {after.get('email')}.") from error
-        acts.record("user.edit", row, before=before, after=after)
+        acts.record("user.edit", row, before=_masked(before), after=_masked(after))
+        if before.get("email"):
+            notices.enqueue_notice(row, "address")
         return User.get_by_id(row.id)
 
 
@@ -199,6 +202,11 @@ def _require_free(name: str, email: str) -> None:
         raise AccountError(f"There is a user {name} already; choose another name.")
     if email and User.get_or_none(User.email == email):
         raise AccountError(f"Another user has the address {email}.")
+
+
+def _masked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as the audit keeps them, which forgets nothing."""
+    return {key: audit.mask_email(value) if key == "email" and value else value for key, value in values.items()}
 
 
 def _name(text: str) -> str:

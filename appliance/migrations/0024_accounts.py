@@ -29,6 +29,7 @@ class User(Table):
     id = AutoField()
     name = TextField(unique=True)
     email = TextField(default="")
+    former_email = TextField(default="")
     display = TextField(default="")
     password = TextField(default="")
     password_at = DoubleField(null=True)

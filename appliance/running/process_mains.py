@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, Literal
 
 from appliance import caches, db, publishing, pull_job
+from appliance.accounts import mails
 from appliance.building import publish_job as publishing_kind
 from appliance.config import Config
 from appliance.db.listener import CommitListener
@@ -46,6 +47,8 @@ KINDS = (
     spam_reports.report_decision,
     caches.purge,
     pull_job.pull_source,
+    mails.send_link,
+    mails.send_notice,
 )
 
 _NUMBER = struct.Struct("q")

@@ -168,6 +168,41 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.reader_comments:erase",
         "Erase what identifies a sender: e-mail and network addresses, browser, mail about replies. Comments stay.",
     ),
+    "users.add": (
+        "appliance.tasks.users:add",
+        "Add a user, and print a one-time link with which to choose a password.",
+    ),
+    "users.list": (
+        "appliance.tasks.users:users_list",
+        "List the users by name, with their roles and second factors.",
+    ),
+    "users.show": (
+        "appliance.tasks.users:show",
+        "Show a user: address, roles, second factors, and when the user was seen.",
+    ),
+    "users.role": ("appliance.tasks.users:role", "Give a user a role on a site, or take it away."),
+    "users.disable": (
+        "appliance.tasks.users:disable",
+        "Disable a user: sessions, tokens and links end at once.",
+    ),
+    "users.enable": (
+        "appliance.tasks.users:enable",
+        "Let a user who was disabled sign in again. Sessions and tokens from before stay ended.",
+    ),
+    "users.reset": (
+        "appliance.tasks.users:reset",
+        "Print a one-time link with which a user chooses a new password, for somebody who forgot it or lost a phone.",
+    ),
+    "users.sessions": (
+        "appliance.tasks.users:users_sessions",
+        "List the sessions of a user, the one used last first; or end one or all of them.",
+    ),
+    "tokens.add": (
+        "appliance.tasks.tokens:add",
+        "Make a token for a user and print its secret, which is not shown again.",
+    ),
+    "tokens.list": ("appliance.tasks.tokens:tokens_list", "List the tokens that can be used, the newest first."),
+    "tokens.revoke": ("appliance.tasks.tokens:revoke", "End a token at once."),
     "docroot.init": (
         "appliance.tasks.docroot:docroot_init",
         "Mark a docroot on a shared file system as this installation's own. Without the marker it is not used.",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from argon2 import PasswordHasher
 
-from appliance import db
+from appliance import audit, db
 from appliance.accounts import passwords, users
 from appliance.accounts.models import User
 from appliance.config import Config
 from appliance.content import sites
+from appliance.paging import all_rows
 from tests.conftest import EMPTY, MakeConfig
 
 PASSWORD = "correct horse battery staple"
@@ -28,6 +32,8 @@ SETTINGS: dict[str, Any] = {
     "admin": {"url": "https://admin.example/"},
 }
 
+Install = Callable[..., Config]
+
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,23 +42,87 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def installation(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
-    """An installation with two sites and an admin application on each database in turn."""
-    settings = dict(SETTINGS)
+def install(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Install]:
+    """Makes an installation with two sites and an admin application, on each database in turn."""
+    opened = []
+    url = None
     if request.param == "postgresql":
-        settings["database"] = url = request.getfixturevalue("_postgres_url")
+        url = request.getfixturevalue("_postgres_url")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(EMPTY)
-    config = make_config(**settings)
-    opened = db.connect(config)
-    sites.sync(config)
-    yield config
-    opened.close()
+
+    def make(**settings: Any) -> Config:
+        config = make_config(**{**SETTINGS, **settings, **({"database": url} if url else {})})
+        opened.append(db.connect(config))
+        sites.sync(config)
+        return config
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def installation(install: Install) -> Config:
+    return install()
 
 
 @pytest.fixture
 def ada(installation: Config) -> User:
     """An editor with a password."""
-    user = users.add_user("ada", "ada@example.org", "Ada Lovelace", {"blog": "editor"})
+    return add("ada", blog="editor")
+
+
+def add(name: str, **roles: str) -> User:
+    """Add a user with the password of all users here."""
+    user = users.add_user(name, f"{name}@example.org", name.title(), roles)
     passwords.set_password(user, PASSWORD)
     return user
+
+
+def acts() -> list[str]:
+    """The actions of the audit, the oldest first."""
+    rows = all_rows(lambda after: audit.list_audit(audit.ANYTHING, after=after, size=100))
+    return [row.action for row in rows][::-1]
+
+
+def race(config: Config, act: Callable[[int], object], processes: int = 2) -> list[Any]:
+    """Have processes do something at the same moment; return what each returned, or the name of its error's class."""
+    start, go = os.pipe()
+    children = [_fork(config, act, number, start, go) for number in range(processes)]
+    os.close(start)
+    for _, ready in children:
+        assert os.read(ready, 1) == b"r"
+    os.close(go)  # all of them read the end now
+    found = []
+    for child, told in children:
+        with os.fdopen(told, "rb") as answers:
+            answer = answers.read()
+        assert os.waitpid(child, 0)[1] == 0, answer.decode()
+        found.append(json.loads(answer))
+    return found
+
+
+def _fork(config: Config, act: Callable[[int], object], number: int, start: int, go: int) -> tuple[int, int]:
+    told, tell = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(tell)
+        return child, told
+    status = 1
+    try:
+        os.close(go)
+        db.open_database(config)
+        db.now()
+        os.write(tell, b"r")
+        os.read(start, 1)
+        try:
+            found = act(number)
+        except Exception as error:
+            found = type(error).__name__
+        os.write(tell, json.dumps(found).encode())
+        status = 0
+    except BaseException:
+        os.write(tell, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
