@@ -21,7 +21,18 @@ from appliance.tasks.target_output import count_waiting, target_json
 #: those rooms.
 KINDS: Final = frozenset(
     {
-        *("mail", "mail-confirmation", "mail-digest", "mail-reply", "plan", "publish", "pull", "purge"),
+        *(
+            "mail",
+            "mail-account",
+            "mail-confirmation",
+            "mail-digest",
+            "mail-link",
+            "mail-reply",
+            "plan",
+            "publish",
+            "pull",
+            "purge",
+        ),
         *("spam-check", "spam-report"),
     }
 )
