@@ -47,6 +47,11 @@ def to_datetime(moment: float, zone: tzinfo = UTC) -> datetime:
     return datetime.fromtimestamp(moment, zone)
 
 
+def to_iso(moment: float) -> str:
+    """`moment` in UTC to the second, as RFC 3339 writes it: 2026-11-29T14:53:11Z."""
+    return to_datetime(moment).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def to_timestamp(value: datetime, zone: tzinfo = UTC) -> int:
     """Whole seconds since the epoch of `value`; a naive one is read as a wall clock in `zone`."""
     if value.tzinfo is None:

@@ -24,6 +24,9 @@
     │   └── SpamCheckRefused      1   a spam check needs a person to change something; not retried
     ├── PurgeError                1   a cache did not drop an address; retried
     │   └── PurgeRefused          1   the cache is not set up for purge requests; not retried
+    ├── WebhookError              1   a webhook did not take an event; retried
+    │   ├── WebhookRefused        1   a webhook needs a person to change something; not retried
+    │   └── WebhookResting        1   a webhook failed a moment ago; the event waits its turn
     ├── DocrootError              3   the docroot or its staging folder cannot be used
     │   └── DocrootAway           3   a shared docroot is not mounted or belongs to another installation; retried
     ├── DeliveryError             2   a target could not be brought up to date with the journal
@@ -202,6 +205,24 @@ class PurgeError(ApplianceError):
 
 class PurgeRefused(PurgeError):  # noqa: N818 - an event
     """A cache is not set up to accept purge requests from this host. The job is not retried."""
+
+
+class WebhookError(ApplianceError):
+    """A webhook did not take an event. A retry may succeed, at the earliest after `retry_after` seconds if given."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+        self.retry_after = retry_after
+        #: The status of the answer; None if there was none.
+        self.status = status
+        super().__init__(message)
+
+
+class WebhookRefused(WebhookError):  # noqa: N818 - an event
+    """A webhook does not take an event until a person has changed something. The job is not retried."""
+
+
+class WebhookResting(WebhookError):  # noqa: N818 - a state, not a mistake
+    """A webhook failed a moment ago and is left alone for a while. The event waits its turn."""
 
 
 class DocrootError(ApplianceError):

@@ -2,6 +2,7 @@
 
 - `scheduled` publishes and withdraws entries at their time.
 - `rescue` frees the jobs of workers that vanished, plans sites that nobody planned, and catches up on cache purges.
+- `webhooks` tells of targets that are behind, and level again.
 - `search` reads the words of entries that no edit has read: imports, and sites that were never searched.
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
 - `prune` deletes rows that nobody needs any more, and what identifies readers once it is no longer kept.
@@ -27,6 +28,7 @@ from appliance.importing import sources
 from appliance.queue import pruning, store
 from appliance.queue.periodic import PeriodicTask, Schedule
 from appliance.queue.recurrence import Every, rule_for
+from appliance.webhooks import late_targets, outbox, published_pages
 
 _DAY = 86_400.0
 
@@ -44,6 +46,7 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
     return [
         PeriodicTask("scheduled", partial(_scheduled, config), next_time=partial(publishing.next_due, names)),
         PeriodicTask("rescue", partial(_rescue, config), Every(60)),
+        *([PeriodicTask("webhooks", partial(late_targets.watch, config), Every(10))] if _watches(config) else []),
         *([_search_task(stopping)] if config.web.path else []),
         *([] if config.database_url else [PeriodicTask("statistics", _update_statistics, Every(600))]),
         *_at(config, times.prune, "prune", partial(_prune, config)),
@@ -68,6 +71,10 @@ def _at(config: Config, interval: Interval, name: str, run: Callable[[], str]) -
     return [PeriodicTask(name, run, found)] if found else []
 
 
+def _watches(config: Config) -> bool:
+    return bool(courier_targets(config)) and outbox.is_wanted(config, late_targets.BEHIND)
+
+
 def _scheduled(config: Config) -> str:
     jobs = publishing.publish_due(config)
     return f"{jobs} jobs" if jobs else ""
@@ -77,6 +84,7 @@ def _rescue(config: Config) -> str:
     freed = store.rescue(config.queue.retries, lease=config.queue.lease)
     with db.write():
         caches.enqueue_purges(config)  # a cache or target that came to or left the settings is no event
+        published_pages.enqueue_published(config)
     asked = plan_job.enqueue_forgotten(config, [site.name for site in config.sites])
     said = [f"{freed} jobs freed"] if freed else []
     said += [f"asked to plan {asked} sites"] if asked else []

@@ -25,6 +25,7 @@ from appliance.planning.plan import Plan, PlanContext, PublishOptions
 from appliance.planning.theme import Theme
 from appliance.queue.handlers import JobContext, Outcome, handler
 from appliance.queue.retry import RetryPolicy
+from appliance.webhooks import waiting_comments
 
 __all__ = [
     "PLAN",
@@ -95,6 +96,7 @@ def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> P
     with db.write(rollback=options.explain):
         schedule.apply_due(site)
         plan = planning.plan_site(site, theme, options, plan_context(config, site, theme))
+        waiting_comments.record_waiting(config, site)  # before the next line marks the changes as told
         comment_notifications.enqueue_notifications(config, site)
         if not options.explain:
             plan_job.remove_if_planned(site)

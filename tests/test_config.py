@@ -108,7 +108,8 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         "delivery.ssh_key: “id_ed25519” is relative; write the absolute path, beginning with /",
         'delivery.timeout: must be a whole number, without quotes, not "1"',
         "worker: unknown key; remove it, or use one of admin, assets, caches, checkouts, database, deletions, "
-        "delivery, docroot, host, mail, publishing_hosts, queue, schedule, shared, sites, staging, targets, web",
+        "delivery, docroot, host, mail, publishing_hosts, queue, schedule, shared, sites, staging, targets, web, "
+        "webhooks",
         "sites: the name “blog” is used twice; give each its own",
         "sites: the folder “” (the docroot itself) is used twice; give each its own",
     ]

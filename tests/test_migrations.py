@@ -23,12 +23,13 @@ from appliance.delivery import models as delivery
 from appliance.planning import models as planning
 from appliance.queue import models as queue
 from appliance.search import models as search
+from appliance.webhooks import models as webhooks
 from tests import postgresql
 from tests.conftest import MakeConfig
 
 MODELS = [
     found
-    for module in (audit, content, comment_models, planning, queue, delivery, search, accounts)
+    for module in (audit, content, comment_models, planning, queue, delivery, search, accounts, webhooks)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__
 ]

@@ -30,6 +30,7 @@ from appliance.queue.handlers import registry
 from appliance.queue.retry import RetryPolicy
 from appliance.queue.store import Claim
 from appliance.queue.worker import Batch, JobKind
+from appliance.webhooks import published_pages
 
 #: Seconds after which the artifacts built so far are committed, so that the first pages of a batch need not wait for
 #: its last.
@@ -233,8 +234,9 @@ class Publisher:
             ],
             self._origin,
         )
-        if not self._config.targets:  # with targets, caches are purged once all targets have the file
+        if not self._config.targets:  # with targets, both wait until all targets have the file
             caches.enqueue_purges(self._config)
+            published_pages.enqueue_published(self._config)
 
 
 def _raise(error: Exception) -> NoReturn:

@@ -12,6 +12,7 @@ from appliance.config.sources import SourceSettings
 from appliance.config.targets import DeliverySettings, TargetSettings
 from appliance.config.web import CommentSettings, WebSettings
 from appliance.config.web_file import admin_of, find_web, load_web, web_of
+from appliance.config.webhooks import WebhookSettings
 
 __all__ = [
     "FILE_NAME",
@@ -29,6 +30,7 @@ __all__ = [
     "SourceSettings",
     "TargetSettings",
     "WebSettings",
+    "WebhookSettings",
     "admin_of",
     "find",
     "find_web",

@@ -25,6 +25,7 @@ from appliance.config.values import (
     Zone,
 )
 from appliance.config.web import CommentSettings, WebSettings
+from appliance.config.webhooks import WebhookSettings, find_webhook_contradictions
 from appliance.errors import ConfigError
 
 #: The name of the settings file.
@@ -172,6 +173,7 @@ class Config(Section):
     caches: list[CacheSettings] = Field(
         default_factory=list, description="Caches that are told which addresses to drop."
     )
+    webhooks: list[WebhookSettings] = Field(default_factory=list, description="Other programs that are told of events.")
     web: WebSettings = Field(
         default_factory=lambda: WebSettings(), description="The web process for readers' comments and search."
     )
@@ -186,6 +188,7 @@ class Config(Section):
     def _parts_agree(self) -> Self:
         errors = list(find_contradictions(self.docroot, self.sites, self.targets, self._private_paths(), self.caches))
         errors += find_host_contradictions(self.docroot, self.publishing_hosts, self.host_name)
+        errors += find_webhook_contradictions(self.webhooks, [site.name for site in self.sites])
         if len({host.name for host in self.publishing_hosts}) > 1 and not self.database_url:
             errors.append(
                 "database: several publishing hosts cannot share an SQLite file; write postgresql://user@host/name,"

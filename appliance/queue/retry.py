@@ -14,6 +14,9 @@ from appliance.queue.store import FailureDetails
 class RetryPolicy:
     """Exponential back-off with jitter.
 
+    An error with a number of seconds in `retry_after` is retried no sooner: whoever raised it knows more, such as from
+    the Retry-After of an answer. It sees to it that the number has a bound.
+
     Attributes:
         max_retries: retries after the first run; then the job is failed.
         initial_delay: seconds until the first retry; doubled for each further one.
@@ -37,13 +40,14 @@ class RetryPolicy:
 
     def retry_delay(self, failures: int, error: BaseException) -> float | None:
         """Seconds until the retry after `error`, with `failures` failed runs before it; None if there is no retry."""
+        asked = float(getattr(error, "retry_after", None) or 0.0)
         if self.is_snoozed(error):
             rest = self.short_snooze_delay if isinstance(error, self.short_snooze_on) else self.snooze_delay
-            return rest * random.uniform(0.5, 1.0)  # noqa: S311
+            return asked + rest * random.uniform(0.5, 1.0)  # noqa: S311
         if isinstance(error, self.fatal) or failures >= self.max_retries:
             return None
         # Full jitter would sometimes retry at once. Half of it keeps the spacing and still spreads the retries.
-        return min(self.max_delay, self.initial_delay * 2.0**failures) * random.uniform(0.5, 1.0)  # noqa: S311
+        return max(asked, min(self.max_delay, self.initial_delay * 2.0**failures) * random.uniform(0.5, 1.0))  # noqa: S311
 
     def is_snoozed(self, error: BaseException) -> bool:
         """Whether `error` snoozes the job instead of counting as a failure."""

@@ -12,7 +12,7 @@ for another could deadlock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from peewee import IntegrityError
@@ -175,6 +175,16 @@ FROM job AS r WHERE r.id = ? AND r.kind = job.kind AND r.key = job.key AND job.s
 """
 
 
+#: Called with the id of a job that is failed for good, inside the transaction that fails it.
+_on_failure: list[Callable[[int], None]] = []
+
+
+def subscribe_failures(tell: Callable[[int], None]) -> Callable[[int], None]:
+    """Have `tell` called with the id of each job that is failed for good, inside the transaction that fails it."""
+    _on_failure.append(tell)
+    return tell
+
+
 def _end_badly(
     job: int, values: Sequence[object], still: str = "", more: Sequence[object] = (), tries: int = 20
 ) -> str | None:
@@ -184,6 +194,9 @@ def _end_badly(
             row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
             if row and row[0] == "superseded":
                 db.execute(_INHERIT, [job])
+            if row and row[0] == "failed":
+                for tell in _on_failure:
+                    tell(job)
             if row:
                 db.notify()
     except IntegrityError:
@@ -271,6 +284,14 @@ def count_unfinished() -> int:
     row = db.execute(
         """SELECT (SELECT COUNT(*) FROM job WHERE state = 'pending')
                 + (SELECT COUNT(*) FROM job WHERE state = 'running')"""
+    ).fetchone()
+    return int(row[0])
+
+
+def count_pending(kinds: Sequence[str]) -> int:
+    """The number of pending jobs of these kinds, whenever they are due."""
+    row = db.execute(
+        f"SELECT COUNT(*) FROM job WHERE state = 'pending' AND kind IN ({db.placeholders(len(kinds))})", [*kinds]
     ).fetchone()
     return int(row[0])
 

@@ -6,7 +6,6 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from appliance import caches, db
 from appliance.building import verification
@@ -18,6 +17,7 @@ from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import RegisteredProcess
 from appliance.queue.supervisor import EXIT_RECYCLE, handle_signals, make_orphan_check
 from appliance.running import metrics
+from appliance.webhooks import published_pages
 
 
 class _CourierProcess:
@@ -51,9 +51,12 @@ class _CourierProcess:
                 self._wait("paused", 1.0)
                 continue
             # This runs even if the process was already told to stop: earlier publications must still be delivered.
-            confirmed = partial(caches.enqueue_purges, self._config)
             with courier.Couriers(
-                courier_targets(self._config), self._count_push, confirmed, config=self._config, rebuild=self._rebuild
+                courier_targets(self._config),
+                self._count_push,
+                self._confirmed,
+                config=self._config,
+                rebuild=self._rebuild,
             ) as self._couriers:
                 self._couriers.wake()
                 while not (self.is_ending() or self.is_orphaned() or self.process.is_paused):
@@ -87,6 +90,11 @@ class _CourierProcess:
             with db.suppress_unavailable():
                 self.process.refresh_request()
         return news
+
+    def _confirmed(self) -> None:
+        """Enqueue what waits for all targets, in the transaction that confirms one."""
+        caches.enqueue_purges(self._config)
+        published_pages.enqueue_published(self._config)
 
     def _rebuild(self, paths: Sequence[str]) -> set[str]:
         return verification.enqueue_missing(self._config, paths)

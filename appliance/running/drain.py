@@ -81,9 +81,10 @@ def drain(
         workers or config.queue.workers, limit or config.queue.limit or None, courier_mode="settling", report=report
     )
     outcome = _run(config, options, progress)
-    if config.caches and config.targets and options.job_limit is None and not outcome.interrupted:
-        # The last deliveries of the couriers enqueued cache purges, which are still to be run.
-        outcome.jobs_done += _run(config, RunOptions(0, once=True), _no_progress).jobs_done
+    if (config.caches or config.webhooks) and options.job_limit is None and not outcome.interrupted:
+        # The last deliveries of the couriers enqueued cache purges and events, which are still to be dealt with.
+        for helpers in (1, 0) if config.webhooks else (0,):
+            outcome.jobs_done += _run(config, RunOptions(helpers, once=True), _no_progress).jobs_done
         outcome.failed = [(key, message) for _, key, message in store.recent_failures()]
     outcome.targets = target_state.read_all(courier_targets(config))
     return outcome
@@ -112,7 +113,8 @@ def _run(config: Config, options: RunOptions, progress: Progress) -> DrainResult
         db.disconnect()
 
     options = replace(options, supervisor=maintenance.process.name)
-    supervisor = Supervisor(main_functions(config, options), maintenance.record_exit, before_fork)
+    wanted = main_functions(config, options)
+    supervisor = Supervisor(wanted, maintenance.record_exit, before_fork)
 
     def interrupt() -> None:
         outcome.interrupted = True
@@ -121,7 +123,9 @@ def _run(config: Config, options: RunOptions, progress: Progress) -> DrainResult
     with handle_signals(interrupt):
         supervisor.start()
         try:
-            outcome.jobs_done = _until_done(config, supervisor, maintenance, wake, progress, options)
+            outcome.jobs_done = _until_done(
+                config, supervisor, maintenance, wake, progress, options, kind_names(wanted)
+            )
         finally:
             supervisor.stop(signal.SIGINT if outcome.interrupted else signal.SIGTERM)
             while supervisor.supervise():
@@ -143,6 +147,7 @@ def _until_done(
     wake: CommitListener,
     progress: Progress,
     options: RunOptions,
+    kinds: list[str],
 ) -> int:
     """Wait until the queue is empty or the workers have ended by themselves; returns the number of ended jobs."""
 
@@ -150,7 +155,6 @@ def _until_done(
         besides = () if _others_work(config) else (_ELSEWHERE,)
         return store.count_outstanding(kinds, _PATIENCE, besides)
 
-    kinds = kind_names(config, options)
     total = left = left_to_do()
     ending = options.once or options.job_limit is not None
     while supervisor.supervise():

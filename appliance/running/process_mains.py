@@ -18,6 +18,7 @@ from appliance.delivery import courier
 from appliance.delivery.targets import has_courier
 from appliance.editorial import spam_job, spam_reports
 from appliance.notifications import author_digest, comment_notifications, reply_mails
+from appliance.queue import store
 from appliance.queue.handlers import registry
 from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import RegisteredProcess
@@ -28,6 +29,7 @@ from appliance.running.courier_process import courier_main
 from appliance.running.intake_process import intake_main
 from appliance.running.schedule_process import schedule_main
 from appliance.running.web_process import web_process
+from appliance.webhooks import deliveries, gathering, published_pages
 
 WORKER, ERRANDS, COURIER, SCHEDULE = "worker", "errands", "courier", "schedule"
 INTAKE, WEB, ADMIN = "intake", "web", "admin"
@@ -46,6 +48,8 @@ KINDS = (
     spam_job.check_comment,
     spam_reports.report_decision,
     caches.purge,
+    deliveries.deliver,
+    gathering.gather,
     pull_job.pull_source,
     mails.send_link,
     mails.send_notice,
@@ -97,6 +101,8 @@ def main_functions(config: Config, options: RunOptions) -> dict[str, Callable[[]
 
     The result is empty if the wanted parts have nothing to do on this host.
     """
+    with db.suppress_unavailable():  # the housekeeping does the same later
+        published_pages.begin(config)
     found: dict[str, Callable[[], int]] = {}
     counters = JobCounters(options.workers + 1)
     for number in range(options.workers if WORKER in options.parts else 0):
@@ -129,15 +135,27 @@ def main_functions(config: Config, options: RunOptions) -> dict[str, Callable[[]
 
 
 def has_errands_worker(config: Config, options: RunOptions) -> bool:
-    """Whether to run an errands worker. It takes jobs that wait for other machines, so publishing need not."""
+    """Whether to run an errands worker. It takes jobs that wait for other machines, so publishing need not.
+
+    The settings say whether such jobs may come; jobs that wait from before they changed need a worker too.
+    """
     sites_wait = any(site.sources or site.comments.spam_check == "akismet" for site in config.sites)
-    wanted = options.job_limit is None and ERRANDS in options.parts
-    return wanted and bool(config.mail.host or config.caches or sites_wait)
+    if options.job_limit is not None or ERRANDS not in options.parts:
+        return False
+    return bool(config.mail.host or config.caches or config.webhooks or sites_wait) or _errands_wait()
 
 
-def kind_names(config: Config, options: RunOptions) -> list[str]:
-    """The names of the job kinds that the started workers run."""
-    return registry.names() if has_errands_worker(config, options) else registry.names(slow=False)
+def _errands_wait() -> bool:
+    """Whether jobs wait that settings of before called for, and that no other worker would end."""
+    waiting = 1  # while the database cannot say
+    with db.suppress_unavailable():
+        waiting = store.count_pending(registry.names(slow=True))
+    return waiting > 0
+
+
+def kind_names(started: Collection[str]) -> list[str]:
+    """The names of the job kinds that the processes with these names run."""
+    return registry.names() if ERRANDS in started else registry.names(slow=False)
 
 
 def _worker_main(

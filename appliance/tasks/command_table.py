@@ -240,6 +240,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.targets:forget",
         "Forget a target, or a publishing host and its jobs, that was removed from the settings.",
     ),
+    "webhooks.list": (
+        "appliance.tasks.webhooks:webhooks_list",
+        "List the webhooks with their last request, what waits for them, and why a disabled one is.",
+    ),
+    "webhooks.test": (
+        "appliance.tasks.webhooks:test",
+        "Send an event to a webhook now and show its answer; exit status 1 if it was not taken.",
+    ),
+    "webhooks.enable": (
+        "appliance.tasks.webhooks:enable",
+        "Send events again to a webhook that is disabled or rests after failures.",
+    ),
     "jobs.list": (
         "appliance.tasks.jobs:jobs_list",
         "List jobs: the running, the pending in their order, the failed, and the finished. Job ids may follow.",

@@ -33,7 +33,7 @@ KINDS: Final = frozenset(
             "pull",
             "purge",
         ),
-        *("spam-check", "spam-report"),
+        *("spam-check", "spam-report", "webhook", "webhook-events"),
     }
 )
 
