@@ -106,7 +106,14 @@ def migrate() -> list[str]:
     with write():  # two processes starting at once: the second finds nothing left to do
         backend().acquire_lock("migration")
         applied: list[str] = runner.up()
+        backend().grant()
     return applied
+
+
+def grant() -> bool:
+    """Give the database role of the admin application its rights anew; returns whether there is such a role."""
+    with write():
+        return backend().grant()
 
 
 def is_migrated() -> bool:

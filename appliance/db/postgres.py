@@ -158,6 +158,12 @@ class Postgres:
     def analyze(self) -> None:
         """Do nothing: autovacuum collects the statistics."""
 
+    def grant(self) -> bool:
+        """Give them anew, in the open transaction."""
+        from appliance.db import grants
+
+        return grants.grant()
+
     def now_at(self, offset: float) -> None:
         """Let the clock of this connection run ahead."""
         self.database.execute_sql(f"SET appliance.clock_offset = '{offset}'")

@@ -63,6 +63,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.site:check",
         "Check a settings file and report every error, with exit status 3; nothing is changed.",
     ),
+    "site.grant": (
+        "appliance.tasks.site:grant",
+        "Give the database role of the admin application its rights on all tables; done after migrations by itself.",
+    ),
     "content.import": (
         "appliance.tasks.import_export:import_",
         "Import a folder of Markdown or an export of another system. Run it again to import later changes.",

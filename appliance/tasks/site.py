@@ -13,7 +13,7 @@ from appliance import config as settings
 from appliance import installation
 from appliance.config import Config, ownership
 from appliance.errors import ApplianceError, ConfigError
-from appliance.tasks.command_line import command, pluralize, print_line
+from appliance.tasks.command_line import command, open_installation, pluralize, print_line
 from appliance.tasks.option_help import VERBOSE
 
 #: The script that runs tasks in a checkout.
@@ -139,3 +139,18 @@ def toml_string(text: str) -> str:
     """Return a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+
+
+@task(help=VERBOSE)
+@command
+def grant(_context: Context, verbose: bool = False) -> None:
+    """Give the database role of the admin application its rights on all tables; done after migrations by itself."""
+    from appliance import db
+
+    with open_installation():
+        if not db.grant():
+            raise ConfigError(
+                ["there is no database role appliance_admin to grant anything to; create it, or let the admin"
+                 " application use the role of the publishing host"]
+            )  # fmt: skip
+    print_line("appliance_admin has the rights of the admin application, and no others")

@@ -11,6 +11,7 @@ from typing import Final
 from appliance import db
 from appliance.config import Config
 from appliance.errors import DatabaseUnavailable
+from appliance.search import updates
 
 _OLD: Final = (
     "the database belongs to another release than this process; run “appliance work” of this release once, which brings"
@@ -20,6 +21,7 @@ _OLD: Final = (
 
 def open_in_worker(config: Config) -> None:
     """Open the database in a worker process, after it was forked. A database that is away is opened later."""
+    updates.follow_changes()
     with db.suppress_unavailable():
         db.open_database(config)
 
