@@ -23,13 +23,25 @@ from appliance.delivery import models as delivery
 from appliance.planning import models as planning
 from appliance.queue import models as queue
 from appliance.search import models as search
+from appliance.web.api import request_keys
 from appliance.webhooks import models as webhooks
 from tests import postgresql
 from tests.conftest import MakeConfig
 
 MODELS = [
     found
-    for module in (audit, content, comment_models, planning, queue, delivery, search, accounts, webhooks)
+    for module in (
+        audit,
+        content,
+        comment_models,
+        planning,
+        queue,
+        delivery,
+        search,
+        accounts,
+        webhooks,
+        request_keys,
+    )
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__
 ]

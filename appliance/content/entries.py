@@ -62,6 +62,8 @@ class EntryData:
     #: Former addresses below the site.
     aliases: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether scripts and the like are left out of its HTML, since its author may not publish them.
+    sanitised: bool | None = None
     source: str | None = None
     source_path: str | None = None
     source_digest: str | None = None
@@ -190,6 +192,7 @@ def render(data: EntryData, resolver: Resolver | None = None) -> RenderedEntry:
         excerpt=data.excerpt,
         excerpt_format=data.excerpt_format,
         summary=data.summary,
+        sanitised=bool(data.sanitised),
         resolver=resolver,
     )
 
@@ -226,6 +229,7 @@ def _columns(site: Site, data: EntryData, rendered: RenderedEntry) -> dict[str, 
         "excerpt": rendered.excerpt,
         "summary": rendered.summary,
         "late_bound": rendered.late_bound,
+        "sanitised": data.sanitised or None,  # as in rows that the release before wrote
         "extra": json.dumps(data.extra, ensure_ascii=False, sort_keys=True, default=str),
     }
 

@@ -48,6 +48,7 @@ class EntryFields(TypedDict, total=False):
     tags: Sequence[str]
     aliases: Sequence[str]
     extra: Mapping[str, Any]
+    sanitised: bool | None
 
 
 class EntryEdits(EntryFields, total=False):
@@ -91,7 +92,7 @@ def edit(entry: Entry, *, actor: str = "", **values: Unpack[EntryEdits]) -> tupl
         before = entry_data(row)
         data = _validated(replace(before, **values), set(values))
         rendered, resolver = None, None
-        if {"excerpt", "summary"} & set(values) or (data.text, data.format) != (before.text, before.format):
+        if {"excerpt", "summary"} & set(values) or _source(data) != _source(before):
             resolver = ResolvedReferences(row.text, row.format, row.html)
             data = _with_own_excerpt(row, data, set(values), resolver)
         else:
@@ -149,6 +150,11 @@ def free_slug(site: Site, title: str, kind: EntryKind = "entry", folder: str = "
         number += 1
         slug = f"{stem}-{number}"
     return slug
+
+
+def _source(data: EntryData) -> tuple[str, str, bool]:
+    """What the HTML of an entry is made from."""
+    return data.text, data.format, bool(data.sanitised)
 
 
 def _dates_to_publish_now(row: Entry) -> EntryEdits:

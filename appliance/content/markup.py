@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import comrak
 import nh3
 
-from appliance.content import heading_ids, render_limits
+from appliance.content import heading_ids, render_limits, sanitising
 from appliance.content.code_highlighting import highlight_code
 from appliance.content.excerpts import MORE_MARKER, extract_excerpt, plain_text, truncate, without_headings, without_ids
 from appliance.content.html_elements import TAG, find_elements, replace_elements, unescape
@@ -72,15 +72,19 @@ def render(
     excerpt: str = "",
     excerpt_format: str = "markdown",
     summary: str = "",
+    sanitised: bool = False,
     resolver: Resolver | None = None,
 ) -> RenderedEntry:
     """Render an entry. An empty `excerpt` or `summary` (plain text) is derived from the text.
 
+    With `sanitised`, HTML in the text and in the excerpt that could do more than format is left out.
+
     Raises:
         ContentError: the text or the excerpt nests too deeply, or its HTML would be too large.
     """
-    whole = render_text(text, format=format, resolver=resolver)
-    own_excerpt = without_ids(render_text(excerpt, format=excerpt_format, resolver=resolver))
+    clean = sanitising.clean if sanitised else str
+    whole = clean(render_text(text, format=format, resolver=resolver))
+    own_excerpt = without_ids(clean(render_text(excerpt, format=excerpt_format, resolver=resolver)))
     beginning = own_excerpt or extract_excerpt(whole)
     whole = MORE_MARKER.sub("", whole)
     plain = plain_text(summary) or plain_text(without_headings(beginning)) or plain_text(without_headings(whole))

@@ -142,6 +142,8 @@ class Entry(BaseModel):
     allow_comments = BooleanField(default=True)
     #: JSON object: front matter keys that have no column.
     extra = TextField(default="{}")
+    #: Whether its HTML was sanitised, since its author may not publish HTML as written; null stands for no.
+    sanitised = BooleanField(null=True)
     #: JSON object or null. For each path below the site that another entry already has, it holds the number that is
     #: appended to the name of this entry. Planning stores the number, so that the address of this entry stays the same
     #: if the other entry is removed.

@@ -46,6 +46,7 @@ def version_of(row: Versioned) -> str:
     if isinstance(row, Entry):
         links = EntryRelations.stored(row)
         values += [links.authors, links.categories, links.tags, sorted(links.aliases)]
+        values += ["sanitised"] if row.sanitised else []
     return hashlib.blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, Final, TypedDict, Unpack, cast
 
 from appliance import db
 from appliance.actor import UNKNOWN, Actor
@@ -16,6 +16,7 @@ from appliance.editorial import acts
 from appliance.editorial.dates import DateLike, parse_timestamp
 from appliance.editorial.lookup import find_editable_entry, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
+from appliance.errors import ContentError
 
 
 class EntryFields(TypedDict, total=False):
@@ -47,6 +48,8 @@ class EntryFields(TypedDict, total=False):
     aliases: Sequence[str]
     #: Front matter keys that have no field of their own.
     extra: Mapping[str, Any]
+    #: Whether scripts and the like are left out of its HTML.
+    sanitised: bool
 
 
 class EntryChanges(EntryFields, total=False):
@@ -62,13 +65,15 @@ def add_entry(
     title: str,
     text: str = "",
     *,
+    as_written: bool = True,
     actor: Actor = UNKNOWN,
     later: bool = False,
     **fields: Unpack[EntryFields],
 ) -> EditResult[Entry]:
     """Add an entry, or a page if `kind` is `page` or a `folder` is given.
 
-    By default the entry is a draft with the current date and a free slug derived from the title.
+    By default the entry is a draft with the current date and a free slug derived from the title. Unless the actor may
+    publish HTML `as_written`, it is sanitised and marked so.
 
     Raises:
         ContentError: a field is invalid, or the slug or address belongs to another entry.
@@ -76,10 +81,11 @@ def add_entry(
     """
 
     def edit(row: Site) -> tuple[Entry, bool]:
-        values = _content_edits(row, fields)
+        given = _with_mark(fields, as_written, is_new=True)
+        values = _content_edits(row, given)
         with db.write():
             added = entry_edits.add(row, title, text, actor=actor.name, **values)  # type: ignore[misc]
-            acts.record_entry_added(row, added, fields, actor)
+            acts.record_entry_added(row, added, given, actor)
         return added, True
 
     return apply_edit(config, site, actor, later, edit)
@@ -91,6 +97,7 @@ def edit_entry(
     entry: Entry | int | str,
     *,
     expected_version: str | None = None,
+    as_written: bool = True,
     actor: Actor = UNKNOWN,
     later: bool = False,
     **changes: Unpack[EntryChanges],
@@ -98,6 +105,9 @@ def edit_entry(
     """Change the given fields of an entry and keep all others. `entry` may be an id, a slug or an address.
 
     `expected_version` is the version of the `EntryDetails` that the edit is based on. Without it the last edit wins.
+    If the actor may not publish HTML `as_written`, an edit of the text or the excerpt has the entry sanitised and
+    marked so. The mark stays, whoever edits the entry later, until somebody who may sets `sanitised` to False: a
+    correction of one word must not publish a script that an author has written into the text.
 
     Raises:
         EditConflict: somebody has changed the entry since that version.
@@ -107,12 +117,13 @@ def edit_entry(
     """
 
     def edit(row: Site) -> tuple[Entry, bool]:
-        found, values = find_editable_entry(config, row, entry), _content_edits(row, changes)
+        found, given = find_editable_entry(config, row, entry), _with_mark(changes, as_written)
+        values = _content_edits(row, given)
         with db.write():
             versions.expect(found, expected_version)
-            before = acts.locked_entry_values(found, changes)
+            before = acts.locked_entry_values(found, given)
             edited, changed = entry_edits.edit(found, actor=actor.name, **values)
-            acts.record_entry_edited(row, edited, before, changes, actor)
+            acts.record_entry_edited(row, edited, before, given, actor)
             return edited, changed
 
     return apply_edit(config, site, actor, later, edit)
@@ -197,6 +208,23 @@ def delete_entries(
         return found, bool(found)
 
     return apply_edit(config, site, actor, later, edit)
+
+
+#: What the HTML of an entry is made from.
+_SOURCES: Final = frozenset({"text", "excerpt", "format"})
+
+
+def _with_mark(fields: Mapping[str, Any], as_written: bool, *, is_new: bool = False) -> Mapping[str, Any]:
+    """Return the fields with the mark of an entry that is to be sanitised.
+
+    Raises:
+        ContentError: the mark is to be taken away by somebody who may not publish HTML as written.
+    """
+    if as_written:
+        return fields
+    if fields.get("sanitised") is False:
+        raise ContentError("you may not publish HTML as written, so the entry stays sanitised; ask an editor")
+    return {**fields, "sanitised": True} if is_new or _SOURCES & set(fields) else fields
 
 
 def _content_edits(site: Site, fields: Mapping[str, Any]) -> EntryEdits:

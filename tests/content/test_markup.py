@@ -129,3 +129,67 @@ def test_no_comment_holds_a_script_or_an_event(text: str) -> None:
 def test_any_text_renders_with_a_resolver(text: str) -> None:
     rendered = markup.render(text, resolver=Found())
     assert "asideqz" not in rendered.html + rendered.excerpt + rendered.summary
+
+
+HARMLESS = """## Two {#second}
+
+- [x] done
+
+a[^1] `x` <b class="k">y</b> [z](appliance:entry/7)
+
+```python
+print(1)
+```
+
+[^1]: note
+
+| a | b |
+|:-:|---|
+| 1 | 2 |
+
+<!-- more -->
+
+> [!NOTE]
+> hi
+"""
+
+
+def test_sanitising_keeps_what_markdown_makes() -> None:
+    whole, clean = markup.render(HARMLESS), markup.render(HARMLESS, sanitised=True)
+
+    def plain(html: str) -> str:
+        return html.replace('=""', "").replace(" />", ">").replace(" disabled", "").replace(" checked", "")
+
+    assert plain(clean.html) == plain(whole.html)
+    assert plain(clean.excerpt) == plain(whole.excerpt)
+    assert clean.summary == whole.summary
+    assert clean.late_bound
+
+
+@pytest.mark.parametrize(
+    "harmful",
+    [
+        "<script>alert(1)</script>",
+        '<img src=x onerror="alert(1)">',
+        '<a href="javascript:alert(1)">x</a>',
+        "[x](javascript:alert(1))",
+        '<iframe src="https://evil.example/"></iframe>',
+        '<form action="https://evil.example/"><input name="p" type="password"></form>',
+        '<div style="position:fixed">x</div>',
+        "<style>body{display:none}</style>",
+        '<svg><script>alert(1)</script></svg>',
+        '<object data="x"></object><embed src="x"><base href="https://evil.example/">',
+        '<meta http-equiv="refresh" content="0;url=https://evil.example/"><link rel="stylesheet" href="x">',
+        "<math><mtext><table><mglyph><style><!--</style><img title=\"--&gt;&lt;img src=1 onerror=alert(1)&gt;\">",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("format", ["markdown", "html"])
+def test_sanitising_leaves_nothing_that_runs(harmful: str, format: str) -> None:
+    rendered = markup.render(f"Hello {harmful} there", format=format, excerpt=harmful, sanitised=True)
+    for html in (rendered.html, rendered.excerpt):
+        tree = html5lib.parse(html, namespaceHTMLElements=False)
+        for element in tree.iter():
+            assert element.tag not in ("script", "style", "iframe", "form", "object", "embed", "base", "meta", "link")
+            assert not any(name.startswith("on") or name == "style" for name in element.attrib)
+            assert not any("javascript:" in value for value in element.attrib.values())
+            assert element.tag != "input" or element.attrib["type"] == "checkbox"

@@ -94,6 +94,8 @@ class EntryDetails(EntryRow):
     source: str | None
     source_path: str | None
     extra: Mapping[str, Any]
+    #: Whether its HTML was sanitised, since its author may not publish HTML as written.
+    sanitised: bool
     format: str
     summary: str
     excerpt: str
@@ -170,7 +172,8 @@ def get_entry(config: Config, site: str, entry: Entry | int | str) -> EntryDetai
             allow_comments=found.allow_comments,
             comments=dict(sorted(comments.fetchall())),
             assets=tuple(one.path for one in Asset.select().where(Asset.entry == found.id).order_by(Asset.path)),
-            source=found.source, source_path=found.source_path, extra=json.loads(found.extra), format=found.format,
+            source=found.source, source_path=found.source_path, extra=json.loads(found.extra),
+            sanitised=bool(found.sanitised), format=found.format,
             summary=found.summary, excerpt=found.excerpt, text=found.text, html=found.html,
         )  # fmt: skip
 
