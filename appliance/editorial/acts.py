@@ -25,7 +25,7 @@ _FEW: Final = 100
 _ENTRY: Final = {
     "kind": "kind", "status": "status", "title": "title", "slug": "slug", "address": "address", "folder": "folder",
     "published_at": "date", "unpublish_at": "expires", "format": "format", "text": "text",
-    "allow_comments": "allow_comments", "extra": "extra",
+    "allow_comments": "allow_comments", "extra": "extra", "sanitised": "sanitised",
 }  # fmt: skip
 #: Derived from the text unless somebody wrote them.
 _WRITTEN: Final = ("excerpt", "summary")

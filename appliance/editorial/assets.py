@@ -11,9 +11,10 @@ from appliance.config import Config
 from appliance.content import assets as content
 from appliance.content import versions
 from appliance.content.models import Asset, Entry, Site
-from appliance.editorial import acts
+from appliance.editorial import acts, upload_judgement
 from appliance.editorial.lookup import check_editable, find_asset, find_editable_asset, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
+from appliance.editorial.upload_judgement import Accepted
 from appliance.errors import ContentError
 
 
@@ -25,24 +26,28 @@ def upload_asset(
     *,
     entry: Entry | int | str | None = None,
     expected_version: str | None = None,
+    accepts: Accepted = "anything",
+    must_be_free: bool = False,
     actor: Actor = UNKNOWN,
     later: bool = False,
 ) -> EditResult[Asset]:
-    """Upload a local file to `path` below the site, and replace the file that is there.
+    """Upload a local file to `path` below the site, and replace the file that is there, unless it `must_be_free`.
 
     By default `path` is the name of the local file. The upload is attached to `entry`. Without `entry`, a replacement
     stays attached to the same entry as the file it replaces. `expected_version` is the version of the file to replace.
+    A file from the network is judged first: see `Accepted`.
 
     Raises:
         EditConflict: somebody has changed the file at `path` since that version.
         ContentError: the local file cannot be read, the path is invalid, the file at `path` comes from a source, the
-            entry does not exist, or a version is expected and there is no file at `path`.
+            entry does not exist, a version is expected and there is no file at `path`, or the file is not accepted.
         ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
     """
 
     def edit(row: Site) -> tuple[Asset, bool]:
         local_file = _existing_file(file)
         place = content.clean_path(path.removeprefix(row.url) or local_file.name)
+        upload_judgement.judge(local_file, place, accepts)
         replaced = Asset.get_or_none(Asset.site == row, Asset.path == place)
         if replaced is not None:
             check_editable(config, replaced)
@@ -56,6 +61,8 @@ def upload_asset(
             if replaced is not None:
                 versions.expect(replaced, expected_version)
             before = Asset.get_or_none(Asset.site == row, Asset.path == place)
+            if must_be_free and before is not None:
+                raise ContentError(f"There is a file at “{place}” already; choose another path, or replace that file.")
             values = acts.asset_values(before) if before is not None else None
             saved, changed = content.save(
                 row, stored, place, entry=owner, source=source, source_path=source_path, actor=actor.name
@@ -73,10 +80,13 @@ def move_asset(
     path: str,
     *,
     expected_version: str | None = None,
+    accepts: Accepted = "anything",
     actor: Actor = UNKNOWN,
     later: bool = False,
 ) -> EditResult[Asset]:
     """Move a file to another path below the site. `asset` may be a path or an id.
+
+    Its name says what a browser takes it for, so it is judged under the new one.
 
     Raises:
         EditConflict: somebody has changed the file since the expected version.
@@ -86,6 +96,9 @@ def move_asset(
 
     def edit(row: Site) -> tuple[Asset, bool]:
         found = find_editable_asset(config, row, asset)
+        if accepts != "anything":
+            place = content.clean_path(path.removeprefix(row.url))
+            upload_judgement.judge(content.stored_path(config, found.digest), place, accepts)
         with db.write():
             versions.expect(found, expected_version)
             before = found.path
