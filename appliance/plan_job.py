@@ -51,6 +51,7 @@ class _Hold:
 
 _AT_ONCE: Final = _Hold()
 _hold: ContextVar[_Hold] = ContextVar("hold", default=_AT_ONCE)
+_left_to_workers: ContextVar[bool] = ContextVar("left_to_workers", default=False)
 
 
 def enqueue_plan(config: Config, site: Site, cause: Cause) -> None:
@@ -72,9 +73,25 @@ def hold_back(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def defer() -> Iterator[None]:
-    """Enqueue no job for changes made inside the block; they wait for a publish command or `enqueue_forgotten`."""
-    with _set_hold(_Hold(None)):
+    """Enqueue no job for changes made inside the block; they wait for a publish command or `enqueue_forgotten`.
+
+    Within `leave_to_workers` they do not wait.
+    """
+    with _set_hold(_AT_ONCE if _left_to_workers.get() else _Hold(None)):
         yield
+
+
+@contextmanager
+def leave_to_workers() -> Iterator[None]:
+    """Have workers plan at once what commands inside the block save to be published later.
+
+    A request renders nothing, and nobody gives a publish command after it.
+    """
+    token = _left_to_workers.set(True)
+    try:
+        yield
+    finally:
+        _left_to_workers.reset(token)
 
 
 @contextmanager

@@ -6,8 +6,10 @@ The other jobs are left on the queue for the processes in `running`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from appliance import db, plan_job
+from appliance import audit, db, plan_job
+from appliance.actor import current
 from appliance.building import publish_job
 from appliance.building.docroot import Docroot
 from appliance.building.key_digests import KeyDigests
@@ -16,6 +18,7 @@ from appliance.building.template_site import TemplateSite
 from appliance.config import Config
 from appliance.content import schedule
 from appliance.content.models import Site
+from appliance.content.sites import find_site
 from appliance.errors import ApplianceError, ConfigError, ContentError, DocrootAway, ThemeError
 from appliance.notifications import comment_notifications
 from appliance.plan_job import PLAN, enqueue_plan
@@ -23,18 +26,24 @@ from appliance.planning import dependency_keys
 from appliance.planning import planner as planning
 from appliance.planning.plan import Plan, PlanContext, PublishOptions
 from appliance.planning.theme import Theme
+from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, handler
 from appliance.queue.retry import RetryPolicy
 from appliance.webhooks import waiting_comments
 
+#: The kind of job that has a whole site built again. The key of the job is the name of the site.
+REBUILD: Final = "rebuild"
+
 __all__ = [
     "PLAN",
+    "REBUILD",
     "enqueue_plan",
     "load_themes",
     "next_due",
     "plan_context",
     "publish",
     "publish_due",
+    "request_publication",
 ]
 
 
@@ -89,6 +98,23 @@ def publish(config: Config, site_names: Sequence[str] = (), options: PublishOpti
     return [plans[name] for name in themes]
 
 
+def request_publication(config: Config, site: str, *, rebuild: bool = False) -> None:
+    """Have a worker publish what changed on a site, or with `rebuild` every file of it.
+
+    Raises:
+        ConfigError: there is no such site.
+    """
+    row = find_site(config, site)
+    cause = Cause("asked for", current().name)
+    with db.write():
+        if rebuild:
+            request = JobRequest(row.name, scope=row.name)
+            enqueue(REBUILD, [request], ageing=config.queue.ageing, causes=[cause])
+        else:
+            enqueue_plan(config, row, cause)
+        audit.record("site.publish", "site", row.id, site=row.name, label=row.title, after={"rebuild": rebuild})
+
+
 def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> Plan:
     site = Site.get(Site.name == name)
     plan = Plan(name)
@@ -139,6 +165,15 @@ def _perform_plan_job(_payload: object, context: JobContext) -> Outcome:
     """Plan the site named by the key of the job."""
     plans = publish(context.config, [context.key])
     return "changed" if any(plan.enqueue_results.total() for plan in plans) else "unchanged"
+
+
+@handler(
+    REBUILD, retry=RetryPolicy(fatal=(ConfigError, ThemeError, ContentError), snooze_on=(DocrootAway,)), slow=False
+)
+def _perform_rebuild_job(_payload: object, context: JobContext) -> Outcome:
+    """Have every file of the site named by the key of the job built again."""
+    publish(context.config, [context.key], PublishOptions(everything=True, force=True))
+    return "changed"
 
 
 def next_due(names: Sequence[str]) -> float | None:

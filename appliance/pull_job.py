@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from appliance import db, logging, plan_job, publishing
+from appliance import audit, db, logging, plan_job, publishing
+from appliance.actor import current
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.errors import ApplianceError
@@ -48,6 +49,14 @@ def enqueue_pull(config: Config, source: SiteSource, reason: str = "due") -> str
     with db.write():
         enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause(reason, "schedule")])
     return f"enqueued the pull of {source.name}"
+
+
+def request_pull(config: Config, source: SiteSource) -> None:
+    """Have a worker pull a source, since somebody asks for it."""
+    request = JobRequest(f"{source.site}/{source.name}", scope=source.site)
+    with db.write():
+        enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause("asked for", current().name)])
+        audit.record("source.pull", "source", source.name, site=source.site, label=source.name)
 
 
 @handler(PULL)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance import db, publishing, running
+from appliance import db, editorial, plan_job, publishing, running
 from appliance.content import comments
-from appliance.queue import store
+from appliance.queue import administration, store
+from appliance.queue.administration import JobFilter
 from appliance.queue.enqueue import Cause
 from tests.local_site import ENTRY, LocalSite, archive, local_site
 
@@ -53,3 +54,28 @@ def test_a_theme_that_cannot_work_fails_the_planning_at_once(tmp_path: Path) -> 
         ((key, sentence),) = drained.failed
         assert key == "blog"
         assert "theme.toml: is not TOML" in sentence
+
+
+def test_what_a_request_saves_for_later_is_planned_by_a_worker_at_once(tmp_path: Path) -> None:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), FILES) as shop:
+        shop.run()
+        editorial.add_entry(shop.config, "blog", "Early", status="published", later=True)
+        assert not [state for state, _ in asks(shop) if state == "pending"]
+        with plan_job.leave_to_workers():
+            editorial.add_entry(shop.config, "blog", "Post", status="published", later=True)
+        assert [state for state, _ in asks(shop)] == ["pending"]
+        running.drain(shop.config, workers=1)
+        assert shop.text("post/index.html")
+
+
+def test_a_site_is_rebuilt_by_a_worker_when_somebody_asks(tmp_path: Path) -> None:
+    with local_site(tmp_path, archive("entry", "{slug}/index.html"), FILES) as shop:
+        shop.save("Post", slug="post")
+        shop.run()
+        before = {row.id for row in administration.find(JobFilter(kinds=["publish"]), limit=100)}
+        publishing.request_publication(shop.config, "blog", rebuild=True)
+        assert running.drain(shop.config, workers=1).exit_code == 0
+        after = {
+            row.key for row in administration.find(JobFilter(kinds=["publish"]), limit=100) if row.id not in before
+        }
+        assert "post/index.html" in after

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from appliance import clock, db, logging
+from appliance import audit, clock, db, logging
 from appliance.db import NOW
 from appliance.errors import ApplianceError, QueueError
 from appliance.queue.heartbeat import Heartbeat
@@ -93,6 +93,11 @@ UPDATE periodic SET lease_until = NULL, done_at = {NOW}, error = ?
 WHERE name = ? AND host = ? AND due_at = ? AND lease_until IS NOT NULL RETURNING done_at
 """
 
+# As if a run had been lost: the task is due at once, by the statement that claims it. A run in progress goes on.
+_REQUEST = """
+INSERT INTO periodic (name, due_at, host, lease_until) VALUES (?, 0, '', 0)
+ON CONFLICT (name) DO UPDATE SET lease_until = 0 WHERE periodic.lease_until IS NULL
+"""
 _GIVE_UP = "UPDATE periodic SET lease_until = 0 WHERE name = ? AND due_at = ? AND host = ? AND lease_until IS NOT NULL"
 
 
@@ -114,6 +119,19 @@ class Schedule:
                 db.execute(_GIVE_UP, [*self._broken_off, self._who])
             self._broken_off = None
         return [ran for task in self.tasks if not stopping() and (ran := self._serve(task))]
+
+    def request_run(self, name: str) -> None:
+        """Have the task with this name run now, by whichever host is first. One that is running is not run again.
+
+        Raises:
+            QueueError: there is no such task.
+        """
+        if name not in {task.name for task in self.tasks}:
+            raise QueueError(f"there is no periodic task “{name}”; periodic --list names them")
+        with db.write():
+            db.execute(_REQUEST, [name])
+            audit.record("periodic.run", "periodic task", name, label=name)
+            db.notify()
 
     def next_due(self) -> float | None:
         """When the next task is due, in seconds since the epoch; in the past if one is due already."""

@@ -279,3 +279,23 @@ def test_it_sleeps_until_due_to_the_second_and_wakes_for_what_became_due_earlier
     wake.close()
     assert time.monotonic() - began < 5
     assert 0 <= done[0] - asked[0] < 0.5
+
+
+def test_a_task_runs_at_once_when_somebody_asks_for_it(ticking: Clock) -> None:
+    task, ran = counted()
+    schedule = Schedule([task], "one:1")
+    schedule.request_run("count")  # before its first run
+    assert len(dues(schedule)) == 1
+    assert dues(schedule) == []
+    ticking.on(60)
+    schedule.request_run("count")
+    assert schedule.next_due() is not None
+    assert schedule.next_due() <= db.now()
+    assert len(dues(Schedule([task], "two:2"))) == 1
+    assert dues(schedule) == []
+    assert len(ran) == 2
+    following = schedule.next_due()
+    assert following is not None
+    assert following > db.now()
+    with pytest.raises(QueueError, match="no periodic task"):
+        schedule.request_run("other")
