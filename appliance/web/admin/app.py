@@ -19,6 +19,7 @@ from appliance.web import static_files
 from appliance.web.admin import csrf, database, errors, guard, headers, health, pages
 from appliance.web.admin.authentication import VIA, authenticate
 from appliance.web.admin.guard import GuardedRule
+from appliance.web.api import routes as api
 from appliance.web.measures import Measures
 from appliance.web.proxies import TrustedProxies
 
@@ -74,6 +75,7 @@ def _mount(app: Flask, config: Config) -> None:
     """Add the parts of the application."""
     health.add_routes(app, config)
     pages.add_routes(app, config)
+    api.add_routes(app, config)
 
 
 def _add_checks(app: Flask, config: Config) -> None:

@@ -1,0 +1,44 @@
+"""Periodic tasks: when each is due, and running one now."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from appliance import housekeeping
+from appliance.web.api.fields import Rows, Sent, Shown
+from appliance.web.api.operations import Answer, Call, operation
+from appliance.web.api.problems import NotThere
+
+
+class PeriodicTask(Shown):
+    """A periodic task. Times are seconds since the epoch."""
+
+    name: str
+    due_at: float | None = Field(description="The due time that was served last.")
+    done_at: float | None
+    host: str
+    error: str | None
+    next_at: float | None
+
+
+class TaskName(Sent):
+    """Which task."""
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+@operation("GET", "/periodic", "periodic.read", answer=Rows[PeriodicTask])
+def list_periodic_tasks(call: Call) -> Answer:
+    """List the periodic tasks, and when each was and is due."""
+    schedule = housekeeping.make_schedule(call.config)
+    return Answer({"rows": [schedule.state(task) for task in schedule.tasks]})
+
+
+@operation("POST", "/periodic/run", "periodic.run", body=TaskName, status=202)
+def run_periodic_task(call: Call) -> Answer:
+    """Have a publishing host run a periodic task now."""
+    schedule, name = housekeeping.make_schedule(call.config), call.body.name
+    if name not in {task.name for task in schedule.tasks}:
+        raise NotThere(f"There is no periodic task “{name}”.")
+    schedule.request_run(name)
+    return Answer()

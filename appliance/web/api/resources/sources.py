@@ -1,0 +1,43 @@
+"""Sources of a site: their last imports, and pulling one now."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from appliance import pull_job
+from appliance.importing import sources
+from appliance.web.api.fields import Rows, Shown
+from appliance.web.api.operations import Answer, Call, found, operation
+
+
+class Source(Shown):
+    """A folder or repository that the site is imported from. Times are seconds since the epoch."""
+
+    name: str
+    every: str = Field(description="How often it is pulled by itself; empty for never.")
+    revision: str = Field(description="The id of the commit that was imported last; empty for a folder.")
+    pulled_at: int | None
+    tried_at: int | None
+    outcome: str = Field(description="`changed`, `unchanged` or `failed`; empty before the first pull.")
+    error: str | None
+
+
+class PullRequested(Shown):
+    """What was asked for. A worker does it."""
+
+    requested: bool
+    detail: str
+
+
+@operation("GET", "/sites/{site}/sources", "source.read", answer=Rows[Source])
+def list_sources(call: Call) -> Answer:
+    """List the sources of a site and their last imports."""
+    return Answer({"rows": [state for state in sources.source_states(call.config) if state.site == call.site]})
+
+
+@operation("POST", "/sites/{site}/sources/{source}/pull", "source.pull", answer=PullRequested, status=202)
+def pull_source(call: Call) -> Answer:
+    """Have a worker import a source as it is now."""
+    (source,) = found(lambda: sources.find_sources(call.config, [call.path["source"]], call.site))
+    pull_job.request_pull(call.config, source)
+    return Answer({"requested": True, "detail": "A worker imports the source; its state tells when."})

@@ -1,0 +1,21 @@
+"""A token as the API shows it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from appliance.web.api.fields import Shown
+
+
+class Token(Shown):
+    """A token, without its secret. Times are seconds since the epoch."""
+
+    id: int
+    label: str
+    scopes: list[str] | None = Field(description="Names of actions and groups; null for all that the user may do.")
+    sites: list[str] | None = Field(description="Null for all sites of the user.")
+    created_at: float
+    expires_at: float
+    used_at: float | None
+    used_address: str
+    is_valid: bool

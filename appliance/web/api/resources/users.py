@@ -1,0 +1,153 @@
+"""Users: listed, added, edited, given roles, disabled and enabled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from appliance import db
+from appliance.accounts import links, tokens, user_rows, users
+from appliance.accounts.rights import Role
+from appliance.accounts.user_rows import UserFilter
+from appliance.web.api.fields import PageOf, PageQuery, Rows, Sent, Shown, left_out
+from appliance.web.api.operations import Answer, Call, found, operation
+from appliance.web.api.problems import NotThere
+from appliance.web.api.resources.token_model import Token
+
+
+class User(Shown):
+    """A user. Times are seconds since the epoch."""
+
+    id: int
+    name: str = Field(description="For signing in.")
+    email: str
+    display: str = Field(description="The name that others see.")
+    roles: dict[str, Role] = Field(description="By the name of a site; `*` stands for all sites.")
+    has_password: bool
+    has_totp: bool = Field(description="Whether codes of an authenticator app are asked for.")
+    passkeys: int
+    created_at: float
+    disabled_at: float | None = Field(description="Null while the user may sign in.")
+    seen_at: float | None
+    version: str = Field(description="The ETag, for If-Match.")
+
+
+class UserQuery(PageQuery):
+    """Which users."""
+
+    text: str = Field("", max_length=200, description="A part of a name or of the address.")
+    site: str = Field("", max_length=63, description="Those with a role on this site.")
+    role: Role | None = None
+    enabled: bool | None = None
+
+
+class NewUser(Sent):
+    """A new user, who has no password yet."""
+
+    name: str = Field(min_length=1, max_length=64)
+    email: str = Field("", max_length=254)
+    display: str = Field("", max_length=100)
+    roles: dict[str, Role] = Field({}, description="By the name of a site; `*` stands for all sites.")
+    invite: bool = Field(True, description="Whether to mail a link with which the user sets a password.")
+
+
+class UserEdit(Sent):
+    """The fields of a user that are to change; the others stay."""
+
+    email: str = Field(default_factory=left_out, max_length=254)
+    display: str = Field(default_factory=left_out, max_length=100)
+    enabled: bool = Field(default_factory=left_out, description="False ends all sessions and tokens at once.")
+
+
+class GivenRole(Sent):
+    """A role on a site."""
+
+    role: Role
+
+
+_PATH = "/users/{user}"
+
+
+@operation("GET", "/users", "user.read", query=UserQuery, answer=PageOf[User])
+def list_users(call: Call) -> Answer:
+    """List users by name."""
+    asked: UserQuery = call.query
+    wanted = UserFilter(asked.text, asked.site, asked.role or "", asked.enabled)
+    return Answer(user_rows.list_users(wanted, size=asked.size, after=asked.after, with_total=asked.total))
+
+
+@operation("GET", _PATH, "user.read", answer=User, has_version=True)
+def read_user(call: Call) -> Answer:
+    """Return a user."""
+    return _answer(call.path["user"])
+
+
+@operation("POST", "/users", "user.edit", body=NewUser, answer=User, status=201, has_version=True)
+def add_user(call: Call) -> Answer:
+    """Add a user, and mail an invitation to set a password."""
+    body: NewUser = call.body
+    user = users.add_user(body.name, body.email, body.display, body.roles)
+    if body.invite and body.email:
+        links.invite(user)
+    return _answer(user.id, f"/users/{user.id}")
+
+
+@operation("PATCH", _PATH, "user.edit", body=UserEdit, answer=User, has_version=True, is_conditional=True)
+def edit_user(call: Call) -> Answer:
+    """Change a user, or disable or enable one. The last admin of all sites stays enabled."""
+    user, changes = _user(call), call.body.model_dump(exclude_unset=True)
+    enabled = changes.pop("enabled", None)
+    expected = call.expected(user_rows.user_row(user).version)
+    with db.write():
+        users.edit_user(user, **changes, expected_version=expected)
+        if enabled is not None:
+            (users.enable if enabled else users.disable)(user)
+    return _answer(user.id)
+
+
+@operation(
+    "PUT", f"{_PATH}/roles/{{role_site}}", "user.edit", body=GivenRole, answer=User, has_version=True,
+)  # fmt: skip
+def set_role(call: Call) -> Answer:
+    """Give a user a role on a site, or with `*` on all sites, in place of the one there."""
+    user = _user(call)
+    users.set_role(user, call.path["role_site"], call.body.role)
+    return _answer(user.id)
+
+
+@operation("DELETE", f"{_PATH}/roles/{{role_site}}", "user.edit")
+def remove_role(call: Call) -> Answer:
+    """Take away a user's role on a site, or with `*` that on all sites."""
+    users.set_role(_user(call), call.path["role_site"], None)
+    return Answer()
+
+
+@operation("GET", f"{_PATH}/tokens", "user.read", answer=Rows[Token])
+def list_user_tokens(call: Call) -> Answer:
+    """List the tokens of a user that can be used, without their secrets."""
+    return Answer({"rows": tokens.list_tokens(_user(call))})
+
+
+@operation("DELETE", f"{_PATH}/tokens/{{token}}", "token.revoke")
+def revoke_user_token(call: Call) -> Answer:
+    """End a token of a user at once."""
+    user = _user(call)
+    found(lambda: tokens.revoke(call.path["token"], user=user))
+    return Answer()
+
+
+def _user(call: Call) -> Any:
+    number = call.path["user"]
+    user = users.look_up(number)
+    if user is None:
+        raise NotThere(f"There is no user {number}.")
+    return user
+
+
+def _answer(number: int, place: str = "") -> Answer:
+    user = users.look_up(number)
+    if user is None:
+        raise NotThere(f"There is no user {number}.")
+    row = user_rows.user_row(user)
+    return Answer(row, row.version, place)

@@ -1,0 +1,120 @@
+"""An API with two sites on each database, and callers with tokens of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from appliance import db, publishing
+from appliance.accounts import tokens, users
+from appliance.actor import Actor, acting
+from appliance.config import Config
+from appliance.content import sites
+from appliance.running import drain
+from appliance.web.admin.app import create_app
+from tests.conftest import EMPTY, MakeConfig
+
+URL = "https://admin.example.org/"
+SITES = [{"name": name, "title": name.title(), "url": f"https://{name}.example/", "folder": name}
+         for name in ("blog", "news")]  # fmt: skip
+
+
+@dataclass
+class Caller:
+    """A program with a token."""
+
+    client: FlaskClient
+    secret: str
+    user: int = 0
+    name: str = ""
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> TestResponse:
+        given = {"Authorization": f"Bearer {self.secret}", **(headers or {})} if self.secret else dict(headers or {})
+        if body is not None:
+            more |= {"data": json.dumps(body), "content_type": "application/json"}
+        return self.client.open(f"/api/v1{path}", method=method, headers=given, **more)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.ask("GET", path, headers=_named(headers))
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.ask("POST", path, body, _named(headers))
+
+    def patch(self, path: str, body: Any, **headers: str) -> TestResponse:
+        return self.ask("PATCH", path, body, _named(headers))
+
+    def put(self, path: str, body: Any, **headers: str) -> TestResponse:
+        return self.ask("PUT", path, body, _named(headers))
+
+    def delete(self, path: str, **headers: str) -> TestResponse:
+        return self.ask("DELETE", path, headers=_named(headers))
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+MakeCaller = Callable[..., Caller]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def config(request: pytest.FixtureRequest, make_config: MakeConfig, tmp_path: Path) -> Iterator[Config]:
+    """An installation with two sites and a front end, on each database in turn."""
+    front = tmp_path / "front"
+    front.mkdir()
+    targets = [{"name": "front1", "address": str(front), "other_path": True}]
+    settings: dict[str, Any] = {"sites": SITES, "admin": {"url": URL}, "targets": targets}
+    if request.param == "postgresql":
+        url = request.getfixturevalue("_postgres_url")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(EMPTY)
+        settings["database"] = url
+    made = make_config(**settings)
+    opened = db.connect(made)
+    sites.sync(made)
+    yield made
+    opened.close()
+
+
+@pytest.fixture
+def app(config: Config) -> Flask:
+    made = create_app(config)
+    made.testing = False
+    return made
+
+
+@pytest.fixture
+def caller(app: Flask) -> MakeCaller:
+    """Return a function that makes a user with roles, and a token for that user."""
+
+    def make(name: str = "", *, scopes: list[str] | None = None, only: list[str] | None = None, **roles: str) -> Caller:
+        named = {"*" if site == "everywhere" else site: role for site, role in roles.items()}
+        name = name or "-".join([*roles.values(), *roles]) or "nobody"
+        with acting(Actor("root", "shell")):
+            user = users.look_up(name) or users.add_user(name, roles=named)
+            secret, _ = tokens.create(user, f"test {name}", scopes=scopes, sites=only)
+        return Caller(app.test_client(), secret, user.id, name)
+
+    return make
+
+
+@pytest.fixture
+def admin(caller: MakeCaller) -> Caller:
+    return caller("root", everywhere="admin")
+
+
+def published(config: Config) -> None:
+    """Plan and build everything, and bring the front end up to date."""
+    publishing.publish(config)
+    drain(config, workers=1)
