@@ -28,7 +28,7 @@ from appliance.importing import sources
 from appliance.queue import pruning, store
 from appliance.queue.periodic import PeriodicTask, Schedule
 from appliance.queue.recurrence import Every, rule_for
-from appliance.webhooks import late_targets, outbox, published_pages
+from appliance.webhooks import late_targets, outbox, published_pages, receipts
 
 _DAY = 86_400.0
 
@@ -111,6 +111,7 @@ def _prune(config: Config) -> str:
         "jobs": pruning.prune(config.schedule.keep_jobs * _DAY),
         "publications": journal.prune(caches.confirmed_by_all(config)),
         "changes": changes.prune(config.schedule.keep_changes * _DAY),
+        "webhook receipts": receipts.prune(),
         **senders.erase_due(config),
     }
     return _removed(counts)

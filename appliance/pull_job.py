@@ -43,11 +43,11 @@ def pull(
         )
 
 
-def enqueue_pull(config: Config, source: SiteSource, reason: str = "due") -> str:
-    """Enqueue the pull of a source; returns a sentence for the log."""
+def enqueue_pull(config: Config, source: SiteSource, reason: str = "due", *, actor: str = "schedule") -> str:
+    """Enqueue the pull of a source on behalf of `actor`; returns a sentence for the log."""
     request = JobRequest(f"{source.site}/{source.name}", scope=source.site)
     with db.write():
-        enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause(reason, "schedule")])
+        enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause(reason, actor)])
     return f"enqueued the pull of {source.name}"
 
 

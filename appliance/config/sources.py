@@ -70,6 +70,11 @@ class SourceSettings(Section):
     every: Annotated[str, AfterValidator(_span)] = Field(
         "", description="How often the source is pulled, such as `10m`; empty for only on request."
     )
+    hook_secret_file: AbsolutePath | None = Field(
+        None,
+        description="A file with the secret of a webhook of the git host, which then asks for a pull at once; see"
+        " `docs/how-to/webhooks.md`. Further lines are further secrets. Only its owner may read it.",
+    )
     timeout: float = Field(300.0, gt=0, le=86_400, description="Seconds after which a fetch is aborted.")
 
     @model_validator(mode="after")
