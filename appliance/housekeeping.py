@@ -6,6 +6,7 @@
 - `search` reads the words of entries that no edit has read: imports, and sites that were never searched.
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
 - `prune` deletes rows that nobody needs any more, and what identifies readers once it is no longer kept.
+- `previews` deletes previews when their last link expires.
 - `pull` enqueues the job that pulls a source.
 - `verify` and `verify-bytes` compare the docroot of each host with what was published, `verify-targets` every target.
 """
@@ -25,6 +26,7 @@ from appliance.delivery import journal, repair
 from appliance.delivery.targets import courier_targets
 from appliance.editorial import senders
 from appliance.importing import sources
+from appliance.previews import pruning as preview_pruning
 from appliance.queue import pruning, store
 from appliance.queue.periodic import PeriodicTask, Schedule
 from appliance.queue.recurrence import Every, rule_for
@@ -52,6 +54,11 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
         *_at(config, times.prune, "prune", partial(_prune, config)),
         # More often, since strangers make some of these rows.
         *([PeriodicTask("accounts", _prune_accounts, Every(3600))] if config.admin.url else []),
+        *(
+            [PeriodicTask("previews", _prune_previews, next_time=preview_pruning.next_due)]
+            if config.admin.preview_url
+            else []
+        ),
         *(
             PeriodicTask(
                 f"pull {one.site}/{one.name}", partial(pull_job.enqueue_pull, config, one), Every(one.settings.seconds)
@@ -112,6 +119,7 @@ def _prune(config: Config) -> str:
         "publications": journal.prune(caches.confirmed_by_all(config)),
         "changes": changes.prune(config.schedule.keep_changes * _DAY),
         "webhook receipts": receipts.prune(),
+        "previews": preview_pruning.prune(),
         **senders.erase_due(config),
     }
     return _removed(counts)
@@ -125,6 +133,11 @@ def _prune_accounts() -> str:
 
 def _removed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {what} removed" for what, number in counts.items() if number)
+
+
+def _prune_previews() -> str:
+    count = preview_pruning.prune()
+    return f"{count} previews removed" if count else ""
 
 
 def _verify(config: Config, contents: bool, stopping: Callable[[], bool]) -> str:

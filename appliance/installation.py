@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from peewee import PeeweeException
 
-from appliance import db, plan_job
+from appliance import db, plan_job, preview_requests
 from appliance.config import Config, ownership
 from appliance.content import sites
 from appliance.content.models import Site
@@ -24,6 +24,7 @@ def open_installation(config: Config) -> Iterator[dict[str, Site]]:
     """
     ownership.check_owner(config)
     updates.follow_changes()
+    preview_requests.follow_changes()
     try:
         opened = db.connect(config)
     except (PeeweeException, OSError) as error:

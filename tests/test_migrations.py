@@ -21,6 +21,7 @@ from appliance.content import comment_models
 from appliance.content import models as content
 from appliance.delivery import models as delivery
 from appliance.planning import models as planning
+from appliance.previews import models as previews
 from appliance.queue import models as queue
 from appliance.search import models as search
 from appliance.web.api import request_keys
@@ -40,6 +41,7 @@ MODELS = [
         search,
         accounts,
         webhooks,
+        previews,
         request_keys,
     )
     for found in vars(module).values()

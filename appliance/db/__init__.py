@@ -177,7 +177,7 @@ def write(*, rollback: bool = False) -> Iterator[None]:
 def scratch(tables: Mapping[str, str]) -> Iterator[None]:
     """A transaction to try something in: it is rolled back at its end, and however long it takes, nobody waits for it.
 
-    What `before_commit` was given inside is not called. Not inside another transaction.
+    What `before_commit` and `collect` were given inside is not called. Not inside another transaction.
 
     Args:
         tables: the tables that the body writes, each with an SQL condition for the rows that it needs of it. On SQLite
@@ -192,6 +192,7 @@ def scratch(tables: Mapping[str, str]) -> Iterator[None]:
     finally:
         _thread.depth -= 1
         _thread.last.clear()
+        _thread.collected.clear()
 
 
 def before_commit(key: Hashable, act: Callable[[], None] | None) -> None:

@@ -57,6 +57,10 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "webhook_event": _ADD,
     "hook_receipt": _CHANGE,
     **dict.fromkeys(("webhook_cursor", "webhook_episode"), _READ),
+    # Links to previews are made, opened and revoked; workers build what they show.
+    "preview": _CHANGE,
+    "preview_link": ("SELECT", "INSERT", "UPDATE"),
+    **dict.fromkeys(("preview_content", "preview_file"), _READ),
     # What is planned, built and sent is read, to show how far a change is.
     **dict.fromkeys(
         ("alias", "answer", "artifact", "move", "planned", "publication", "reading", "recipe", "recipe_key"), _READ

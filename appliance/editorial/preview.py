@@ -108,7 +108,7 @@ def _written_tables(site: Site) -> dict[str, str]:
     return {
         "entry": on_site,
         **dict.fromkeys(("entry_author", "entry_category", "entry_tag"), of_terms),
-        "change": f"id = (SELECT MAX(id) FROM main.change WHERE {on_site})",
+        "change": f"{on_site} AND (NOT planned OR id = (SELECT MAX(id) FROM main.change WHERE {on_site}))",
         **trial_plan.TABLES,
     }
 

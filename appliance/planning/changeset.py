@@ -53,6 +53,16 @@ def take_changes(site: Site) -> list[PendingChange]:
     return sorted(PendingChange(*row) for row in rows.fetchall())
 
 
+def pending_changes(site: Site) -> list[PendingChange]:
+    """The changes that are not planned yet, oldest first; they are left for a plan."""
+    rows = db.execute(
+        """SELECT id, what, actor, subject, subject_id, entry_id, aspects, was FROM change
+           WHERE site_id = ? AND NOT planned ORDER BY id""",
+        [site.id],
+    )
+    return [PendingChange(*row) for row in rows.fetchall()]
+
+
 @dataclass(frozen=True)
 class Scope:
     """The part of a site that changes may have moved. Only the artifacts of this part are compared with the content."""

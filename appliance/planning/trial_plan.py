@@ -13,7 +13,7 @@ from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Entry, Site
 from appliance.planning import artifact_sync
 from appliance.planning.artifact_sync import FullSyncNeeded
-from appliance.planning.changeset import ChangeSet
+from appliance.planning.changeset import ChangeSet, pending_changes
 from appliance.planning.planner import last_plan
 from appliance.planning.theme import Theme
 
@@ -22,17 +22,18 @@ TABLES: Final = {"artifact": "true", "move": "true"}
 
 
 def sync_entry(site: Site, theme: Theme, entry: Entry) -> list[str]:
-    """Bring the artifacts that belong to an entry or list it in line with the content.
+    """Bring the artifacts that belong to an entry or list it, and those of pending changes, in line with the content.
 
-    The whole site is synced where that is needed: on a conflict of paths, and when the site was not planned since its
-    theme or its settings changed.
+    The whole site is synced where that is needed: on a conflict of paths, when many changes are pending, and when the
+    site was not planned since its theme or its settings changed.
 
     Returns:
         One sentence for each artifact that cannot be published, if the whole site was synced.
     """
-    changeset = ChangeSet(entries={entry.id: EVERYTHING}, only_comments=False)
+    changeset = ChangeSet.from_changes(pending_changes(site))
+    changeset.entries[entry.id] = EVERYTHING
     number, is_current = last_plan(site, theme)
-    if is_current:
+    if is_current and not changeset.affects_whole_site:
         try:
             with db.write():  # a sync that fails is undone before that of the whole site
                 artifact_sync.sync_scope(site, theme, number + 1, changeset, changeset.scope())

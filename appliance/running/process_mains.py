@@ -18,6 +18,7 @@ from appliance.delivery import courier
 from appliance.delivery.targets import has_courier
 from appliance.editorial import spam_job, spam_reports
 from appliance.notifications import author_digest, comment_notifications, reply_mails
+from appliance.previews import build_job
 from appliance.queue import store
 from appliance.queue.handlers import registry
 from appliance.queue.heartbeat import Heartbeat
@@ -53,6 +54,7 @@ KINDS = (
     pull_job.pull_source,
     mails.send_link,
     mails.send_notice,
+    build_job.build_preview,
 )
 
 _NUMBER = struct.Struct("q")

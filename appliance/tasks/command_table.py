@@ -46,6 +46,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show the number of jobs by state, failed jobs, and how far each target is.",
     ),
     "why": ("appliance.tasks.why:why", "Explain a published file: what it shows, and which job built it last."),
+    "previews.share": (
+        "appliance.tasks.previews:share",
+        "Make a link that shows an entry, draft or not, as it would be published now; the link is printed once.",
+    ),
+    "previews.list": ("appliance.tasks.previews:previews_list", "List the links to previews, the newest first."),
+    "previews.revoke": ("appliance.tasks.previews:revoke", "Revoke links to previews, by the ids in previews.list."),
     "preview": (
         "appliance.tasks.preview:preview",
         "Render an entry, and the listings that would show it, as if it were published now, into a separate folder.",

@@ -24,6 +24,7 @@ _VARIADIC: Final = {
     "comments.approve",
     "comments.delete",
     "comments.hold",
+    "previews.revoke",
     "comments.spam",
     "content.moderate",
     "content.remove-asset",

@@ -29,6 +29,7 @@ KINDS: Final = frozenset(
             "mail-link",
             "mail-reply",
             "plan",
+            "preview",
             "publish",
             "pull",
             "purge",

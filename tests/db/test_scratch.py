@@ -88,6 +88,7 @@ def test_what_waits_for_a_commit_is_not_done(site: Site) -> None:
     done: list[str] = []
     with db.scratch(TABLES), db.write():
         db.before_commit("key", lambda: done.append("done"))
+        db.collect("item", done.extend)
     with db.write():
         pass
     assert done == []

@@ -263,3 +263,10 @@ def test_a_site_that_was_never_planned(plain: LocalSite) -> None:
     draft = plain.save("Draft", status="draft")
     assert editorial.preview_entry(plain.config, "", draft)[0] == "2026/draft.html"
     assert plain.paths() == []
+
+
+def test_an_upload_that_is_not_planned_yet(shop: LocalSite) -> None:
+    draft = filled(shop)
+    shop.upload("new.png", picture(50))
+    entry_edits.edit(draft, text="![new](/new.png)")
+    assert "new.png" in editorial.preview_entry(shop.config, "", draft)

@@ -8,6 +8,7 @@ from appliance.config import Config
 from appliance.web.admin import database
 from appliance.web.admin.app import create_app
 from appliance.web.admin.hosts import HostSwitch
+from appliance.web.previews.app import create_app as create_preview_app
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -17,4 +18,7 @@ def create_application(config: Config) -> WSGIApplication:
     """Open the database in this process, and return what answers its requests."""
     database.open_in_worker(config)
     admin = create_app(config)
-    return HostSwitch({config.admin.url: admin}, admin)
+    applications: dict[str, WSGIApplication] = {config.admin.url: admin}
+    if config.admin.preview_url:
+        applications[config.admin.preview_url] = create_preview_app(config)
+    return HostSwitch(applications, admin)
