@@ -17,6 +17,9 @@ from appliance import clock, db, running
 from appliance.config import Config, QueueSettings
 from appliance.db.listener import CommitListener
 from appliance.queue import processes, store
+from appliance.queue.enqueue import JobRequest, enqueue
+from appliance.running import process_mains
+from appliance.running.process_mains import RunOptions
 from tests.local_site import LocalSite, archive, index, local_site, tree
 from tests.postgresql import Server
 
@@ -94,6 +97,16 @@ def test_a_drain_leaves_nothing(shop: LocalSite) -> None:
     assert (drained.exit_code, drained.jobs_done) == (0, 121)
     complete(shop)
     assert len(shop.journal()) == 121
+
+
+def test_jobs_that_former_settings_called_for_find_a_worker(shop: LocalSite) -> None:
+    """Such as spam checks after the service was given up: no setting calls for the errands worker any more."""
+    assert not process_mains.has_errands_worker(shop.config, RunOptions(1))
+    enqueue("mail", [JobRequest("comment/1/1", payload='{"comment": 1, "author": 1}')], ageing=60.0)
+    assert process_mains.has_errands_worker(shop.config, RunOptions(1))
+    running.drain(limited(shop.config))
+    assert db.execute("SELECT state, outcome FROM job WHERE kind = 'mail'").fetchone() == ("done", "unchanged")
+    assert not process_mains.has_errands_worker(shop.config, RunOptions(1))
 
 
 def test_working_off_waits_for_no_retry(shop: LocalSite) -> None:

@@ -54,7 +54,9 @@ def check_comment(payload: Payload, context: JobContext) -> Outcome:
             return "unchanged"
         comment, origin, entry, site = found
         candidate = describe_candidate(comment, origin, entry, site)
-    settings = context.config.site(site.name).comments
+    settings = _settings(context.config, site)
+    if settings is None:
+        return "unchanged"
     opinion = spam_check(settings).judge(candidate)
     with db.write():
         if _find_waiting(payload["comment"]) is None:
@@ -64,6 +66,11 @@ def check_comment(payload: Payload, context: JobContext) -> Outcome:
         CommentOrigin.update(values).where(CommentOrigin.comment == comment.id).execute()
         comments.set_status(comment, status, _CHECKER)
     return "changed"
+
+
+def _settings(config: Config, site: Site) -> CommentSettings | None:
+    """The rules of a site for comments; None if the site has left the settings, so that nobody reads its comments."""
+    return next((one.comments for one in config.sites if one.name == site.name), None)
 
 
 def _tell_a_moderators_decision(config: Config, site: Site, number: int, opinion: Opinion) -> Outcome:

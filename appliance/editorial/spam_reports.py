@@ -60,8 +60,9 @@ def report_decision(payload: Payload, context: JobContext) -> Outcome:
         if found is None:
             return "unchanged"
         site, candidate, decision = found
-    check = spam_check(context.config.site(site.name).comments)
-    if not check.is_remote:  # the settings have changed
+    settings = next((one for one in context.config.sites if one.name == site.name), None)
+    check = spam_check(settings.comments) if settings else None
+    if check is None or not check.is_remote:  # the settings have changed
         return "unchanged"
     check.report(candidate, is_spam=decision == "spam")
     with db.write():

@@ -223,3 +223,18 @@ def test_a_decision_while_the_service_is_asked_counts_and_is_reported(
     check(site)
     assert status(number)[0] == "spam"
     assert reported(service) == [("submit-spam", "Ida")]
+
+
+def test_jobs_of_a_site_that_left_the_settings_end(site: Config, service: AkismetService, entry: Entry) -> None:
+    """They failed after many tries, for nobody to mend."""
+    number, judged = post(site, entry, "Ida"), post(site, entry, "Ada")
+    check(site)
+    late = post(site, entry, "Lin")
+    editorial.moderate_comments(site, "", [number, judged], "spam", later=True)
+    raw = site.model_dump(exclude={"path"})
+    raw["sites"][0]["name"] = "another"
+    asked = len(service.asked)
+    check(validate(raw, site.path))
+    assert db.execute("SELECT COUNT(*) FROM job WHERE kind LIKE 'spam-%' AND state <> 'done'").fetchone() == (0,)
+    assert len(service.asked) == asked and service.reports == []
+    assert status(late) == ("pending", "waits for the spam check"), "nothing is published unasked"
