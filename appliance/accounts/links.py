@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 from appliance import db
 from appliance.accounts import acts, passwords, throttling
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import OneTimeLink, User
 from appliance.accounts.secret_digests import digest, new_secret
 from appliance.accounts.settings import config_with_url
@@ -85,15 +86,13 @@ def create(user: User, purpose: Purpose) -> str:
     """
     config, secret = config_with_url(), new_secret()
     with db.write():
+        lock_enabled(user)
         OneTimeLink.delete().where(OneTimeLink.user == user.id, OneTimeLink.purpose == purpose).execute()
-        made = db.execute(
+        db.execute(
             "INSERT INTO one_time_link (user_id, purpose, digest, created_at, expires_at)"
-            f" SELECT a.id, ?, ?, {NOW}, {NOW} + ? FROM account a WHERE a.id = ? AND a.disabled_at IS NULL"
-            " RETURNING id",
-            [purpose, digest(secret), LIFETIMES[purpose], user.id],
-        ).fetchone()
-        if made is None:
-            raise AccountError(f"{user.name} is disabled; enable the user first.")
+            f" VALUES (?, ?, ?, {NOW}, {NOW} + ?)",
+            [user.id, purpose, digest(secret), LIFETIMES[purpose]],
+        )
     return urljoin(config.admin.url, f"{purpose}/{secret}")
 
 

@@ -24,6 +24,7 @@ from webauthn.helpers.structs import (
 
 from appliance import db
 from appliance.accounts import acts, notices, recovery_codes
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import Passkey, User
 from appliance.accounts.secret_digests import digest
 from appliance.accounts.settings import CHALLENGE_LIFETIME, config_with_url, host_of
@@ -97,12 +98,12 @@ def register(user: User, response: str, challenge: str, label: str = "") -> Pass
             expected_origin=config.admin.url.rstrip("/"),
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, ValueError, KeyError, TypeError, RecursionError) as error:
         raise AccountError("The passkey was not accepted; try once more, or use another authenticator.") from error
     name = _label(label) or "Passkey"
     credential = bytes_to_base64url(made.credential_id)
     with db.write():
-        db.execute(f"SELECT id FROM account WHERE id = ? {db.for_update()}", [user.id]).fetchall()
+        lock_enabled(user)
         if len(list_passkeys(user)) >= _MOST:
             raise AccountError(f"A user has {_MOST} passkeys at most; remove one first.")
         if Passkey.get_or_none(Passkey.credential == credential):
@@ -153,7 +154,7 @@ def authenticate(response: str, challenge: str, user: User | None = None) -> Use
             credential_current_sign_count=passkey.sign_count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (WebAuthnException, ValueError, KeyError, TypeError, RecursionError) as error:
         raise refused from error
     with db.write():
         # The condition refuses the second of two answers with one count, on whichever host it arrives.

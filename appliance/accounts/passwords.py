@@ -20,15 +20,18 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance import db
 from appliance.accounts import acts, notices, sessions
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import OneTimeLink, User
 from appliance.actor import Actor
 from appliance.db import NOW
-from appliance.errors import AccountError, WeakPassword
+from appliance.errors import WeakPassword
 
 #: The fewest characters and the most bytes of a password.
 SHORTEST, LONGEST = 12, 1024
 #: The most digits and signs around a common password that still leave it one that is tried first.
 _DECORATION: Final = 6
+#: Rows of keys, as they are typed one after the other.
+_RUNS: Final = ("1234567890" * 110, "abcdefghijklmnopqrstuvwxyz" * 41, "qwertyuiopasdfghjklzxcvbnm" * 41)
 #: The fewest different characters.
 _DIFFERENT: Final = 5
 #: The fewest characters besides the user's name and address, and the fewest that such a word has to have.
@@ -81,12 +84,8 @@ def make_hash(password: str) -> str:
 def store(user: User, made: str, *, keep: int | None = None, actor: Actor | None = None) -> None:
     """Store the hash of a new password."""
     with db.write():
-        changed = db.execute(
-            f"UPDATE account SET password = ?, password_at = {NOW} WHERE id = ? AND disabled_at IS NULL RETURNING id",
-            [made, user.id],
-        ).fetchone()
-        if changed is None:
-            raise AccountError(f"{user.name} is disabled; enable the user first.")
+        lock_enabled(user)
+        db.execute(f"UPDATE account SET password = ?, password_at = {NOW} WHERE id = ?", [made, user.id])
         OneTimeLink.delete().where(OneTimeLink.user == user.id).execute()
         sessions.end_all(user, except_=keep, actor=actor)
         acts.record("user.set_password", user, actor=actor)
@@ -137,7 +136,7 @@ def _words_about(user: User | None) -> list[str]:
 
 
 def _is_common(text: str) -> bool:
-    if len(set(text)) < _DIFFERENT:
+    if len(set(text)) < _DIFFERENT or any(text in run or text[::-1] in run for run in _RUNS):
         return True
     half = text[: len(text) // 2]
     core = text.strip("".join(sign for sign in set(text) if not sign.isalpha()))

@@ -8,6 +8,7 @@ from typing import Final
 
 from appliance import db
 from appliance.accounts import acts, notices
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import RecoveryCode, User
 from appliance.db import NOW
 
@@ -22,6 +23,7 @@ def create(user: User) -> list[str]:
     """Return ten new codes, which cannot be shown again. Earlier ones no longer work."""
     codes = ["-".join(_group() for _ in range(_GROUPS)) for _ in range(COUNT)]
     with db.write():
+        lock_enabled(user)
         RecoveryCode.delete().where(RecoveryCode.user == user.id).execute()
         for code in codes:
             salt = secrets.token_hex(16)
@@ -32,8 +34,8 @@ def create(user: User) -> list[str]:
 
 def use(user: User, code: str) -> bool:
     """Return whether this is one of the user's codes that was not used, and use it up."""
-    found = RecoveryCode.select().where(RecoveryCode.user == user.id, RecoveryCode.used_at.is_null())
-    for row in found:
+    # All are read at once: SQLite begins no write transaction while a statement still reads an older state.
+    for row in list(RecoveryCode.select().where(RecoveryCode.user == user.id, RecoveryCode.used_at.is_null())):
         if secrets.compare_digest(row.digest, _digest(row.salt, code)):
             with db.write():
                 # The condition is what makes a code count once, whoever else uses it at this moment.

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, cast
 
 from appliance import db
 from appliance.accounts import acts
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import User
 from appliance.accounts.principal import Pending, Principal
 from appliance.accounts.rights import Role
@@ -72,10 +73,7 @@ def start(user: User, address: str, agent: str = "", *, factors: Iterable[Factor
     """
     secret = new_secret()
     with db.write():
-        # Locked, so that whoever disables the user at this moment ends this session too.
-        locked = f"SELECT 1 FROM account WHERE id = ? AND disabled_at IS NULL {db.for_update()}"
-        if db.execute(locked, [user.id]).fetchone() is None:
-            raise AccountError(f"{user.name} is disabled; enable the user first.")
+        lock_enabled(user)
         shown = " ".join(sorted(set(factors)))
         db.execute(
             "INSERT INTO session (user_id, digest, factors, address, agent, created_at, used_at, confirmed_at)"

@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from appliance import db
 from appliance.accounts import acts, notices, passkeys, passwords, recovery_codes, sessions, throttling, totp, users
+from appliance.accounts.locking import lock
 from appliance.accounts.models import Passkey, User
 from appliance.accounts.sessions import Factor, SessionRow
 from appliance.accounts.throttling import Attempt
@@ -42,8 +43,7 @@ def sign_in(named: str, password: str, address: str, agent: str = "") -> SignedI
         _refuse(_WRONG, user, attempt, "password", address)
     with db.write():
         # Locked before it is compared: a password that was changed meanwhile no longer counts.
-        db.execute(f"SELECT id FROM account WHERE id = ? {db.for_update()}", [user.id]).fetchall()
-        if (current := _enabled(User.get_by_id(user.id))) is None or current.password != user.password:
+        if (current := _enabled(lock(user))) is None or current.password != user.password:
             raise SignInRefused(_WRONG)
         return _started(user, attempt, "password", address, agent)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from appliance import actor, db
 from appliance.accounts import acts, sessions
+from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import User
 from appliance.accounts.principal import Principal
 from appliance.accounts.rights import ACTIONS
@@ -92,14 +93,12 @@ def create(
         raise AccountError(f"A token can be valid for {most} days at most; token_days in [admin] sets that.")
     secret = new_secret(PREFIX)
     with db.write():
+        lock_enabled(user)
         found = db.execute(
             "INSERT INTO token (user_id, label, digest, scopes, sites, strong, created_at, expires_at, used_address)"
-            f" SELECT a.id, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?, '' FROM account a"
-            f" WHERE a.id = ? AND a.disabled_at IS NULL RETURNING id",
-            [label, digest(secret), limits["scopes"], limits["sites"], _is_strong(user), lasting * _DAY, user.id],
+            f" VALUES (?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?, '') RETURNING id",
+            [user.id, label, digest(secret), *limits.values(), _is_strong(user), lasting * _DAY],
         ).fetchone()
-        if found is None:
-            raise AccountError(f"{user.name} is disabled; enable the user first.")
         acts.record("token.add", user, after={"token": label, "days": lasting, **limits})
         return secret, get_token(found[0])
 

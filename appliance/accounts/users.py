@@ -16,6 +16,7 @@ from peewee import IntegrityError
 
 from appliance import audit, db
 from appliance.accounts import acts, notices, sessions, tokens
+from appliance.accounts.locking import lock
 from appliance.accounts.models import OneTimeLink, RoleGrant, User
 from appliance.accounts.rights import ALL_SITES, ROLES, Role
 from appliance.accounts.user_rows import version_of
@@ -101,7 +102,7 @@ def edit_user(
         EditConflict: the user is no longer as the version says.
     """
     with db.write():
-        row = _locked(user)
+        row = lock(user)
         if expected_version is not None and version_of(row, sessions.roles_of(row.id)) != expected_version:
             raise EditConflict(f"the user {row.name}")
         asked = {"email": email if email is None else _email(email), "display": _display(display or "") or row.display}
@@ -133,7 +134,7 @@ def set_role(user: User, site: str, role: str | None) -> None:
     """
     given = None if role is None else _role(site, role)
     with db.write():
-        row = _locked(user)
+        row = lock(user)
         before = sessions.roles_of(row.id).get(site)
         if before == given:
             return
@@ -152,7 +153,7 @@ def disable(user: User) -> None:
         AccountError: this is the last admin.
     """
     with db.write():
-        row = _locked(user)
+        row = lock(user)
         if row.disabled_at is not None:
             return
         _require_other_admin(row)
@@ -166,20 +167,11 @@ def disable(user: User) -> None:
 def enable(user: User) -> None:
     """Enable a user who was disabled. Sessions and tokens from before stay ended."""
     with db.write():
-        row = _locked(user)
+        row = lock(user)
         if row.disabled_at is None:
             return
         User.update(disabled_at=None).where(User.id == row.id).execute()
         acts.record("user.enable", row)
-
-
-def _locked(user: User) -> User:
-    """Return a user as it is now, locked until the transaction ends."""
-    db.execute(f"SELECT id FROM account WHERE id = ? {db.for_update()}", [user.id]).fetchall()
-    found = User.get_or_none(User.id == user.id)
-    if found is None:
-        raise AccountError(f"There is no user {user.name} any more.")
-    return found
 
 
 _OTHER_ADMIN: Final = """
