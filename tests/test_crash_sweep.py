@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
@@ -15,10 +16,11 @@ import pytest
 from appliance import db
 from appliance.building import publish_job as publishing_kind
 from appliance.building.docroot import Docroot
-from appliance.config import Config, QueueSettings
+from appliance.config import Config, QueueSettings, validate
 from appliance.queue import store
 from appliance.queue.worker import Worker
 from tests.local_site import LocalSite, archive, local_site
+from tests.postgresql import Server
 
 pytestmark = pytest.mark.slow
 
@@ -127,8 +129,17 @@ def right(shop: LocalSite, expected: str | None) -> None:
     assert (store.count_unfinished(), store.recent_failures()) == (0, [])
 
 
-def sweep(shop: LocalSite, change: Callable[[int], str | None]) -> int:
-    """Make a change, have a worker killed at each of its steps in turn, recover; returns the steps there were."""
+def replace(docroot: Path, another: Path) -> None:
+    """Make another docroot the same."""
+    shutil.rmtree(another, ignore_errors=True)
+    shutil.copytree(docroot, another)
+
+
+def sweep(shop: LocalSite, change: Callable[[int], str | None], other: LocalSite | None = None) -> int:
+    """Make a change, have a worker killed at each of its steps in turn, recover; returns the steps there were.
+
+    With `other`, another publishing host does what the first one did not commit.
+    """
     for step in count(1):
         expected = change(step)
         assert shop.publish()[0].artifact_count == (expected is not None)
@@ -142,8 +153,12 @@ def sweep(shop: LocalSite, change: Callable[[int], str | None]) -> int:
             shop.publish(patterns=[PAGE])
         if dead:
             store.rescue(5, worker=f"here:{dead}")
-        shop.drain()
-        right(shop, expected)
+        finishing = other if other and not committed else shop
+        finishing.drain()
+        right(finishing, expected)
+        if other:
+            assert db.execute("SELECT * FROM reservation").fetchall() == []
+            replace(*(host.docroot for host in ((shop, other) if committed else (other, shop))))
         assert len(shop.journal()) == known + 1, "one effective publication for one change"
         if expected is not None and left and left != before and not committed:
             assert latest(PAGE)[1] > left[1], "what was shown before its commit is outdone by a higher version"
@@ -172,3 +187,48 @@ def test_a_page_that_goes(shop: LocalSite) -> None:
         shop.save("One", slug="one", entry=entry, status="draft")
 
     assert sweep(shop, withdraw) > 15
+
+
+def test_a_page_that_is_withdrawn_before_it_is_published(shop: LocalSite) -> None:
+    """Nothing of it stays, though the journal may not know that it was there."""
+    entry = shop.save("One", slug="one", status="draft")
+    for step in count(1):
+        shop.save("One", slug="one", entry=entry, status="published")
+        shop.publish()
+        dead = killed(shop.config, step)
+        shop.save("One", slug="one", entry=entry, status="draft")
+        shop.publish()
+        if not dead:
+            break
+        store.rescue(5, worker=f"here:{dead}")
+        shop.drain()
+        assert not (shop.docroot / PAGE).exists()
+    assert step > 15
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_what_another_host_finishes(postgres: Server, tmp_path: Path, withdrawn: bool) -> None:
+    """It knows only its own docroot, and takes no version that the first host may have shown."""
+    theme = archive("entry", "{slug}/index.html")
+    shared = {"database": postgres.fresh(), "publishing_hosts": ["here", "there"]}
+    with local_site(tmp_path, theme, **shared) as shop:
+        settings = {**shop.config.model_dump(mode="json", exclude_unset=True), "host": "there"}
+        other = LocalSite(tmp_path, validate({**settings, "docroot": str(tmp_path / "there")}, shop.config.path))
+        entry = shop.save("One", text="nothing yet", slug="one")
+        # So far ahead that the time which passes until the other host takes over is no excuse for another version.
+        shop.publish()
+        db.execute("UPDATE artifact SET version = 4000000000")
+        shop.run()
+        replace(shop.docroot, other.docroot)
+
+        def edit(step: int) -> str | None:
+            if not withdrawn:
+                shop.save("One", text=f"step {step}", slug="one", entry=entry)
+                return f"One|<p>step {step}</p>\n"
+            shop.save("One", slug="one", entry=entry, status="published")
+            shop.run()
+            replace(shop.docroot, other.docroot)
+            shop.save("One", slug="one", entry=entry, status="draft")
+            return None
+
+        assert sweep(shop, edit, other) > 15

@@ -109,11 +109,19 @@ class Docroot:
     def holds(self, path: str, size: int | None, version: int) -> bool:
         """Whether the file at `path` is as it was published, by size and mtime."""
         try:
-            stat = (self.folder / path).lstat()
+            found = (self.folder / path).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         # Published files have whole seconds, so that a file that anybody else writes in the same second still differs.
-        return stat.st_size == size and stat.st_mtime_ns == version * 1_000_000_000
+        return found.st_size == size and found.st_mtime_ns == version * 1_000_000_000
+
+    def has_leftover(self, path: str) -> bool:
+        """Whether the file at `path` looks like one of ours, though none is published there."""
+        try:
+            found = (self.folder / path).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return stat.S_ISREG(found.st_mode) and not found.st_mtime_ns % 1_000_000_000
 
     def version_above(self, path: str, version: int) -> int:
         """`version`, or a higher one if the file at `path` has that version or one just above.

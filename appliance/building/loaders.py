@@ -243,11 +243,18 @@ class ArtifactRow(NamedTuple):
     built: int
     #: Digest of everything that its last build read; None before the first build.
     reads: str | None
+    #: The highest version that a publishing host took for it without publishing it since; 0 for none.
+    reserved: int
 
     @property
     def is_stale(self) -> bool:
         """Whether something that it shows has changed since it was built."""
         return self.marked > self.built
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether a host may show something of it that was never committed, or lack what is published."""
+        return self.reserved >= max(self.version, 1)
 
     @property
     def own_entry(self) -> int | None:
@@ -258,9 +265,10 @@ class ArtifactRow(NamedTuple):
 def find_artifacts(paths: Sequence[str]) -> dict[str, ArtifactRow]:
     """The artifacts at `paths`, by path."""
     rows = db.execute(
-        f"""SELECT id, site_id, path, type, template, subject, period, page, per_page, wanted, digest, size, version,
-                   marked, built, reads
-            FROM artifact WHERE path IN ({db.placeholders(len(paths))})""",
+        f"""SELECT id, site_id, a.path, type, template, subject, period, page, per_page, wanted, digest, size,
+                   a.version, marked, built, reads, COALESCE(r.version, 0)
+            FROM artifact a LEFT JOIN reservation r ON r.path = a.path
+            WHERE a.path IN ({db.placeholders(len(paths))})""",
         list(paths),
     ).fetchall()
     return {row[2]: ArtifactRow(*row) for row in rows}

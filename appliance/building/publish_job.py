@@ -2,14 +2,14 @@
 
 Guarantees that a file is renamed into the docroot only inside the transaction that ends its job and writes its
 publication, and only while the attempt holds its lease; that a file with the same bytes is neither written nor
-journalled; and that the version of a path never goes back. A crash between rename and commit leaves the job to be
-rescued: the artifact is built again and published as a new version.
+journalled; and that the version of a path never goes back, nor has two contents. A crash between rename and commit
+leaves the job to be rescued: the artifact is built again and published as a new version, by whichever host does it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from appliance.building.builder import Builder, BuildFunction, BuildResult
 from appliance.building.docroot import Docroot, File
 from appliance.building.loaders import ArtifactRow, find_artifacts
 from appliance.config import Config
-from appliance.delivery import deletions, journal
+from appliance.delivery import deletions, journal, reservations
 from appliance.errors import DocrootAway, DocrootError, ImageFailure, TemplateFailure, ThemeError, UploadElsewhere
 from appliance.planning.plan import PUBLISH
 from appliance.queue import store
@@ -138,14 +138,17 @@ class Publisher:
     def _is_fresh(self, artifact: ArtifactRow) -> bool:
         """Whether nothing that the artifact shows has changed since its build, and its file is as it was published."""
         built = artifact.wanted and artifact.digest is not None and not artifact.is_stale
-        return built and self._docroot.holds(artifact.path, artifact.size, artifact.version)
+        return built and self._is_shown(artifact, artifact.size)
+
+    def _is_shown(self, artifact: ArtifactRow, size: int | None) -> bool:
+        """Whether this host has the file as it was published, and no other host can have anything else."""
+        return not artifact.was_interrupted and self._docroot.holds(artifact.path, size, artifact.version)
 
     def _build(self, artifact: ArtifactRow, build: BuildFunction | None, now: int) -> _Built:
-        version = max(now, artifact.version + 1)
         if not artifact.wanted:
             upload_store.keep_before_deletion(self._config, artifact)
-            gone = artifact.digest is None
-            return _Built(artifact, "unchanged" if gone else "changed", version=version)
+            outcome = "unchanged" if self._is_gone(artifact) else "changed"
+            return _Built(artifact, outcome, version=self._next_version(artifact, now))
         if build is None:
             return _Built(artifact, "unchanged")
         result = build()
@@ -154,10 +157,19 @@ class Publisher:
             digest, size = content.digest, content.size
         else:
             digest, size = hashlib.blake2b(content, digest_size=32).hexdigest(), len(content)
-        if digest == artifact.digest and self._docroot.holds(artifact.path, size, artifact.version):
+        if digest == artifact.digest and self._is_shown(artifact, size):
             return _Built(artifact, "unchanged", result)
-        version = self._docroot.version_above(artifact.path, version)
+        version = self._next_version(artifact, now)
         return _Built(artifact, "changed", result, self._docroot.stage(content, version), digest, size, version)
+
+    def _next_version(self, artifact: ArtifactRow, now: int) -> int:
+        """A version above all that any host may show."""
+        return self._docroot.version_above(artifact.path, max(now, artifact.version + 1, artifact.reserved + 1))
+
+    def _is_gone(self, artifact: ArtifactRow) -> bool:
+        """Whether an unwanted artifact has no file, not even one of a run that was not committed."""
+        left = artifact.was_interrupted or self._docroot.has_leftover(artifact.path)
+        return artifact.digest is None and not left
 
     def _record_failed_build(self, artifact: ArtifactRow | None) -> None:
         """Record what a failed template had read, so that a change of it has the artifact built again."""
@@ -196,6 +208,7 @@ class Publisher:
 
         failures: dict[Claim, Exception] = {}
         try:
+            self._reserve(pending.values())
             batch.complete(list(pending), effect)
         finally:
             for built in pending.values():
@@ -203,6 +216,11 @@ class Publisher:
                     built.staged.unlink(missing_ok=True)
         for claim, error in failures.items():
             batch.fail(claim, self._docroot.explain(error))
+
+    def _reserve(self, pending: Iterable[_Built | None]) -> None:
+        """Reserve the versions before any file has them, since another host may have to do all of this again."""
+        if self._config.publishing_hosts:
+            reservations.reserve({b.artifact.path: b.version for b in pending if b and b.outcome == "changed"})
 
     def _put_in_place(self, changed: Sequence[_Built]) -> dict[_Built | None, Exception]:
         failed: dict[_Built | None, Exception] = {}
@@ -234,6 +252,8 @@ class Publisher:
             ],
             self._origin,
         )
+        if self._config.publishing_hosts:
+            reservations.end([b.artifact.path for b in changed])
         if not self._config.targets:  # with targets, both wait until all targets have the file
             caches.enqueue_purges(self._config)
             published_pages.enqueue_published(self._config)

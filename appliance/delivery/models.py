@@ -42,6 +42,14 @@ Publication.add_index(
 )
 
 
+class Reservation(BaseModel):
+    """A version that a worker took for a path before it put a file there. It goes when the path is published."""
+
+    path = TextField(primary_key=True)
+    #: The highest one that any host may show.
+    version = BigIntegerField()
+
+
 class Cursor(BaseModel):
     """How far a target has confirmed the publications of one host, and how the last push went."""
 
