@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from commenting import Commenters
 from operating import CHECKOUT, Cluster, Editor
 from reading import Readers, await_everywhere, is_gone, says
 
@@ -39,17 +40,22 @@ def _wheel(version: str, broken: bool = False) -> Path:
 
 
 def test_the_next_release(cluster: Cluster, editor: Editor) -> None:
-    """Both publishing hosts are upgraded while changes are made"""
+    """Both publishing hosts are upgraded while changes are made and readers comment"""
     before = _releases(cluster)
     cluster.let("publisher_wheel", str(_wheel(_NEXT)))
-    with editor.at_work("pub1", "pub2"):
+    commenters = Commenters(cluster.served(), editor.page, pause=2.0)
+    with editor.at_work("pub1", "pub2"), commenters.at_work():
         took = cluster.play("upgrade.yml")
     after = _releases(cluster)
     assert all(f"/{_NEXT}-" in release for release in after.values()), after
     assert before != after
     await_everywhere(cluster.served(), editor.page, says(editor.last))
+    await_everywhere(cluster.served(), editor.page, commenters.are_all_there)
     cluster.await_level()
-    print(f"\nupgrade.yml took {took:.1f} s, with {editor.changes} changes until now", end="")
+    assert commenters.saved
+    assert not commenters.refused
+    print(f"\nupgrade.yml took {took:.1f} s, with {editor.changes} changes until now; {len(commenters.saved)} comments"
+          f" were taken, the slowest after {commenters.slowest:.1f} s", end="")  # fmt: skip
 
 
 def test_an_upgrade_that_was_broken_off(cluster: Cluster, editor: Editor) -> None:
