@@ -9,16 +9,13 @@ rsync changes once such a file is complete.
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from appliance import clock
-from appliance.delivery import journal
+from appliance.delivery import journal, temporary_names
 
-#: The name that rsync gives to a file while it writes it, with the name that the file gets.
-_TEMPORARY = re.compile(r"\.(.+)\.[A-Za-z0-9]{6}")
 #: Seconds that a file must not have changed: longer than a push goes on after its host has lost the lease.
 _UNCHANGED = 10.0
 
@@ -29,7 +26,7 @@ def find(docroot: Path, stopping: Callable[[], bool] = lambda: False) -> list[Pa
     for folder, _, names in os.walk(docroot):
         if stopping():
             break
-        found += [Path(folder, name) for name in names if _TEMPORARY.fullmatch(name)]
+        found += [Path(folder, name) for name in names if temporary_names.stem(name, doubtful=True)]
     return [file for file in found if _unfinished(file)]
 
 
@@ -38,10 +35,10 @@ def remove(files: Sequence[Path], docroot: Path) -> list[Path]:
 
     Call it while no other host writes to the docroot.
     """
-    targets = {file: file.with_name(_TEMPORARY.sub(r"\1", file.name)).relative_to(docroot).as_posix() for file in files}
-    published, waiting = journal.select_published(list(targets.values())), list[Path]()
-    for file, path in targets.items():
-        status = _unfinished(file) if path in published else None
+    stems = {file: temporary_names.stem(_text(file.relative_to(docroot)), doubtful=True) for file in files}
+    published, waiting = _select_published(set(stems.values())), list[Path]()
+    for file, stem in stems.items():
+        status = _unfinished(file) if stem in published else None
         if status is None:
             continue
         if status.st_ctime > clock.now() - _UNCHANGED:
@@ -49,6 +46,20 @@ def remove(files: Sequence[Path], docroot: Path) -> list[Path]:
         else:
             file.unlink(missing_ok=True)
     return waiting
+
+
+def _select_published(stems: Iterable[str]) -> set[str]:
+    """Those of the stems that belong to published files."""
+    possible = [path for stem in stems for path in (stem, temporary_names.with_dot(stem))]
+    found = journal.select_published(possible)
+    for path in filter(temporary_names.is_shortened, possible):
+        found |= journal.select_published_beginning(path.rstrip("\ufffd"))  # the rest of a character that was cut
+    return set(map(temporary_names.shorten, found))
+
+
+def _text(path: Path) -> str:
+    """A path as the database takes it. No published one has bytes that are no text."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _unfinished(file: Path) -> os.stat_result | None:

@@ -172,6 +172,15 @@ def select_published(paths: Sequence[str]) -> set[str]:
     return found
 
 
+def select_published_beginning(start: str) -> set[str]:
+    """Return the published files whose paths begin with `start`."""
+    found = db.execute(
+        "SELECT path FROM publication WHERE path >= ? AND path < ? AND op = 'put' AND latest",
+        (start, f"{start}\U0010ffff"),
+    )
+    return {str(path) for (path,) in found.fetchall()}
+
+
 def select_deleted(names: Sequence[str]) -> set[str]:
     """Return those of `names` that were published once and are deleted, and folders that held such files.
 

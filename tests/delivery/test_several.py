@@ -325,11 +325,20 @@ def test_what_a_push_left_when_a_host_lost_power_is_removed_when_it_starts(
 ) -> None:
     """Also under a name that a person may have chosen; what anybody else put there stays."""
     monkeypatch.setattr(docroot_leftovers, "_UNCHANGED", 0.2)
-    pair.put("two", "a/page.html", "page")
+    long = "x" + "nö" * 81 + ".html"  # its bytes are cut within a character
+    for name in ("page.html", ".htaccess", long):
+        pair.put("two", f"a/{name}", "page")
     shutil.copytree(pair.docroot("two"), pair.docroot("one"), dirs_exist_ok=True)
     folder = pair.docroot("one") / "a"
-    left = [folder / ".page.html.Jptf12", folder / ".page.html.xY3aQz"]
-    others = [folder / ".page.html.backup", folder / ".other.html.Jptf12", folder / ".page.html.Kptf12"]
+    shortened = [f".{long.encode()[:247].decode()}.Jptf12", f".{long.encode()[:241].decode(errors='ignore')}.xY3aQz"]
+    left = [folder / name for name in (".page.html.Jptf12", ".page.html.xY3aQz", ".htaccess.Jptf12", *shortened)]
+    others = [
+        folder / name
+        for name in (
+            ".page.html.backup", ".other.html.Jptf12", ".page.html.Kptf12", f".{long[:60]}.Jptf12",
+            f".{long.replace('n', 'm').encode()[:247].decode()}.Jptf12",
+        )
+    ]  # fmt: skip
     for file in (*left, *others):
         file.write_text("pa")
         file.chmod(0o600)

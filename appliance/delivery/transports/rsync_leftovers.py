@@ -1,27 +1,19 @@
 """Temporary files that an interrupted push left on a target, told from other people's files.
 
 Guarantees that only a name which rsync creates for a file of the push counts: the file under its own name in the
-staging folder, or the temporary file beside it, `.NAME.` and six characters that no person chooses. A receiving rsync
-removes both itself unless it is killed, so doubtful names are left alone; `targets.verify` lists them.
+staging folder, or the temporary file beside it, with six characters that no person chooses. A receiving rsync removes
+both itself unless it is killed, so doubtful names are left alone; `targets.verify` lists them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from appliance.delivery import file_lists
+from appliance.delivery import file_lists, temporary_names
 from appliance.delivery.transports import rsync_removals
 from appliance.delivery.transports.rsync_command import STAGING_FOLDER
 from appliance.delivery.transports.rsync_removals import RemovalRules
-
-#: rsync makes up six letters and digits. People choose `backup`, `OLDOLD`, `Backup`, `bak001` and `202411`.
-_RANDOM = re.compile(r"[A-Za-z0-9]{6}")
-_CHOSEN = re.compile(r"[A-Za-z0-9][a-z0-9]{5}|[A-Z0-9]{6}")
-
-#: rsync shortens a long name to make room for its suffix, between two characters. It always keeps this many bytes.
-_KEPT_BYTES = 240
 
 
 def search_rules(paths: Iterable[str], docroot: Path, keep: Sequence[str]) -> RemovalRules:
@@ -37,12 +29,14 @@ def search_rules(paths: Iterable[str], docroot: Path, keep: Sequence[str]) -> Re
 def select_leftovers(names: Iterable[str], paths: Iterable[str], docroot: Path) -> list[str]:
     """Return those of `names`, which such a dry run listed, that a push of `paths` left; folders end with a slash."""
     known = dict.fromkeys(paths)
-    shortened = {_shorten(path) for path in known}
+    shortened = {temporary_names.shorten(path) for path in known}
     above = _with_parents(_folders(known))
     gone = {f"{folder}/" for folder in file_lists.select_absent(above, docroot)}
     staging = {f"{folder}/{STAGING_FOLDER}/" if folder else f"{STAGING_FOLDER}/" for folder in above}
     return [
-        n for n in names if n in gone or n in staging or _staged_path(n) in known or _shortened_path(n) in shortened
+        name
+        for name in names
+        if name in gone or name in staging or _staged_path(name) in known or temporary_names.stem(name) in shortened
     ]
 
 
@@ -64,10 +58,8 @@ def _created_for(name: str) -> list[str]:
         return []
     if staged := _staged_path(name):
         return [staged]
-    if not (path := _shortened_path(name)):
-        return []
-    folder, slash, own = path.rpartition("/")
-    return [path, f"{folder}{slash}.{own}"]
+    stem = temporary_names.stem(name)
+    return [stem, temporary_names.with_dot(stem)] if stem else []
 
 
 def _staged_path(name: str) -> str:
@@ -75,22 +67,6 @@ def _staged_path(name: str) -> str:
     folder, _, own = name.rpartition("/")
     above, slash, last = folder.rpartition("/")
     return f"{above}{slash}{own}" if last == STAGING_FOLDER else ""
-
-
-def _shortened_path(name: str) -> str:
-    """Return the path that a temporary file is meant for, as far as its name tells; empty for other names."""
-    folder, slash, own = name.rpartition("/")
-    stem, _, suffix = own.rpartition(".")
-    if not stem.startswith(".") or not _RANDOM.fullmatch(suffix) or _CHOSEN.fullmatch(suffix):
-        return ""
-    return _shorten(f"{folder}{slash}{stem[1:]}")
-
-
-def _shorten(path: str) -> str:
-    """Return the part of a path that its temporary file keeps: without a dot before the name, and of limited length."""
-    folder, slash, own = path.rpartition("/")
-    kept = own.removeprefix(".").encode(errors="surrogateescape")[:_KEPT_BYTES]
-    return folder + slash + kept.decode(errors="replace")
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
