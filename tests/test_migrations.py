@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +19,9 @@ from appliance import db
 from appliance.accounts import models as accounts
 from appliance.audit import models as audit
 from appliance.config import Config
-from appliance.content import comment_models
+from appliance.content import comment_models, entries
 from appliance.content import models as content
+from appliance.content.entries import EntryData
 from appliance.delivery import models as delivery
 from appliance.planning import models as planning
 from appliance.previews import models as previews
@@ -290,3 +293,55 @@ def test_processes_that_start_at_once(new: NewConfig, processes: int) -> None:
     assert db.migrate() == []
     assert {model._meta.table_name for model in MODELS} <= set(opened.get_tables())
     opened.close()
+
+
+def test_an_id_never_comes_back(new: NewConfig) -> None:
+    """Forms that readers have open and rows of the audit name entries by it."""
+    opened = db.connect(new())
+    site = content.Site.create(name="blog", title="A Blog", url="https://blog.example/")
+    for table, make in {
+        "entry": lambda: entries.save(site, EntryData(title="One", slug="one", published_at=1))[0].id,
+        "tag": lambda: content.Tag.create(site=site, name="One", slug="one").id,
+    }.items():
+        gone = make()
+        db.execute(f"DELETE FROM {table} WHERE id = ?", [gone])
+        assert make() > gone
+    opened.close()
+
+
+def test_an_older_sqlite_database_learns_not_to_give_ids_again(make_config: MakeConfig) -> None:
+    """No row changes, also when the migration is rolled back first, and a process of the release before goes on."""
+    name, config = "0030_lasting_ids", make_config()
+    opened = db.open_database(config)
+    runner = Runner(opened, str(db._MIGRATIONS))
+    for migration in runner.migrations():
+        if migration.name != name:
+            runner.up(migration.name)
+    fields = {"title": "A Blog", "url": "https://blog.example/"}
+    first, second = (content.Site.create(name=f"{number}", **fields) for number in range(2))
+    tag = content.Tag.create(site=first, name="One", slug="one")
+    insert = f"INSERT INTO tag (site_id, name, slug) VALUES ({first.id}, ?, ?) RETURNING id"
+    with closing(sqlite3.connect(config.database_file, isolation_level=None)) as before:
+        assert before.execute(insert, ["Two", "two"]).fetchone() == (tag.id + 1,)
+        plain = schema(config)
+        with db.write(rollback=True):
+            runner.up(name)
+            assert lasting() == 8
+        assert (lasting(), schema(config)) == (0, plain)
+        content.Tag.delete().where(content.Tag.slug == "two").execute()
+        runner.up(name)
+        assert (lasting(), schema(config)) == (8, plain)
+        assert [row.id for row in content.Site.select().order_by(content.Site.id)] == [first.id, second.id]
+        (gone,) = before.execute(insert, ["Three", "three"]).fetchone()
+        content.Tag.delete().where(content.Tag.id == gone).execute()
+        assert before.execute(insert, ["Four", "four"]).fetchone() == (gone + 1,)
+    assert content.Tag.create(site=first, name="Five", slug="five").id == gone + 2
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    opened.close()
+
+
+def lasting() -> int:
+    """How many tables of SQLite never give an id again."""
+    (found,) = db.execute("SELECT COUNT(*) FROM sqlite_master WHERE sql LIKE '%PRIMARY KEY AUTOINCREMENT%'").fetchone()
+    return int(found)

@@ -175,7 +175,7 @@ class _Reply:
     text: str
 
 
-# The numbers of a job may be those of other comments by now, since SQLite gives them out again.
+# The numbers of an old job may be those of other comments by now: SQLite once gave them out again.
 _REPLY: Final = f"""
 WITH RECURSIVE above (id, level) AS (
     SELECT parent_id, 1 FROM comment WHERE id = ?

@@ -124,7 +124,7 @@ def test_replies_to_replies_are_told_to_each_reader_above_once(
 def test_a_job_whose_numbers_are_those_of_other_comments_by_now_sends_nothing(
     installed: Config, server: Server, rosa: Comment
 ) -> None:
-    """SQLite gives the numbers of deleted rows out again."""
+    """SQLite once gave the numbers of deleted rows out again."""
     post(installed, rosa.entry, "Sven", rosa)
     assert enqueue_all(installed) == 1
     beside = post(installed, rosa.entry, "Uwe")
