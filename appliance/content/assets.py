@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import os
+import stat
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -249,12 +250,25 @@ def _store_bytes(config: Config, file: Path, expected: str | None = None) -> tup
             digest, size = _copy(stream, copy)
         stored = stored_path(config, digest)
         if not stored.exists() and expected in (None, digest):
-            stored.parent.mkdir(exist_ok=True)
+            _make_folder(stored.parent)
             Path(temporary).chmod(0o640)
             Path(temporary).replace(stored)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return digest, size
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder for stored files, into which the group may write if it may into the one above.
+
+    So the admin application can store files under an account of its own.
+    """
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    if folder.parent.stat().st_mode & stat.S_IWGRP:
+        folder.chmod(0o770)
 
 
 def _copy(stream: IO[bytes], copy: IO[bytes] | None) -> tuple[str, int]:

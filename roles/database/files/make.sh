@@ -1,12 +1,13 @@
 #!/bin/sh
-# make.sh FILE: makes the role and the database; the role's password is what FILE holds. Prints "made" when anything changed.
+# make.sh FILE [ROLE]: makes the role, appliance by default, and the database; the role's password is what FILE holds. Prints
+# "made" when anything changed.
 set -eu
-file=$1
+file=$1 role=${2:-appliance}
 
 ask() { runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 
-if [ -z "$(ask --command="SELECT 1 FROM pg_roles WHERE rolname = 'appliance'")" ]; then
-    ask --command="CREATE ROLE appliance LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"
+if [ -z "$(ask --command="SELECT 1 FROM pg_roles WHERE rolname = '$role'")" ]; then
+    ask --command="CREATE ROLE $role LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"
     echo made role
 fi
 
@@ -22,7 +23,7 @@ if [ -n "$(ask --command="SELECT 1 FROM pg_database d, aclexplode(coalesce(d.dat
 fi
 
 # Whether the password is the one of the file, PostgreSQL knows by what it keeps of it (RFC 5803); no login is needed.
-kept=$(ask --command="SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = 'appliance'")
+kept=$(ask --command="SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = '$role'")
 if ! KEPT=$kept python3 - "$file" <<'PYTHON'
 import base64, hashlib, hmac, os, re, sys
 password = open(sys.argv[1], "rb").read()
@@ -35,7 +36,7 @@ sys.exit(key != base64.b64decode(found[3]))
 PYTHON
 then
     # By standard input: command lines are seen by everybody on the host.
-    printf "SET log_statement = 'none'; SET password_encryption = 'scram-sha-256'; ALTER ROLE appliance PASSWORD '%s';" \
-        "$(cat "$file")" | ask
+    printf "SET log_statement = 'none'; SET password_encryption = 'scram-sha-256'; ALTER ROLE %s PASSWORD '%s';" \
+        "$role" "$(cat "$file")" | ask
     echo made password
 fi
