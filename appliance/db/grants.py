@@ -31,7 +31,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     # Users, sessions and tokens.
     **dict.fromkeys(
         ("account", "challenge", "entry_owner", "known_network", "one_time_link", "passkey", "recovery_code",
-         "role_grant", "session", "sign_in_failure", "token"),
+         "request_key", "role_grant", "session", "sign_in_failure", "token"),
         _CHANGE,
     ),
     # Content.
