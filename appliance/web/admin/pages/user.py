@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
-from appliance import audit
-from appliance.accounts import links, passkeys, sessions, tokens, totp, users
+from appliance.accounts import factors, links, sessions, tokens, users
 from appliance.accounts.models import User
 from appliance.accounts.rights import ROLES
 from appliance.accounts.user_rows import user_row
@@ -65,7 +64,7 @@ def add_routes(pages: Blueprint, config: Config) -> None:
 
     @guard.route(pages, "/users/<int:number>/factors/remove", action="user.edit", methods=("POST",))
     def remove_factors(number: int) -> Response:
-        return act(number, lambda user, _form: _remove_factors(user), "factors-removed")
+        return act(number, lambda user, _form: factors.remove_all(user), "factors-removed")
 
     @guard.route(pages, "/users/<int:number>/sessions/<int:session>/end", action="token.revoke", methods=("POST",))
     def end_session_of(number: int, session: int) -> Response:
@@ -99,22 +98,12 @@ def give_link(user: User, config: Config) -> Response | None:
     """
     purpose: links.Purpose = "reset" if user.password else "invitation"
     if not (config.mail.host and user.email):
-        audit.record("user.make_link", "user", user.id, label=user.name, after={"purpose": purpose})
-        return page("link_made.html", user=user, purpose=purpose, link=links.create(user, purpose))
-    links.require_mail(user)
+        return page("link_made.html", user=user, purpose=purpose, link=links.issue(user, purpose))
     if purpose == "invitation":
         links.invite(user)
     else:
-        links.reset(user.email, g.address)
+        links.mail_reset(user)
     return None
-
-
-def _remove_factors(user: User) -> None:
-    """Remove the second factors of a user who has lost them, with all sessions."""
-    totp.remove(user)
-    for passkey in passkeys.list_passkeys(user):
-        passkeys.remove(user, passkey.id)
-    sessions.end_all(user)
 
 
 def _found(number: int) -> User:
