@@ -70,6 +70,9 @@ _HERE = Path(__file__).parent
 _LONG = (
     "acceptance/test_soak.py",
     "acceptance/test_killed_commenting.py",
+    "browser/test_admin_sign_in.py",
+    "browser/test_admin_accessibility.py",
+    "web/test_admin_pages.py",
     "test_saved_is_published.py",
     "playbooks/test_refusals.py",
     "acceptance/test_one_truth.py",
@@ -86,7 +89,6 @@ _LONG = (
     "delivery/test_convergence.py",
     "delivery/test_courier.py",
     "browser/test_reader_comments.py",
-    "web/test_admin_pages.py",
     "browser/test_theme_script.py",
     "demo/test_demo.py",
     "db/test_silence.py",

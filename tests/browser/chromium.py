@@ -27,14 +27,14 @@ _REPORT = "document.addEventListener('securitypolicyviolation', e => console.err
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run Chromium until the block ends."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """Run Chromium with further options until the block ends."""
     if PROGRAM is None:
         pytest.skip("Chromium is not installed (Debian: chromium)")
     # Its sandbox refuses root.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*flags, "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[*flags, "--disable-gpu", *options])
         try:
             yield browser
         finally:
