@@ -9,7 +9,17 @@ Users are disabled, never deleted, since SQLite would give a deleted user's id, 
 
 from __future__ import annotations
 
-from peewee import SQL, AutoField, BigIntegerField, BooleanField, CompositeKey, DoubleField, ForeignKeyField, TextField
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    DoubleField,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance.content.models import Entry
 from appliance.db import BaseModel
@@ -67,7 +77,9 @@ class RoleGrant(BaseModel):
 class Session(BaseModel):
     """A browser in which a user has signed in."""
 
-    id = AutoField()
+    #: Chosen at random, since SQLite gives ids of deleted rows out again: a list of sessions that was shown before must
+    #: not end another one now.
+    id = IntegerField(primary_key=True)
     user_id: int
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
     #: The SHA-256 of the secret in the cookie.

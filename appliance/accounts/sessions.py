@@ -7,6 +7,7 @@ is worth nothing afterwards. Nobody has a role before the second factor that the
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -76,9 +77,9 @@ def start(user: User, address: str, agent: str = "", *, factors: Iterable[Factor
         lock_enabled(user)
         shown = " ".join(sorted(set(factors)))
         db.execute(
-            "INSERT INTO session (user_id, digest, factors, address, agent, created_at, used_at, confirmed_at)"
-            f" VALUES (?, ?, ?, ?, ?, {NOW}, {NOW}, {NOW})",
-            [user.id, digest(secret), shown, address, agent[:_AGENT]],
+            "INSERT INTO session (id, user_id, digest, factors, address, agent, created_at, used_at, confirmed_at)"
+            f" VALUES (?, ?, ?, ?, ?, ?, {NOW}, {NOW}, {NOW})",
+            [secrets.randbelow(2**31 - 1) + 1, user.id, digest(secret), shown, address, agent[:_AGENT]],
         )
         found = _find(secret)
     if found is None:  # the limits are minutes
@@ -111,7 +112,10 @@ def renew(session: int, *, factor: Factor | None = None) -> str:
     """
     secret = new_secret()
     with db.write():
-        found = db.execute(f"SELECT factors FROM session WHERE id = ? {db.for_update()}", [session]).fetchone()
+        found = db.execute(
+            "SELECT s.factors FROM session s JOIN account a ON a.id = s.user_id"
+            f" WHERE s.id = ? AND {_LIVES} {db.for_update('s')}", [session, *_limits()],
+        ).fetchone()  # fmt: skip
         if found is None:
             raise AccountError("The session has ended; sign in again.")
         factors = {*found[0].split(), *([factor] if factor else [])}

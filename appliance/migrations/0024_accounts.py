@@ -11,6 +11,7 @@ from peewee import (
     CompositeKey,
     DoubleField,
     ForeignKeyField,
+    IntegerField,
     Model,
     TextField,
 )
@@ -57,7 +58,7 @@ class RoleGrant(Table):
 
 
 class Session(Table):
-    id = AutoField()
+    id = IntegerField(primary_key=True)
     user = ForeignKeyField(User, on_delete="CASCADE")
     digest = TextField(unique=True)
     factors = TextField()

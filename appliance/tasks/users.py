@@ -187,7 +187,8 @@ def reset(
         print_line(f"removed the second factors of {user.name}")
     if made:
         print_line(f"{user.name} has the new password")
-    print_line(f"Within an hour, choose the password at\n{url}" if url else "")
+    if url:
+        print_line(f"Within an hour, choose the password at\n{url}")
 
 
 @task(
