@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from appliance import clock
@@ -47,6 +49,24 @@ def configure(
     _asked = partial(_configure, verbose, stream, json_lines, _is_journal(stream or sys.stderr, environ))
 
 
+#: Values that every event of this thread has for now.
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+@contextmanager
+def bound(**values: Any) -> Iterator[None]:
+    """Add these values to every event of this thread while the block runs, such as the id of the job that runs."""
+    token = _bound.set({**_bound.get(), **values})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def _with_bound(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    return {**_bound.get(), **event}
+
+
 def _configure(verbose: bool, stream: TextIO | None, json_lines: bool, journal: bool) -> None:
     import structlog
 
@@ -56,7 +76,7 @@ def _configure(verbose: bool, stream: TextIO | None, json_lines: bool, journal: 
     else:
         shape += [_journal_line] if journal else [_stamped, _line]
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, *shape],
+        processors=[structlog.contextvars.merge_contextvars, _with_bound, structlog.processors.add_log_level, *shape],
         wrapper_class=structlog.make_filtering_bound_logger(_DEBUG if verbose else _INFO),
         logger_factory=structlog.WriteLoggerFactory(file=stream or cast(TextIO, _StandardError())),
         cache_logger_on_first_use=False,

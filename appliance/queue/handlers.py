@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from appliance import logging
 from appliance.config import Config
 from appliance.errors import QueueError
 from appliance.queue import store
@@ -134,7 +135,8 @@ class _OneByOne:
             return
         context = JobContext(self._config, claim.kind, claim.key, claim.scope, claim.attempt)
         try:
-            outcome = self._perform(_payload(claim), context)
+            with logging.bound(job=claim.id, attempt=claim.attempt):
+                outcome = self._perform(_payload(claim), context)
         except Exception as error:  # one job's failure is its own
             batch.fail(claim, error)
         else:

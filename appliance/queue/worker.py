@@ -112,7 +112,8 @@ class Batch:
             patient = self.kind.retry.is_snoozed(error)
             state = store.fail(claim, failure_details(error), retry_after=retry, counts=not patient)
             tell = log.debug if patient else log.warning  # a snoozed error would be logged once for each job
-            tell("job failed", kind=claim.kind, key=claim.key, state=state, error=str(error))
+            values = {"job": claim.id, "attempt": claim.attempt, "kind": claim.kind, "key": claim.key, "state": state}
+            tell("job failed", **values, error=str(error))
         self.ended_count += 1
         self.open_claims.pop(claim.id, None)
 

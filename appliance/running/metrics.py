@@ -28,6 +28,7 @@ from appliance.delivery.target_state import TargetState
 from appliance.delivery.targets import courier_targets
 from appliance.errors import ConfigError
 from appliance.queue import processes, store
+from appliance.running import admin_metrics
 
 log = logging.get_logger("metrics")
 
@@ -82,6 +83,7 @@ class _DatabaseCollector(Collector):
         """Yield every metric, all of one moment."""
         with db.snapshot():
             metrics = [*_installation(), *_queue(), *_processes(), *_targets(self._config)]
+            metrics += [*admin_metrics.accounts(self._config.admin), *admin_metrics.webhooks(self._config)]
         yield from metrics
         yield from _docroot(self._config)
 

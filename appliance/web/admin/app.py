@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.routing import BaseConverter, Rule
 
-from appliance import clock
+from appliance import clock, logging
 from appliance.actor import Actor, acting
 from appliance.config import Config
 from appliance.web import static_files
@@ -25,7 +25,8 @@ from appliance.web.proxies import TrustedProxies
 
 #: Fields of a form and parts of an upload. The longest form has some dozens.
 _PARTS: Final = 500
-MEASURES: Final = Measures("appliance_admin")
+MEASURES: Final = Measures("appliance_admin", by_method=True)
+log = logging.get_logger("admin")
 
 
 class SiteName(BaseConverter):
@@ -86,6 +87,8 @@ def _add_checks(app: Flask, config: Config) -> None:
     def check() -> None:
         if request.routing_exception is not None:
             return  # raised next, instead of calling a view
+        # Not the path: it may hold a one-time link, and the query what somebody searches.
+        g.scope.enter_context(logging.bound(method=request.method, route=str(request.url_rule)))
         declaration = guard.declaration_of(request.url_rule)
         if declaration is None:
             guard.log.error("a route does not say who may use it, so nobody may", route=str(request.url_rule))
@@ -101,6 +104,7 @@ def _add_checks(app: Flask, config: Config) -> None:
         actor = found.actor() if found else Actor(via=VIA[realm], address=address, request=g.request_id)
         g.address = address
         g.scope.enter_context(acting(actor))
+        g.scope.enter_context(logging.bound(user=actor.name))
         guard.authorise(declaration, found)
 
     @app.after_request
@@ -110,7 +114,9 @@ def _add_checks(app: Flask, config: Config) -> None:
         is_kept = request.endpoint == "static" and response.status_code in (200, 304) and "v" in request.args
         headers.add_headers(response, is_kept=is_kept)
         response.headers["X-Request-Id"] = g.request_id
-        MEASURES.count(request.endpoint or "none", response.status_code, clock.monotonic() - g.begun)
+        seconds = clock.monotonic() - g.begun
+        MEASURES.count(request.endpoint or "none", response.status_code, seconds, method=request.method)
+        log.debug("answered", status=response.status_code, milliseconds=round(seconds * 1000))
         return response
 
 

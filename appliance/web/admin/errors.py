@@ -127,9 +127,9 @@ def add_error_pages(app: Flask) -> None:
         if db.is_unavailable(error):
             db.outage.record_loss(error)
             return _busy("")
-        # Not the values of variables, among which may be passwords.
+        # Neither values of variables, among which may be passwords, nor the path, which may hold a one-time link.
         where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-        log.error("a request failed", error=type(error).__name__, path=request.path, where=where[-3:])
+        log.error("a request failed", error=type(error).__name__, where=where[-3:])
         return answer(500)
 
 
