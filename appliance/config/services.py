@@ -44,7 +44,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 
 
 class MailSettings(Section):
-    """How mail about comments is sent, to authors and to readers who asked for it. Without a host no mail is sent."""
+    """How mail is sent: about comments, and to users about their accounts. Without a host no mail is sent."""
 
     host: str = Field("", description="The SMTP server. Empty: no mail is sent.")
     port: int | None = Field(
