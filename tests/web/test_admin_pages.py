@@ -600,3 +600,11 @@ def test_a_form_for_a_passkey_without_an_answer_says_so(app: Flask) -> None:
     visitor.sign_in("ines")
     assert visitor.post("/account/passkeys", name="x").status_code == 422
     assert visitor.post("/account/passkeys", name="x", credential="{}", challenge="x").status_code == 422
+
+
+def test_where_no_mail_can_be_sent_everybody_learns_the_same(visitor: Visitor) -> None:
+    person()
+    answers = {visitor.post("/forgotten", email=email).text for email in ("ines@example.org", "nobody@example.org")}
+    assert len(answers) == 1
+    assert "Ask an administrator for a link" in answers.pop()
+    assert visitor.post("/forgotten", email=" ").status_code == 422

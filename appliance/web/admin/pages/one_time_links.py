@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
+from appliance import logging
 from appliance.accounts import links
-from appliance.errors import AccountError, WeakPassword
+from appliance.errors import AccountError, SignInRefused, WeakPassword
 from appliance.web.admin import guard
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import page, see
 from appliance.web.admin.pages.refusals import refused
 
+log = logging.get_logger("admin")
+
 _SENT: Final = (
     "If there is an account with this address, a mail with a link is on its way to it. The link works for an hour. Look"
     " among unwanted mail too if it does not come."
 )
+_NO_MAIL: Final = "Ask an administrator for a link by which you can choose a new password."
 _GONE: Final = "This link does not work. It may be too old, or used already. Ask for a new one."
+_BACK: Final = [("/sign-in", "Sign in")]
 _PATHS: Final[dict[links.Purpose, str]] = {"invitation": "/invitation/<secret>", "reset": "/reset/<secret>"}
 
 
@@ -30,7 +35,7 @@ def add_routes(pages: Blueprint) -> None:
 
     @guard.route(pages, "/forgotten", public=True)
     def forgotten() -> Response:
-        return page("forgotten.html", form=Form({"email": request.args.get("email", "")}))
+        return page("forgotten.html", form=Form())
 
     @guard.route(pages, "/forgotten", public=True, methods=("POST",))
     def ask_for_link() -> Response:
@@ -40,9 +45,12 @@ def add_routes(pages: Blueprint) -> None:
             return page("forgotten.html", 422, form=form)
         try:
             links.reset(email, g.address)
-        except AccountError as error:
+        except SignInRefused as error:
             return refused("forgotten.html", form, error)
-        return page("message.html", heading="Look into your mail", sentence=_SENT, links=[("/sign-in", "Sign in")])
+        except AccountError:
+            log.warning("nobody can be mailed a link for a new password; name a server in [mail] of the settings")
+            return page("message.html", heading="No mail can be sent", sentence=_NO_MAIL, links=_BACK)
+        return page("message.html", heading="Look into your mail", sentence=_SENT, links=_BACK)
 
     for purpose, path in _PATHS.items():
         _add_link(pages, purpose, path)
