@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.routing import BaseConverter, Rule
 
-from appliance import clock, logging
+from appliance import clock, logging, plan_job
 from appliance.actor import Actor, acting
 from appliance.config import Config
 from appliance.web import static_files
@@ -105,6 +105,7 @@ def _add_checks(app: Flask, config: Config) -> None:
         g.address = address
         g.scope.enter_context(acting(actor))
         g.scope.enter_context(logging.bound(user=actor.name))
+        g.scope.enter_context(plan_job.leave_to_workers())
         guard.authorise(declaration, found)
 
     @app.after_request
