@@ -89,6 +89,8 @@ _LONG = (
     "delivery/test_convergence.py",
     "delivery/test_courier.py",
     "browser/test_reader_comments.py",
+    "web/test_admin_pages.py",
+    "browser/test_previews.py",
     "browser/test_theme_script.py",
     "demo/test_demo.py",
     "db/test_silence.py",

@@ -264,6 +264,8 @@ class ArtifactRow(NamedTuple):
 
 def find_artifacts(paths: Sequence[str]) -> dict[str, ArtifactRow]:
     """The artifacts at `paths`, by path."""
+    if not paths:
+        return {}
     rows = db.execute(
         f"""SELECT id, site_id, a.path, type, template, subject, period, page, per_page, wanted, digest, size,
                    a.version, marked, built, reads, COALESCE(r.version, 0)

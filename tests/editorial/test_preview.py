@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -109,6 +110,13 @@ def test_referenced_files_are_included(shop: LocalSite) -> None:
     others = {path for path in files(shop) if not path.endswith(("html", "xml"))}
     assert others == {"theme/a.css", "theme/b.svg", "cat.png", "cat-20w.png"}
     assert (shop.folder / "preview" / "cat.png").read_bytes() == (shop.docroot / "cat.png").read_bytes()
+
+
+def test_a_page_that_refers_to_no_file(shop: LocalSite) -> None:
+    shutil.rmtree(shop.folder / "theme" / "static")
+    (shop.folder / "theme" / "entry.html").write_text("{{ entry.title }}", "utf-8")
+    shop.save("Draft", status="draft")
+    assert editorial.preview_entry(shop.config, "", "draft")[0] == "2026/draft.html"
 
 
 def test_a_newest_entry_is_on_the_front_page_and_in_feeds(plain: LocalSite) -> None:

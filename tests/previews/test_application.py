@@ -13,10 +13,12 @@ from werkzeug.test import TestResponse
 from appliance import clock, db, previews
 from appliance.content import entries, entry_edits
 from appliance.content.models import Entry
+from appliance.demo import nginx
 from appliance.planning.models import SitePlanState
 from appliance.previews import build_job
 from appliance.queue.handlers import JobContext
 from appliance.web.previews.app import COOKIE, create_app
+from appliance.web.previews.headers import OF_SITES
 from tests.building.test_pages import picture
 from tests.local_site import LocalSite
 from tests.previews.conftest import PREVIEW
@@ -97,6 +99,14 @@ def test_every_answer_has_its_headers(shop: LocalSite, draft: Entry, browser: Fl
         assert policy.endswith("frame-ancestors https://admin.example.org")
     assert "connect-src 'self'" in answers[2].headers["Content-Security-Policy"]
     assert answers[5].text == "User-agent: *\nDisallow: /\n"
+
+
+def test_pages_may_do_what_front_ends_allow_but_for_forms() -> None:
+    def directives(policy: str) -> dict[str, str]:
+        return {name: sources for name, _, sources in (part.strip().partition(" ") for part in policy.split(";"))}
+
+    ours, theirs = directives(OF_SITES), directives(nginx.HEADERS["Content-Security-Policy"])
+    assert {name for name in theirs if theirs[name] != ours.get(name)} == {"frame-ancestors", "form-action"}
 
 
 def test_whatever_is_not_valid_is_the_same_page(shop: LocalSite, draft: Entry, browser: FlaskClient) -> None:

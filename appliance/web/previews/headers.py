@@ -17,10 +17,12 @@ from werkzeug.wrappers import Response
 STYLE: Final = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}"
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
-#: What the pages of a site may do here. Their scripts, pictures and frames are those of the published page.
-_OF_SITES: Final = (
-    "default-src 'self' https: data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; form-action 'none';"
-    " base-uri 'self'; object-src 'none'; worker-src 'none'"
+#: What the pages of a site may do here: what front ends allow them unless somebody changes that, but for forms, other
+#: origins and workers.
+OF_SITES: Final = (
+    "default-src 'self'; img-src 'self' https: data:; media-src 'self' https:; frame-src 'self' https:;"
+    " style-src 'self'; style-src-attr 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'none';"
+    " connect-src 'self'; worker-src 'none'"
 )
 #: What our own pages may do: nothing.
 _OF_OURS: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; base-uri 'none'"
@@ -45,7 +47,7 @@ def add_headers(response: Response, admin_origin: str, *, is_ours: bool) -> None
         admin_origin: the only origin that may frame it.
         is_ours: whether it is a page of this application and not a file of a site.
     """
-    policy = _OF_OURS if is_ours else _OF_SITES
+    policy = _OF_OURS if is_ours else OF_SITES
     response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {admin_origin.rstrip('/')}"
     for name, value in _HEADERS.items():
         response.headers[name] = value
