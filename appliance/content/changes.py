@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from appliance import clock, db
+from appliance.actor import current
 from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.models import Change, Site
 from appliance.db import rows
@@ -50,12 +51,12 @@ def record(
         subject: 'entry', 'comment', 'asset', 'category', 'author', 'tag', 'site' or 'theme'.
         subject_id: the id of the subject.
         entry_id: the id of the entry that the change affects, if any.
-        actor: who made the change.
+        actor: who made the change; empty for whoever `actor.acting` names.
         aspects: which aspects of the entry changed.
         previous: earlier values that are lost with the change but needed to plan it: the `day` and `week` of an entry,
             the `path` of a term or asset; for a merged term `into`, the id of the term that took its entries.
     """
-    site_id = site if isinstance(site, int) else site.id
+    site_id, actor = site if isinstance(site, int) else site.id, actor or current().name
     rows.insert(
         Change,
         {
@@ -79,6 +80,7 @@ def record_entries(site_id: int, event: str, ids: str, parameters: Sequence[Any]
 
     `ids` is constant SQL that selects the ids of the entries, with `?` for `parameters`.
     """
+    actor = actor or current().name
     count = int(
         db.execute(
             f"""INSERT INTO change

@@ -56,6 +56,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "webhook": ("SELECT", "INSERT", "UPDATE"),
     "webhook_event": _ADD,
     "hook_receipt": _CHANGE,
+    # Answers to requests that are repeated, which it also forgets.
+    "request_key": _CHANGE,
     **dict.fromkeys(("webhook_cursor", "webhook_episode"), _READ),
     # Links to previews are made, opened and revoked; workers build what they show.
     "preview": _CHANGE,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
-from appliance import caches, db, publishing, pull_job
+from appliance import caches, db, publishing, pull_job, target_job
 from appliance.accounts import mails
 from appliance.building import publish_job as publishing_kind
 from appliance.config import Config
@@ -52,6 +52,8 @@ KINDS = (
     deliveries.deliver,
     gathering.gather,
     pull_job.pull_source,
+    target_job.check,
+    target_job.verify,
     mails.send_link,
     mails.send_notice,
     build_job.build_preview,

@@ -34,6 +34,7 @@ KINDS: Final = frozenset(
             "pull",
             "purge",
         ),
+        *("check-target", "rebuild", "verify-target"),
         *("spam-check", "spam-report", "webhook", "webhook-events"),
     }
 )
