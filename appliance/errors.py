@@ -6,6 +6,7 @@
     ├── IntakeUnavailable         3   the intake does not answer; what was sent may or may not have been carried out
     ├── ContentError              1   a content file cannot be read, or a change to content is invalid
     │   ├── UnpublishedSource     1   an imported file is a draft or excluded at its source
+    │   ├── AmbiguousName         1   several entries have the slug that was given
     │   └── EditConflict          1   somebody else changed the content after it was read; nothing was saved
     ├── AuditError                2   the audit does not fit together, or has no such row
     ├── CursorError               3   a cursor does not belong to the list it was used for
@@ -105,6 +106,10 @@ class ContentError(ApplianceError):
 
 class UnpublishedSource(ContentError):  # noqa: N818 - a state, not a mistake
     """An imported file is not public at its source. It is skipped, and an entry imported from it earlier is removed."""
+
+
+class AmbiguousName(ContentError):  # noqa: N818 - a state, not a mistake
+    """Several entries have the slug that was given. The message has their ids."""
 
 
 class EditConflict(ContentError):  # noqa: N818 - the term of the field

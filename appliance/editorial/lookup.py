@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.config import Config
 from appliance.content.models import Asset, Comment, Entry, Site
-from appliance.errors import ContentError
+from appliance.errors import AmbiguousName, ContentError
 from appliance.importing import sources
 from appliance.planning.models import Artifact
 from appliance.planning.paths import address_path
@@ -28,7 +28,7 @@ def find_entry(site: Site, reference: Entry | int | str) -> Entry:
     found = {entry.id: entry for entry in (*with_slug, *with_address)}
     if len(found) > 1:
         ids = ", ".join(map(str, sorted(found)[:3])) + (" …" if len(found) > 3 else "")
-        raise ContentError(f"Several entries have the slug “{name}”; choose one by its id: {ids}.")
+        raise AmbiguousName(f"Several entries have the slug “{name}”; choose one by its id: {ids}.")
     if one := next(iter(found.values()), None) or _find_by_path(site, below):
         return one
     raise ContentError(

@@ -22,9 +22,10 @@ from appliance.errors import AccountError, ContentError, DeliveryError, EditConf
 from appliance.intake.rates import Rates
 from appliance.web.admin import guard
 from appliance.web.api import reading, request_keys
+from appliance.web.api.fields import LARGEST_ID
 from appliance.web.api.operations import OPERATIONS, Answer, Call, Operation
 from appliance.web.api.preferences import Preference, read_preference
-from appliance.web.api.problems import Problem
+from appliance.web.api.problems import NotThere, Problem
 from appliance.web.api.publication_model import EntryStatus
 from appliance.web.api.request_keys import StoredAnswer
 from appliance.web.api.waiting import Waiting
@@ -39,10 +40,10 @@ _JSON: Final = "application/json"
 class Dispatcher:
     """Answers requests to operations."""
 
-    def __init__(self, config: Config, *, requests: int = MOST_REQUESTS, changes: int = MOST_CHANGES) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
         self._rates = Rates()
-        self._limits = {"requests": requests, "changes": changes}
+        self._limits = {"requests": MOST_REQUESTS, "changes": MOST_CHANGES}
         self._waiting = Waiting(config.admin.threads)
 
     def view(self, operation: Operation) -> Callable[..., Response]:
@@ -57,6 +58,8 @@ class Dispatcher:
 
     def _respond(self, operation: Operation, path: Mapping[str, Any], stack: ExitStack) -> Response:
         reading.refuse_token_in_query()
+        if any(isinstance(value, int) and value > LARGEST_ID for value in path.values()):
+            raise NotThere("There is nothing with so large a number.")
         self._limit(operation)
         key = reading.read_key(operation)
         call = self._call(operation, path, stack)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Row = TypeVar("Row")
 
-#: The number of a row, as every database holds it.
-Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+#: The largest number of a row that every database holds.
+LARGEST_ID: Final = 2**31 - 1
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 #: Seconds since the epoch.
 Seconds = float
 MOST_ROWS = 500

@@ -65,11 +65,9 @@ def read_query(operation: Operation) -> BaseModel | None:
             raise Problem(400, f"The parameter “{name[:50]}” is given more than once; give it once.", "invalid")
         given[name] = values if is_list else values[0]
     _refuse_unprintable(given, "query")
-    if operation.query is None:
-        if given:
-            raise Problem(400, f"This operation has no parameter “{next(iter(given))[:50]}”; leave it out.", "invalid")
-        return None
-    return _validated(operation.query, given, "query")
+    if operation.query is None and given:
+        raise Problem(400, f"This operation has no parameter “{next(iter(given))[:50]}”; leave it out.", "invalid")
+    return _validated(operation.query, given, "query") if operation.query else None
 
 
 def read_body(operation: Operation) -> BaseModel | None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import Unauthorized
+from werkzeug.routing import BaseConverter
 
 from appliance.config import Config
 from appliance.web.admin import errors, guard
@@ -25,12 +26,25 @@ _CONVERTERS: Final = {
     "process": "string",
     "source": "string",
 }
-_NUMBER: Final = "int(min=1, max=2147483647)"
 _VARIABLE: Final = re.compile(r"\{(\w+)\}")
+
+
+class RowNumber(BaseConverter):
+    """The number of a row in a path.
+
+    One that is too large is for the dispatcher to refuse: werkzeug would take the path for one of other methods.
+    """
+
+    regex = r"[1-9]\d{0,9}"
+
+    def to_python(self, value: str) -> int:
+        """Return the number."""
+        return int(value)
 
 
 def add_routes(app: Flask, config: Config) -> None:
     """Add the API to the admin application."""
+    app.url_map.converters["number"] = RowNumber
     blueprint, dispatcher = Blueprint("api", __name__, url_prefix=BASE), Dispatcher(config)
     for operation in operations():
         _add(blueprint, dispatcher, operation)
@@ -64,7 +78,7 @@ def add_routes(app: Flask, config: Config) -> None:
 
 
 def _add(blueprint: Blueprint, dispatcher: Dispatcher, operation: Operation) -> None:
-    rule = _VARIABLE.sub(lambda name: f"<{_CONVERTERS.get(name[1], _NUMBER)}:{name[1]}>", operation.path)
+    rule = _VARIABLE.sub(lambda name: f"<{_CONVERTERS.get(name[1], 'number')}:{name[1]}>", operation.path)
     guard.route(
         blueprint, rule, action=operation.action, methods=(operation.method,), endpoint=operation.name
     )(dispatcher.view(operation))  # fmt: skip

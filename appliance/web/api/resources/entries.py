@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from appliance import editorial
+from appliance import db, editorial
 from appliance.accounts import ownership
 from appliance.content.models import EntryKind, EntryStatus
 from appliance.editorial import EntryFilter, publication
+from appliance.errors import AmbiguousName, ContentError
 from appliance.web.admin import guard
 from appliance.web.api.fields import Moment, Name, PageOf, PageQuery, Sent, Shown, left_out
 from appliance.web.api.operations import Answer, Call, found, operation
-from appliance.web.api.problems import Problem
+from appliance.web.api.problems import NotThere, Problem
 from appliance.web.api.publication_model import EntryStatus as EntryProgress
 
 _LONGEST = 1_000_000
@@ -72,6 +73,12 @@ class EntryQuery(PageQuery):
     until: Moment = ""
     text: str = Field("", max_length=400, description="A part of the title or the text, in upper or lower case.")
     order: Literal["date", "oldest", "modified", "title", "id"] = "date"
+
+
+class EntryReference(Sent):
+    """Which entry."""
+
+    reference: str = Field(min_length=1, max_length=1000, description="Its id, slug, or address below the site.")
 
 
 class EntryFields(Sent):
@@ -136,6 +143,20 @@ def read_entry(call: Call) -> Answer:
 
 
 @operation(
+    "GET", "/sites/{site}/entries/lookup", "entry.read", query=EntryReference, answer=EntryDetails, has_version=True
+)
+def look_up_entry(call: Call) -> Answer:
+    """Return the entry or page with an id, a slug or an address, as the commands of the shell take them."""
+    try:
+        details = editorial.get_entry(call.config, call.site, call.query.reference)
+    except AmbiguousName:
+        raise
+    except ContentError as error:
+        raise NotThere(str(error)) from error
+    return Answer(details, details.version)
+
+
+@operation(
     "POST", "/sites/{site}/entries", "entry.add", body=NewEntry, answer=EntryDetails, status=201, has_version=True,
     may_wait=True,
 )  # fmt: skip
@@ -149,11 +170,12 @@ def add_entry(call: Call) -> Answer:
     guard.require("entry.add", call.site)
     if values.get("status", "draft") != "draft":
         guard.require("entry.publish", call.site, owns=True)
-    result = editorial.add_entry(
-        call.config, call.site, values.pop("title"), values.pop("text", ""), as_written=call.may("entry.html"),
-        later=True, **values,
-    )  # fmt: skip
-    ownership.own(result.subject.id, call.principal.user)
+    with db.write():  # no author may be left with an entry that is not their own
+        result = editorial.add_entry(
+            call.config, call.site, values.pop("title"), values.pop("text", ""), as_written=call.may("entry.html"),
+            later=True, **values,
+        )  # fmt: skip
+        ownership.own(result.subject.id, call.principal.user)
     details = editorial.get_entry(call.config, call.site, result.subject.id)
     place = f"/sites/{call.site}/entries/{details.id}"
     return Answer(details, details.version, place, entry=details.id)
