@@ -34,6 +34,9 @@ class Actor:
 #: Nobody in particular, over Python.
 UNKNOWN: Final = Actor()
 
+#: What is done at its time, by whatever process is first.
+SCHEDULE: Final = Actor("schedule", via="schedule")
+
 _current: ContextVar[Actor] = ContextVar("actor", default=UNKNOWN)
 
 

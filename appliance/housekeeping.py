@@ -7,6 +7,7 @@
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
 - `prune` deletes rows that nobody needs any more, and what identifies readers once it is no longer kept.
 - `previews` deletes previews when their last link expires.
+- `audit` logs the head of the audit, so that it is known elsewhere too.
 - `pull` enqueues the job that pulls a source.
 - `verify` and `verify-bytes` compare the docroot of each host with what was published, `verify-targets` every target.
 """
@@ -17,7 +18,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from appliance import caches, db, plan_job, publishing, pull_job
+from appliance import audit, caches, db, logging, plan_job, publishing, pull_job
 from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
@@ -31,6 +32,8 @@ from appliance.queue import pruning, store
 from appliance.queue.periodic import PeriodicTask, Schedule
 from appliance.queue.recurrence import Every, rule_for
 from appliance.webhooks import late_targets, outbox, published_pages, receipts
+
+log = logging.get_logger("schedule")
 
 _DAY = 86_400.0
 
@@ -54,6 +57,7 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
         *_at(config, times.prune, "prune", partial(_prune, config)),
         # More often, since strangers make some of these rows.
         *([PeriodicTask("accounts", _prune_accounts, Every(3600))] if config.admin.url else []),
+        PeriodicTask("audit", _log_head, Every(3600)),
         *(
             [PeriodicTask("previews", _prune_previews, next_time=preview_pruning.next_due)]
             if config.admin.preview_url
@@ -122,6 +126,7 @@ def _prune(config: Config) -> str:
         "previews": preview_pruning.prune(),
         **senders.erase_due(config),
     }
+    _audit(counts)
     return _removed(counts)
 
 
@@ -138,6 +143,20 @@ def _removed(counts: Mapping[str, int]) -> str:
 def _prune_previews() -> str:
     count = preview_pruning.prune()
     return f"{count} previews removed" if count else ""
+
+
+def _audit(counts: Mapping[str, int]) -> None:
+    """Record what was removed, if anything was."""
+    if removed := {what: number for what, number in counts.items() if number}:
+        audit.record("schedule.prune", "installation", after={"removed": removed})
+
+
+def _log_head() -> str:
+    """Have the log of this host hold the head of the audit, which then cannot be written anew unnoticed."""
+    head = audit.read_head()
+    if head.number:
+        log.info("audit", number=head.number, digest=head.digest)
+    return ""
 
 
 def _verify(config: Config, contents: bool, stopping: Callable[[], bool]) -> str:

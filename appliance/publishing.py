@@ -124,9 +124,23 @@ def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> P
         plan = planning.plan_site(site, theme, options, plan_context(config, site, theme))
         waiting_comments.record_waiting(config, site)  # before the next line marks the changes as told
         comment_notifications.enqueue_notifications(config, site)
+        if options.asked:
+            _audit(site, options)
         if not options.explain:
             plan_job.remove_if_planned(site)
     return plan
+
+
+def _audit(site: Site, options: PublishOptions) -> None:
+    """Record that somebody had a site published. With `explain` the transaction is rolled back, and the row with it."""
+    given = {
+        "everything": options.everything,
+        "force": options.force,
+        "patterns": list(options.patterns),
+        "allow_removals": options.allow_removals,
+    }
+    after = {"rebuild": options.everything and options.force, **{name: value for name, value in given.items() if value}}
+    audit.record("site.publish", "site", site.id, site=site.name, label=site.title, after=after)
 
 
 def _sites_to_replan(config: Config, plan: Plan, options: PublishOptions) -> list[str]:

@@ -32,10 +32,22 @@ def pull(
     again: bool = False,
     progress: Progress | None = None,
 ) -> PullResult:
-    """Import a source now, and enqueue a plan of its site in the same transaction when the site changed.
+    """Import a source now, since somebody asks for it; enqueue a plan of its site with it when the site changed.
 
     Arguments and errors are those of `importing.sources.pull`.
     """
+    audit.record("source.pull", "source", source.name, site=source.site, label=source.name)
+    return _pull(config, source, allow_removals=allow_removals, again=again, progress=progress)
+
+
+def _pull(
+    config: Config,
+    source: SiteSource,
+    *,
+    allow_removals: bool = False,
+    again: bool = False,
+    progress: Progress | None = None,
+) -> PullResult:
     on_change = partial(_enqueue_plan, config)
     with plan_job.hold_back_import(source.site):
         return sources.pull(
@@ -65,7 +77,7 @@ def pull_source(_payload: object, context: JobContext) -> Outcome:
     site, _, name = context.key.partition("/")
     try:
         (source,) = sources.find_sources(context.config, [name], site)
-        return "changed" if pull(context.config, source).changed else "unchanged"
+        return "changed" if _pull(context.config, source).changed else "unchanged"
     except ApplianceError as error:
         log.warning("source.failed", site=site, source=name, error=str(error))
         return "unchanged"

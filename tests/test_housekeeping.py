@@ -215,12 +215,13 @@ def test_sqlite_plans_by_how_its_tables_are_filled(shop: LocalSite) -> None:
 def test_each_host_verifies_its_own_docroot(shop: LocalSite) -> None:
     names = [task.name for task in housekeeping.periodic_tasks(shop.config)]
     own = [] if shop.config.database_url else ["statistics"]
-    assert names == ["scheduled", "rescue", *own, "prune", "verify here", "verify-bytes here"]
+    assert names == ["scheduled", "rescue", *own, "prune", "audit", "verify here", "verify-bytes here"]
     quiet = shop.config.schedule.model_copy(update={"prune": "never", "verify": "never", "verify_bytes": "never"})
     assert [t.name for t in housekeeping.periodic_tasks(shop.config.model_copy(update={"schedule": quiet}))] == [
         "scheduled",
         "rescue",
         *own,
+        "audit",
     ]
 
 
@@ -237,7 +238,14 @@ def test_the_command_runs_what_is_due_once(tmp_path: Path, monkeypatch: pytest.M
         return subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True).stdout
 
     first = json.loads(command("periodic", "--json"))
-    assert [ran["name"] for ran in first] == ["rescue", "statistics", "prune", "verify here", "verify-bytes here"]
+    assert [ran["name"] for ran in first] == [
+        "rescue",
+        "statistics",
+        "prune",
+        "audit",
+        "verify here",
+        "verify-bytes here",
+    ]
     assert {ran["error"] for ran in first} == {None}
     served = {ran["name"]: ran["due_at"] for ran in first}
     again = json.loads(command("periodic", "--json"))

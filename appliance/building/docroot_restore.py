@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from appliance import db
+from appliance import audit, db
 from appliance.building.docroot import Docroot
 from appliance.config import Config, TargetSettings
 from appliance.delivery import cursors, shared_docroot, target_state
@@ -39,6 +39,7 @@ def republish_all(config: Config) -> tuple[int, int]:
         for target in targets:
             cursors.reset(target.name)
             target_state.update_control(target.name, repair_at=db.now(), allow_removals=True, clear_strangers=True)
+        audit.record("docroot.renew", "docroot", after={"files": int(renewed), "targets": len(targets)})
     return int(renewed), len(targets)
 
 
@@ -69,6 +70,9 @@ def remove_extra_files(config: Config, *, allow_removals: bool = False) -> int:
             f"{config.docroot}: {len(extra):,} files of {len(found):,} there were published by nobody, which is more"
             f" than {config.deletions.share:.0%}; none was removed; if that is meant, say so with --allow-removals"
         )
+    if extra:  # before any of them: who stops this halfway has removed some
+        after = {"host": config.host_name, "files": len(extra), "paths": extra, "allow_removals": allow_removals}
+        audit.record("docroot.clear", "docroot", label=str(config.docroot), after=after)
     for path in extra:
         docroot.delete(path)
     return len(extra)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from appliance import db
+from appliance import audit, db
 from appliance.config import Config, SiteSettings
 from appliance.content import comment_closing
 from appliance.content.changes import record
@@ -78,14 +78,17 @@ def _sync_one(settings: SiteSettings, config: Config) -> Site:
     if site is None:
         site = Site.create(name=settings.name, **_values(settings, config))
         record(site, SITE_ADDED, "site", site.id, actor="settings")
+        _audit("site.add", site, None, _values(settings, config))
         _close_old_entries(site)
         return site
     differences = _differences(site, settings, config)
     if differences:
+        before = {column: getattr(site, column) for column in differences}
         for column, value in differences.items():
             setattr(site, column, value)
         site.save(only=list(differences))
         record(site, "settings changed", "site", site.id, actor="settings")
+        _audit("site.settings", site, before, differences)
     if "comment_rules" in differences:
         _close_old_entries(site)
     if {"timezone", "week_starts"} & set(differences):
@@ -93,6 +96,12 @@ def _sync_one(settings: SiteSettings, config: Config) -> Site:
 
         entries.update_days(site)
     return site
+
+
+def _audit(action: str, site: Site, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Record what the settings file says of a site by now; whoever changed it, this is who has it take effect."""
+    after = {name: value for name, value in after.items() if value not in ("", None) or before}
+    audit.record(action, "site", site.id, site=site.name, label=site.title, before=before, after=after)
 
 
 def _close_old_entries(site: Site) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from appliance import clock, db
+from appliance import audit, clock, db
 from appliance.config import Config
 from appliance.delivery import cursors, deletions, journal, target_state
 from appliance.delivery.journal import PublishedChange
@@ -98,6 +98,8 @@ def request_repair(config: Config, name: str, *, clear_strangers: bool, allow_re
         target_state.update_control(
             name, repair_at=db.now(), allow_removals=allow_removals, clear_strangers=clear_strangers
         )
+        after = {"resync": True, "clear_strangers": clear_strangers, "allow_removals": allow_removals}
+        audit.record("target.act", "target", name, label=name, after=after)
 
 
 def verify_all(config: Config, stopping: Callable[[], bool] = lambda: False) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from peewee import EXCLUDED
 
-from appliance import db
+from appliance import audit, db
 from appliance.config import Config
 from appliance.delivery import cursors, journal
 from appliance.delivery.models import Cursor, TargetControl
@@ -142,12 +142,20 @@ def paused_names() -> set[str]:
 
 def pause(name: str) -> None:
     """Send nothing to the target called `name` until it is resumed. A running push is ended."""
-    update_control(name, paused=True)
+    _set_paused(name, paused=True)
 
 
 def resume(name: str) -> None:
     """Send the target called `name` what it missed while it was paused."""
-    update_control(name, paused=False)
+    _set_paused(name, paused=False)
+
+
+def _set_paused(name: str, *, paused: bool) -> None:
+    with db.write():
+        was = read_control(name).paused
+        update_control(name, paused=paused)
+        if was != paused:
+            audit.record("target.act", "target", name, label=name, before={"paused": was}, after={"paused": paused})
 
 
 def forget(config: Config, name: str) -> int:
@@ -162,6 +170,9 @@ def forget(config: Config, name: str) -> int:
     if name in {target.name for target in all_targets(config)}:
         raise DeliveryError(f"{name}: {config.path} still names this target; take it out there first")
     with db.write():
-        return sum(
+        rows = sum(
             len(db.execute(f"DELETE FROM {table} WHERE target = ? RETURNING 1", [name]).fetchall()) for table in _TABLES
         )
+        if rows:
+            audit.record("target.forget", "target", name, label=name, before={"rows": rows})
+    return rows

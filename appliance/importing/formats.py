@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
+from appliance import audit
 from appliance.config import Config
-from appliance.errors import ContentError
+from appliance.errors import ApplianceError, ContentError
 from appliance.importing import Progress, movabletype, wordpress
 from appliance.importing.markdown.importer import import_folder
 from appliance.importing.report import Report
@@ -73,6 +74,28 @@ def import_content(
     for name, value in (("uploads", uploads), ("encoding", encoding)):
         if value is not None and found != _FORMAT_OF_OPTION[name]:
             raise ContentError(f"{place}: has the format {found}, which has no {name}; leave --{name} out")
+    options = {"path": str(place), "format": found, "source": source, "remove": remove, "removals": allow_removals}
+    given = {name: value for name, value in options.items() if value}
+    try:
+        report = _import(config, site_name, place, found, source, uploads, encoding, remove, progress, allow_removals)
+    except ApplianceError:  # nothing was written
+        raise
+    except BaseException as error:
+        _audit(site_name, place, {**given, "broken_off": type(error).__name__})
+        raise
+    if not report.changed_nothing:
+        _audit(site_name, place, given | report.counts())
+    return report
+
+
+def _audit(site: str, place: Path, after: dict[str, object]) -> None:
+    audit.record("entry.import", "import", site=site, label=place.name, after=after)
+
+
+def _import(
+    config: Config, site_name: str, place: Path, found: Format, source: str | None, uploads: Path | str | None,
+    encoding: str | None, remove: bool, progress: Progress | None, allow_removals: bool,
+) -> Report:  # fmt: skip
     if found == "wordpress":
         return wordpress.import_file(
             config, site_name, place, source, uploads, remove, progress, allow_removals=allow_removals

@@ -77,6 +77,15 @@ class Report:
         comments = sum(counts[word] for counts in (self.comments, self.pings) for word in ("added", "changed"))
         return not (files or comments or self.removed or self.assets_removed)
 
+    def counts(self) -> dict[str, object]:
+        """The numbers of a report by their names, without those that are none, for the audit."""
+        found: dict[str, object] = {
+            "texts": dict(self.texts), "files": dict(self.assets), "comments": dict(self.comments),
+            "pings": dict(self.pings), "removed": self.removed, "files_removed": self.assets_removed,
+            "skipped": len(self.skipped), "drafts": len(self.drafts),
+        }  # fmt: skip
+        return {name: value for name, value in found.items() if value}
+
     def lines(self) -> list[str]:
         """The report as lines of text."""
         lines = [f"{self.files} {self.unit} in {self.source}"]

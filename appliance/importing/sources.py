@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from appliance import clock, db
+from appliance import audit, clock, db
+from appliance.actor import Actor
 from appliance.config import Config, SourceSettings
 from appliance.content import sites
 from appliance.content.models import Asset, Entry, Site, Source
@@ -188,6 +189,7 @@ def _pull(
         if changed:
             at = f" at {revision[:12]}" if revision else ""
             on_change(site, f"source “{source.name}”{at}")
+            _audit(site, source, row.revision, revision, report)
         _update(
             row,
             outcome="changed" if changed else "unchanged",
@@ -198,6 +200,14 @@ def _pull(
             unfinished=False,
         )
     return PullResult(source, revision, changed, report)
+
+
+def _audit(site: Site, source: SiteSource, before: str, revision: str, report: Report) -> None:
+    """Record what came from a source, which whoever writes to it has changed, and not who had it pulled."""
+    after = {"revision": revision, **report.counts()} if revision else report.counts()
+    was = {"revision": before} if before else None
+    who = Actor(source.name, "source")
+    audit.record("source.import", "source", source.name, site=site.name, before=was, after=after, actor=who)
 
 
 def _row(site: Site, source: SiteSource) -> Source:

@@ -30,6 +30,8 @@ class PublishOptions:
     allow_removals: bool = False
     #: Record why each artifact is invalidated, and change nothing.
     explain: bool = False
+    #: Whether a person asks for this, which the audit then says.
+    asked: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from peewee import DatabaseError
 
-from appliance import db
+from appliance import audit, db
 from appliance.db import NOW
 from appliance.queue.future_times import SLACK
 from appliance.queue.job_filter import HOWS, How, JobFilter, TextFilter, condition, in_states
@@ -45,6 +46,7 @@ def delete(selection: JobFilter) -> Acted:
         acted = _standing(where, values, ("pending", "failed"))
         _act(acted, "pending", "cancelled", f"finished_at = {NOW}", where, values)
         _act(acted, "failed", "cancelled", f"finished_at = {NOW}", where, values)
+        _record("job.delete", selection, acted)
         return acted
 
     return _transaction(act)
@@ -78,6 +80,7 @@ def retry(selection: JobFilter) -> Acted:
         acted = _standing(where, values, ("failed",))
         _act(acted, "failed", "pending", _REVIVED, newest, [*values, *values])
         _act(acted, "failed", "superseded", f"finished_at = {NOW}", where, values)
+        _record("job.retry", selection, acted)
         db.notify()
         return acted
 
@@ -101,6 +104,8 @@ def prioritise(selection: JobFilter, priority: int, *, ageing: float) -> Acted:
     def act() -> Acted:
         acted = _standing(where, values, ("pending",))
         _act(acted, "pending", "pending", to, where, values, [priority, priority, ageing])
+        if acted["pending", "pending"]:
+            _record("job.prioritise", selection, acted, priority=priority)
         return acted
 
     return _transaction(act)
@@ -122,6 +127,25 @@ def _transaction(act: Callable[[], Acted]) -> Acted:
             tries += 1
             if not db.is_conflict(error) or tries == _TRIES:
                 raise
+
+
+def _record(action: str, selection: JobFilter, acted: Acted, **values: object) -> None:
+    """Record one act in the audit: which jobs were meant, and how many came from one state to another."""
+    moved = {f"{old} → {new}": count for (old, new), count in acted.items() if old != new or values}
+    if not moved:
+        return
+    given = {name: value for name, value in asdict(selection).items() if value not in (None, ())}
+    sites = list(selection.scopes) or _scopes_of(selection.ids or ())
+    number = selection.ids[0] if selection.ids and len(selection.ids) == 1 else ""
+    site = sites[0] if len(sites) == 1 else ""
+    audit.record(action, "job", number, site=site, after={"filter": given, "jobs": moved, **values})
+
+
+def _scopes_of(ids: Sequence[int]) -> list[str]:
+    """Return two of the scopes that jobs have, if they have several."""
+    some = list(ids)[:_TRIES]
+    found = db.execute(f"SELECT DISTINCT scope FROM job WHERE id IN ({db.placeholders(len(some)) or 'NULL'})", some)
+    return [scope for (scope,) in found.fetchall()]
 
 
 def _standing(where: str, values: Sequence[object], acted_on: Sequence[State]) -> Acted:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance import audit, clock, db, logging
+from appliance.actor import SCHEDULE, acting
 from appliance.db import NOW
 from appliance.errors import ApplianceError, QueueError
 from appliance.queue.heartbeat import Heartbeat
@@ -190,7 +191,7 @@ class Schedule:
             return None
         did, error = "", None
         try:
-            with Heartbeat(lambda: self._renew(task, due), self._lease / 3):
+            with Heartbeat(lambda: self._renew(task, due), self._lease / 3), acting(SCHEDULE):
                 did = task.run()
         except Exception as fault:  # a failing task must not stop the schedule
             if db.is_unavailable(fault):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from appliance import clock, db
+from appliance import audit, clock, db
 from appliance.db import NOW
 from appliance.errors import QueueError
 from appliance.queue.future_times import SLACK
@@ -160,9 +160,13 @@ def request(name: str, request: ProcessRequest) -> None:
         if request == "pause":
             _refuse_to_pause(name)
         wanted = None if request == "resume" else request
+        known = db.execute(f"SELECT role, request FROM process WHERE name = ? {db.for_update()}", [name]).fetchone()
         found = db.execute("UPDATE process SET request = ? WHERE name = ? RETURNING name", [wanted, name]).fetchone()
         if found is None:
             raise QueueError(f"there is no process “{name}”; processes.list names them")
+        role, before = known
+        after = {"role": role, "request": request}
+        audit.record("process.act", "process", name, label=name, before={"request": before}, after=after)
         db.notify()
 
 

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from appliance import clock, db
+from appliance import audit, clock, db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.delivery.diagnostics import rsync_trial
@@ -46,7 +46,10 @@ def release_host_jobs(config: Config, host: str) -> int:
     """Free the jobs of all workers of a host that is gone for good; returns the number of jobs."""
     gone = {row.name for row in processes.list_processes() if row.host == host}
     gone |= {name for name in store.holder_names() if name.rpartition(":")[0] == host}
-    return sum(_release_worker_jobs(config, name) for name in sorted(gone))
+    released = sum(_release_worker_jobs(config, name) for name in sorted(gone))
+    if released:
+        audit.record("job.release", "host", host, label=host, after={"jobs": released})
+    return released
 
 
 def worker_name(config: Config, process: int) -> str:

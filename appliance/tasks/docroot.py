@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, task
 
+from appliance import audit
 from appliance import config as settings
 from appliance.building import docroot_restore
 from appliance.config import ownership
@@ -24,7 +25,9 @@ def docroot_init(_context: Context, anyway: bool = False, verbose: bool = False)
     """Mark a docroot on a shared file system as this installation's own. Without the marker it is not used."""
     config = settings.load()
     ownership.check_owner(config)
-    mount = shared_docroot.create_marker(config, anyway=anyway)
+    with open_installation():
+        mount = shared_docroot.create_marker(config, anyway=anyway)
+        audit.record("docroot.init", "docroot", label=str(config.docroot), after={"shared": config.shared})
     print_line(f"{config.docroot} is the docroot of “{config.shared}”: {mount}.")
 
 

@@ -62,7 +62,7 @@ def publish(
     """
     patterns = [*(match or ()), *remaining_arguments(context)]
     options = PublishOptions(
-        everything=all, force=force, patterns=patterns, allow_removals=allow_removals, explain=plan
+        everything=all, force=force, patterns=patterns, allow_removals=allow_removals, explain=plan, asked=True
     )
     with open_installation() as (config, _):
         began = clock.monotonic()

@@ -103,7 +103,8 @@ def test_a_refused_deletion_names_the_flag(typed: Typed, tmp_path: Path) -> None
     assert sorted(path.name for path in (tmp_path / "www").iterdir()) == ["index.html", "three.html"]
 
 
-def test_why_tells_what_a_file_shows_and_what_had_it_built(typed: Typed) -> None:
+def test_why_tells_what_a_file_shows_and_what_had_it_built(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPLIANCE_USER", "ada")
     post(typed, "One")
     typed("publish")
     typed("drain")
@@ -113,7 +114,7 @@ def test_why_tells_what_a_file_shows_and_what_had_it_built(typed: Typed) -> None
     assert "  is         entry, made by entry.html, entry 1 “Uno”\n" in told
     assert "stale: something it shows has changed since" in told
     assert "  templates  entry.html\n  shows      all of\n               entry 1 “Uno”\n" in told
-    assert "because entry edited by shell (change " in told.partition("last job")[0].partition("waiting")[2]
+    assert "because entry edited by ada (change " in told.partition("last job")[0].partition("waiting")[2]
     assert json.loads(typed("why one.html --json"))["template"] == "entry.html"
     assert "There is no file “uno.html”; similar paths are one.html" in typed("why uno.html", status=1)
 
