@@ -15,8 +15,14 @@ from appliance import db
 from appliance.actor import UNKNOWN, Actor
 from appliance.audit import values
 from appliance.audit.chain import COLUMNS, digest
+from appliance.db import NOW
 
 _INSERT: Final = f"INSERT INTO audit ({', '.join(COLUMNS)}) VALUES ({db.placeholders(len(COLUMNS))})"
+
+_HEAD: Final = f"""
+SELECT {NOW}, COALESCE((SELECT MAX(id) FROM audit), 0),
+       COALESCE((SELECT digest FROM audit ORDER BY id DESC LIMIT 1), '')
+"""
 
 # What is buffered until the end: the columns after the time, up to the values.
 _Buffered = tuple[str | None, ...]
@@ -55,9 +61,7 @@ def record(
 def _write(buffered: list[_Buffered]) -> None:
     """Append rows to the chain. The lock is released by the commit, when the rows are seen by whoever gets it next."""
     db.acquire_lock("audit")
-    newest = db.execute("SELECT id, digest FROM audit ORDER BY id DESC LIMIT 1").fetchone()
-    number, previous = newest or (0, "")
-    now = db.now()
+    now, number, previous = db.execute(_HEAD).fetchone()
     for one in buffered:
         number += 1
         row = (number, now, *one, previous)
