@@ -6,8 +6,11 @@ A page is read from an index, whatever the list is filtered by, and costs the sa
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from appliance import db
@@ -99,6 +102,24 @@ def export(stream: TextIO, wanted: AuditFilter = ANYTHING) -> int:
     for row in all_rows(wanted):
         stream.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
         count += 1
+    return count
+
+
+def export_file(file: Path, wanted: AuditFilter = ANYTHING) -> int:
+    """Write the rows that match a filter to a file that only its owner can read, whole or not at all; return how many.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    number, temporary = tempfile.mkstemp(prefix=".audit-", dir=file.absolute().parent)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            count = export(stream, wanted)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
     return count
 
 

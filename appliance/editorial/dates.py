@@ -25,7 +25,11 @@ def parse_timestamp(site: Site, value: DateLike) -> int:
     Raises:
         ContentError: it is not a date.
     """
-    zone = ZoneInfo(site.timezone)
+    return parse_local(ZoneInfo(site.timezone), value)
+
+
+def parse_local(zone: ZoneInfo, value: DateLike) -> int:
+    """Parse a date, which is in this time zone unless it names another. Errors as `parse_timestamp`."""
     if isinstance(value, str):
         value = value.strip()
         if value.lower() == "now":

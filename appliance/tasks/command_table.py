@@ -213,6 +213,22 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "tokens.list": ("appliance.tasks.tokens:tokens_list", "List the tokens that can be used, the newest first."),
     "tokens.revoke": ("appliance.tasks.tokens:revoke", "End a token at once."),
+    "audit.list": (
+        "appliance.tasks.audit:audit_list",
+        "List what people and their programs did, the newest first.",
+    ),
+    "audit.show": (
+        "appliance.tasks.audit:show",
+        "Show a row of the audit: who did what, from where, and what it changed.",
+    ),
+    "audit.export": (
+        "appliance.tasks.audit:export",
+        "Export rows of the audit as lines of JSON, the oldest first, by which anybody can verify them.",
+    ),
+    "audit.verify": (
+        "appliance.tasks.audit:verify",
+        "Verify that nobody changed, removed, inserted or reordered rows of the audit; exit status 2 if somebody did.",
+    ),
     "docroot.init": (
         "appliance.tasks.docroot:docroot_init",
         "Mark a docroot on a shared file system as this installation's own. Without the marker it is not used.",

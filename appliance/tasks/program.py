@@ -19,6 +19,7 @@ from appliance.tasks.command_line import exit_with
 #: Tasks that take any number of arguments.
 _VARIADIC: Final = {
     "publish",
+    "audit.export",
     "content.delete",
     "content.pull",
     "comments.approve",
