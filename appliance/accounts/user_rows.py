@@ -45,6 +45,7 @@ class UserRow:
     #: By the name of a site; `*` stands for all sites.
     roles: Mapping[str, Role]
     has_password: bool
+    password_at: float | None
     #: Whether codes of an authenticator app are asked for.
     has_totp: bool
     passkeys: int
@@ -128,6 +129,7 @@ def _row(user: User, roles: Mapping[str, Role], passkeys: int, session: float | 
         display=user.display,
         roles=roles,
         has_password=bool(user.password),
+        password_at=user.password_at,
         has_totp=user.totp is not None,
         passkeys=passkeys,
         created_at=user.created_at,

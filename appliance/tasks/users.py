@@ -107,7 +107,7 @@ def show(_context: Context, name: str, json: bool = False, verbose: bool = False
     state = f"disabled since {_date(row.disabled_at)}" if row.disabled_at else "enabled"
     lines = {
         "name": row.name, "display": row.display, "e-mail": row.email or "none", "state": state,
-        "roles": _roles(row) or "none", "password": "set" if row.has_password else "none",
+        "roles": _roles(row) or "none", "password": f"set {_date(row.password_at)}" if row.has_password else "none",
         "factors": _factors(row) or "none", "added": _date(row.created_at), "seen": _date(row.seen_at) or "never",
     }  # fmt: skip
     for label, value in lines.items():

@@ -156,6 +156,7 @@ def test_a_row_tells_what_an_admin_has_to_know(ada: User) -> None:
     row = user_row(ada)
     assert (row.name, row.has_password, row.has_totp, row.passkeys) == ("ada", True, False, 0)
     assert (row.seen_at, row.disabled_at) == (None, None)
+    assert row.password_at is not None
     sessions.start(ada, HOME, factors=["password"])
     assert user_row(ada).seen_at is not None
     users.disable(ada)
