@@ -116,8 +116,11 @@ def consume(secret: str, purpose: Purpose) -> User:
     """
     with db.write():
         user = find(secret, purpose)
+        if user is None:
+            raise AccountError(_GONE)
+        lock_enabled(user)  # before the link, as whoever disables a user does
         used = db.execute("DELETE FROM one_time_link WHERE digest = ? RETURNING id", [digest(secret)]).fetchone()
-        if user is None or used is None:
+        if used is None:
             raise AccountError(_GONE)
     return user
 

@@ -122,6 +122,8 @@ class Challenge(BaseModel):
     user_id: int | None
     #: Who may answer; null for whoever owns a passkey.
     user = ForeignKeyField(User, null=True, on_delete="CASCADE")
+    #: Of whoever asked without having signed in; empty otherwise.
+    network = TextField(default="")
     created_at = DoubleField(index=True)
 
 

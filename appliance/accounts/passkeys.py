@@ -28,11 +28,14 @@ from appliance.accounts.locking import lock_enabled
 from appliance.accounts.models import Passkey, User
 from appliance.accounts.secret_digests import digest
 from appliance.accounts.settings import CHALLENGE_LIFETIME, config_with_url, host_of
+from appliance.content.networks import network_of
 from appliance.db import NOW
 from appliance.errors import AccountError
 
 #: The most passkeys of a user, and the most characters of a label.
 _MOST, _LABEL = 20, 100
+#: The most challenges that wait for an answer from one network, so that strangers cannot fill the table.
+_WAITING: Final = 100
 _REQUIRED: Final = UserVerificationRequirement.REQUIRED
 _TIMEOUT: Final = int(CHALLENGE_LIFETIME * 1000)
 
@@ -121,15 +124,23 @@ def register(user: User, response: str, challenge: str, label: str = "") -> Pass
         return next(row for row in list_passkeys(user) if row.label == name)
 
 
-def authentication_options(user: User | None = None) -> PasskeyOptions:
-    """Return the options for signing in: by any passkey, or only by one of this user's."""
+def authentication_options(user: User | None = None, address: str = "") -> PasskeyOptions:
+    """Return the options for signing in: by any passkey, or only by one of this user's.
+
+    Raises:
+        AccountError: too many were asked for from the network of this address, without an answer.
+    """
+    network = "" if user else network_of(address)
+    waiting = f"SELECT COUNT(*) FROM challenge WHERE created_at > {NOW} - ? AND network = ?"
+    if network and db.execute(waiting, [CHALLENGE_LIFETIME, network]).fetchone()[0] >= _WAITING:
+        raise AccountError("There were too many requests from your network. Wait a few minutes, or use a password.")
     options = webauthn.generate_authentication_options(
         rp_id=host_of(config_with_url()),
         timeout=_TIMEOUT,
         allow_credentials=_descriptors(user) if user else None,
         user_verification=_REQUIRED,
     )
-    return _kept("sign-in", user, options)
+    return _kept("sign-in", user, options, network)
 
 
 def authenticate(response: str, challenge: str, user: User | None = None) -> User:
@@ -227,12 +238,12 @@ def _passkey_of(response: str) -> Passkey | None:
     return Passkey.get_or_none(Passkey.credential == credential) if isinstance(credential, str) else None
 
 
-def _kept(purpose: str, user: User | None, options: Any) -> PasskeyOptions:
+def _kept(purpose: str, user: User | None, options: Any, network: str = "") -> PasskeyOptions:
     challenge = bytes_to_base64url(options.challenge)
     with db.write():
         db.execute(
-            f"INSERT INTO challenge (digest, purpose, user_id, created_at) VALUES (?, ?, ?, {NOW})",
-            [digest(challenge), purpose, user.id if user else None],
+            f"INSERT INTO challenge (digest, purpose, user_id, network, created_at) VALUES (?, ?, ?, ?, {NOW})",
+            [digest(challenge), purpose, user.id if user else None, network],
         )
     return PasskeyOptions(webauthn.options_to_json(options), challenge)
 

@@ -130,6 +130,7 @@ def _started(user: User, attempt: Attempt, factor: Factor, address: str, agent: 
 
 def _confirmed(user: User, session: SessionRow, attempt: Attempt, factor: Factor, address: str) -> SignedIn:
     with db.write():
+        lock(user)  # before the session, as whoever disables a user does
         secret = sessions.renew(session.id, factor=factor)
         found = sessions.find(secret, address)
         if found is None:

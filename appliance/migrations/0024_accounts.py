@@ -85,6 +85,7 @@ class Challenge(Table):
     digest = TextField(primary_key=True)
     purpose = TextField()
     user = ForeignKeyField(User, null=True, on_delete="CASCADE")
+    network = TextField(default="")
     created_at = DoubleField(index=True)
 
 

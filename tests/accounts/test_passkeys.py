@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from appliance import db
-from appliance.accounts import passkeys, recovery_codes, sessions, sign_in, users
+from appliance.accounts import passkeys, pruning, recovery_codes, sessions, sign_in, users
 from appliance.accounts.models import Passkey, User
 from appliance.errors import AccountError, SignInRefused
 from tests.accounts.authenticator import Authenticator
@@ -101,6 +101,18 @@ def test_a_challenge_is_for_its_purpose_its_user_and_five_minutes(ada: User, key
     db.backend().now_at(301)
     with pytest.raises(AccountError, match="over"):
         passkeys.authenticate(*answer)
+
+
+def test_a_network_cannot_fill_the_table_of_challenges(ada: User, key: Authenticator) -> None:
+    for number in range(100):
+        passkeys.authentication_options(address=f"192.0.2.{number}")
+    with pytest.raises(AccountError, match="too many requests"):
+        passkeys.authentication_options(address="192.0.2.200")
+    assert passkeys.authentication_options(address="203.0.113.1")
+    assert passkeys.authentication_options(ada, address="192.0.2.200")
+    db.backend().now_at(301)
+    assert passkeys.authentication_options(address="192.0.2.200")
+    assert pruning.prune()["challenges"] == 102
 
 
 def test_a_session_is_confirmed_only_by_a_passkey_of_its_own_user(ada: User, key: Authenticator) -> None:

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 
 from appliance import db
-from appliance.accounts import links, passkeys, recovery_codes, sessions, tokens, totp, users
+from appliance.accounts import links, passkeys, recovery_codes, sessions, sign_in, tokens, totp, users
 from appliance.accounts.models import Passkey, User
 from appliance.config import Config
 from tests.accounts.authenticator import Authenticator
@@ -70,6 +70,23 @@ def test_a_copied_passkey(ada: User, installation: Config) -> None:
     found = race(installation, lambda number: passkeys.authenticate(*answers[number]).name)
     assert sorted(found) == ["AccountError", "ada"]
     assert Passkey.get().sign_count == key.count + 1
+
+
+def test_whatever_a_user_does_while_being_disabled(ada: User, installation: Config) -> None:
+    """Each comes before or after, and none waits for the other for ever, which PostgreSQL would end with an error."""
+    codes = recovery_codes.create(ada)
+    for code in codes[:8]:
+        session = sessions.start(ada, HOME, factors=["password"])[1]
+        secret = links.create(ada, "reset").rpartition("/")[2]
+        acts = [
+            lambda: users.disable(ada),
+            lambda secret=secret: links.set_password(secret, "reset", "another fine password", HOME).name,
+            lambda session=session, code=code: sign_in.confirm_code(session, code, HOME).session.id and "",
+            lambda code=code: users.edit_user(ada, display=f"Ada {code}").name,
+        ]
+        found = race(installation, lambda number, acts=acts: acts[number](), processes=4)
+        assert set(found) <= {None, "", "ada", "AccountError", "SignInRefused"}, found
+        users.enable(ada)
 
 
 def test_a_session_or_token_that_begins_while_its_user_is_disabled(ada: User, installation: Config) -> None:

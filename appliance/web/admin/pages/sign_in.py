@@ -41,7 +41,7 @@ def add_routes(pages: Blueprint) -> None:
 
     @guard.route(pages, "/sign-in/passkey/options", public=True, methods=("POST",))
     def sign_in_passkey_options() -> Response:
-        return options_answer(passkeys.authentication_options())
+        return options_answer(passkeys.authentication_options(address=g.address))
 
     @guard.route(pages, "/sign-in/passkey", public=True, methods=("POST",))
     def sign_in_by_passkey() -> Response:
