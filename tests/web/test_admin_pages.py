@@ -239,6 +239,23 @@ def test_who_has_an_app_comes_no_further_with_a_password(app: Flask) -> None:
     assert again.post("/sign-in/recovery-code", code=codes[0]).status_code == 422
 
 
+def test_the_steps_of_signing_in_are_for_whoever_lacks_them(app: Flask) -> None:
+    steps = ("/sign-in/second-factor", "/sign-in/recovery-code", "/sign-in/second-factor/passkey")
+    stranger, complete, new = Visitor(app), Visitor(app), Visitor(app)
+    user = person()
+    complete.sign_in("ines")
+    _, codes = set_up_app(complete)
+    long_ago(user)
+    person("ada", **{"*": "admin"})
+    new.sign_in("ada")
+    for path in steps:
+        assert location(stranger.post(path, code="000000")) == "/sign-in"
+        assert location(complete.post(path, code=codes[0])) == "/"
+        assert location(new.post(path, code="000000")) == "/sign-in/set-up"
+    assert location(complete.get("/account/tokens/new")).startswith("/confirm"), "a code is no password"
+    assert location(complete.get("/sign-in/set-up")) == "/"
+
+
 def test_an_admin_has_to_set_up_a_second_factor_first(app: Flask) -> None:
     user = person("ada", **{"*": "admin"})
     visitor = Visitor(app)
@@ -310,14 +327,14 @@ def test_the_old_password_is_asked_for_and_other_sessions_end(app: Flask) -> Non
 def test_sessions_are_listed_and_ended(app: Flask) -> None:
     user = person()
     here, there, other = Visitor(app), Visitor(app), Visitor(app)
-    for visitor in (here, there):
-        visitor.sign_in("ines")
+    here.sign_in("ines")
+    first = sessions.list_sessions(user)[0].id
+    there.sign_in("ines")
     bob = person("bob")
     other.sign_in("bob")
     foreign = sessions.list_sessions(bob)[0].id
     assert here.post(f"/account/sessions/{foreign}/end").status_code == 422
     assert other.get("/account").status_code == 200
-    first = min(row.id for row in sessions.list_sessions(user))
     assert there.get("/account/sessions").text.count("<tr>") == 3
     assert location(there.post(f"/account/sessions/{first}/end")) == "/account/sessions?done=ended"
     assert location(here.get("/account")) == "/sign-in?next=/account"
@@ -357,6 +374,11 @@ def test_a_token_is_shown_once_and_revoked(app: Flask) -> None:
     assert secret is not None
     assert secret[0] not in visitor.get("/account/tokens").text
     assert "entry.edit on blog" in visitor.get("/account/tokens").text
+    person("bob")
+    other = Visitor(app)
+    other.sign_in("bob")
+    assert other.post("/account/tokens/1/revoke").status_code == 422
+    assert "Import" in visitor.get("/account/tokens").text
     assert location(visitor.post("/account/tokens/1/revoke")) == "/account/tokens?done=revoked"
     assert "You have no tokens" in visitor.get("/account/tokens").text
     assert user.id == 1
@@ -490,7 +512,7 @@ def test_the_audit_of_a_site_shows_that_site_alone(app: Flask) -> None:
     assert visitor.get(f"/sites/blog/audit/{rows['blog']}").status_code == 200
     assert visitor.get(f"/sites/blog/audit/{rows['news']}").status_code == 404
     lines = visitor.get("/sites/blog/audit/export.jsonl?site=news").text.splitlines()
-    assert [json.loads(line)["site"] for line in lines] == ["blog"]
+    assert {json.loads(line)["site"] for line in lines} == {"blog"}
 
 
 def test_exports_hold_what_matches_and_no_formulas(app: Flask) -> None:
