@@ -27,6 +27,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "audit": _ADD,
     # The key that signs readers' tokens, which the intake alone needs.
     "secret": _NOTHING,
+    # Versions of files that a publishing process is about to publish.
+    "reservation": _NOTHING,
     "schema_migration": _READ,
     # Users, sessions and tokens.
     **dict.fromkeys(

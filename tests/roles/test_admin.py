@@ -174,12 +174,14 @@ def served(folder: Path, **more: Any) -> Iterator[int]:
         yield port
 
 
-def ask(folder: Path, port: int, name: str, host: str = "", method: str = "GET", **headers: str) -> Answer:
+def ask(
+    folder: Path, port: int, name: str, host: str = "", method: str = "GET", path: str = "/x?y", **headers: str
+) -> Answer:
     trust = ssl.create_default_context(cafile=str(folder / "certificate.pem"))
     connection = http.client.HTTPSConnection(name, port, context=trust, timeout=20)
     with socket.create_connection(("127.0.0.1", port), timeout=20) as opened:
         connection.sock = trust.wrap_socket(opened, server_hostname=name)
-        return web_stack.ask(connection, method, "/x?y", None, {"Host": host or name, **headers})
+        return web_stack.ask(connection, method, path, None, {"Host": host or name, **headers})
 
 
 def test_nginx_passes_on_what_is_asked_under_its_names_and_nothing_else(tmp_path: Path) -> None:
@@ -207,6 +209,20 @@ def test_nginx_passes_on_what_is_asked_under_its_names_and_nothing_else(tmp_path
         assert (away.status, away.headers["Retry-After"], away.headers["Cache-Control"]) == (503, "5", "no-store")
         large = ask(tmp_path, port, "admin.example.org", method="POST", **{"Content-Length": "40000000"})
         assert large.status == 413
+
+
+def test_no_secret_of_an_address_is_written_down(tmp_path: Path) -> None:
+    behind = Behind(tmp_path / "admin.sock")
+    log = tmp_path / "access.log"
+    with served(tmp_path, admin_access_log=str(log)) as port:
+        for path in ("/reset/s3cret", "/invitation/s3cret?s3cret", "/users?s3cret"):
+            ask(tmp_path, port, "admin.example.org", path=path, Referer="https://admin.example.org/reset/s3cret")
+        ask(tmp_path, port, "preview.example.org", path="/s3cret/")
+    lines = log.read_text().splitlines()
+    assert len(lines) == 1
+    assert '"GET /users" 200' in lines[0]
+    assert "s3cret" not in lines[0]
+    behind.close()
 
 
 def test_only_some_networks_may_use_it(tmp_path: Path) -> None:

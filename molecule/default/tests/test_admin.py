@@ -1,0 +1,126 @@
+"""The admin application answers over TLS under its names alone, and whoever breaks into it finds little."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+
+import pytest
+from operating import Cluster
+
+ADMIN, PREVIEW = "admin.example.org", "preview.example.org"
+
+#: What the process could read or write if it were broken into: in its sandbox, with its account.
+PROBE = r"""
+unit=/run/systemd/system/appliance-probe.service
+cat >/run/look-around <<'END'
+#!/bin/sh
+for file in /etc/appliance/appliance.toml /etc/appliance/keys/id_ed25519 /etc/appliance/known_hosts \
+    /etc/appliance/themes/* /etc/shadow /root/. /home/. /var/backups/. /srv/www/index.html /srv/.www.staging/. \
+    /var/lib/appliance/checkouts/. /var/lib/appliance/.ssh/. /etc/ssl/private/admin.example.org.key \
+    /etc/appliance/admin/appliance.toml /var/lib/appliance/appliance.db; do
+    [ ! -r "$file" ] || echo "reads $file"
+done
+find / \( -path /proc -o -path /sys -o -path /run/appliance-probe -o -path /tmp -o -path /var/tmp \) -prune \
+    -o -type d -writable -print 2>/dev/null | while read -r folder; do
+    touch "$folder/planted" 2>/dev/null && rm "$folder/planted" && echo "writes $folder"
+done | grep -v '^writes /var/lib/appliance/'
+grep -vE '^ *(lo:|Inter-| *face)' /proc/self/net/dev && echo "has a network"
+exit 0
+END
+chmod 755 /run/look-around
+sed -e 's,^ExecStart=.*,ExecStart=/run/look-around,; s,^Type=.*,Type=oneshot,; /^Restart/d; /^Requires=/d; /^After=/d' \
+    -e '/^ExecReload=/d; s,^KillMode=.*,StandardOutput=file:/run/appliance-said,' \
+    /etc/systemd/system/appliance-admin.service >$unit
+systemctl daemon-reload
+systemctl start appliance-probe
+cat /run/appliance-said
+rm -r $unit /run/look-around /run/appliance-said
+systemctl daemon-reload
+"""
+
+
+class Browser:
+    """Asks the publishing host over TLS, and trusts the certificate that was made for it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        (publisher,) = cluster.publishers
+        self._address = cluster.addresses[publisher]
+        certificate = cluster.run(publisher, f"cat /etc/ssl/certs/{ADMIN}.pem")
+        self._trust = ssl.create_default_context(cadata=certificate)
+
+    def get(self, name: str, path: str = "/", host: str = "") -> tuple[int, http.client.HTTPMessage, str]:
+        """Ask for a path under a name; return status, headers and text."""
+        with socket.create_connection((self._address, 443), timeout=30) as opened:
+            connection = http.client.HTTPSConnection(name, context=self._trust, timeout=30)
+            connection.sock = self._trust.wrap_socket(opened, server_hostname=name)
+            connection.request("GET", path, headers={"Host": host or name})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def browser(published: Cluster) -> Browser:
+    return Browser(published)
+
+
+def test_people_are_asked_to_sign_in_under_its_name(browser: Browser) -> None:
+    status, headers, _ = browser.get(ADMIN)
+    assert (status, headers["Location"]) == (303, "/sign-in")
+    status, headers, text = browser.get(ADMIN, "/sign-in")
+    assert (status, "<form" in text) == (200, True)
+    assert headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
+    assert len(headers.get_all("Content-Security-Policy") or []) == 1
+    assert browser.get(ADMIN, "/api/v1/sites")[0] == 401
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_is_for_the_host_is_not_passed_on(browser: Browser, path: str) -> None:
+    assert browser.get(ADMIN, path)[0] == 404
+
+
+def test_previews_are_another_application(browser: Browser) -> None:
+    assert browser.get(PREVIEW)[0] == 404
+    assert browser.get(PREVIEW, "/sign-in")[0] == 404
+
+
+def test_no_other_name_has_an_answer(browser: Browser) -> None:
+    assert browser.get(ADMIN, host="www.example.org")[0] == 421
+    with pytest.raises(ssl.SSLError):
+        browser.get("www.example.org")
+
+
+def test_front_ends_know_nothing_of_it(published: Cluster) -> None:
+    for name in published.frontends:
+        said = published.run(name, "grep -rl admin.example.org /etc/nginx || true")
+        assert said.strip() == ""
+
+
+def test_whoever_breaks_into_it_reads_no_key_and_writes_the_database_alone(published: Cluster) -> None:
+    (publisher,) = published.publishers
+    assert sorted(published.run(publisher, PROBE).splitlines()) == [
+        "reads /etc/appliance/admin/appliance.toml",
+        "reads /var/lib/appliance/appliance.db",
+        "writes /var/lib/appliance",
+    ]
+    exposed = published.host(publisher).run(
+        "systemd-analyze security --no-pager --threshold=12 appliance-admin.service"
+    )
+    assert exposed.rc == 0, exposed.stdout
+
+
+def test_the_socket_is_for_the_web_server(published: Cluster) -> None:
+    (publisher,) = published.publishers
+    said = published.run(
+        publisher, "stat --format='%a %U:%G %n' /run/appliance-admin.sock /etc/appliance/admin/appliance.toml"
+    )
+    assert said.splitlines() == [
+        "660 root:www-data /run/appliance-admin.sock",
+        "640 root:publish /etc/appliance/admin/appliance.toml",
+    ]
+
+
+def test_its_workers_are_listed(published: Cluster) -> None:
+    (publisher,) = published.publishers
+    assert "answering users" in published.run(publisher, "appliance processes.list")
