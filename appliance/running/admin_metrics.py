@@ -48,6 +48,9 @@ def accounts(settings: AdminSettings) -> Iterator[Metric]:
     yield sign_ins
     (sessions,) = db.execute(_SESSIONS, [settings.idle_minutes * 60, settings.session_hours * 3600]).fetchone()
     yield GaugeMetricFamily("appliance_sessions", "Browsers in which somebody is signed in.", sessions)
+    (remembered,) = db.execute("SELECT COUNT(*) FROM request_key").fetchone()
+    description = "Requests to the API that are remembered, so that they are answered alike when they are repeated."
+    yield GaugeMetricFamily("appliance_request_keys", description, remembered)
     valid, used = db.execute(_TOKENS).fetchone()
     yield GaugeMetricFamily("appliance_tokens", "API tokens that are valid.", valid)
     yield GaugeMetricFamily("appliance_tokens_used", "Valid API tokens that were used within a day.", used)

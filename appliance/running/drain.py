@@ -81,7 +81,8 @@ def drain(
         workers or config.queue.workers, limit or config.queue.limit or None, courier_mode="settling", report=report
     )
     outcome = _run(config, options, progress)
-    if (config.caches or config.webhooks) and options.job_limit is None and not outcome.interrupted:
+    still_due = (config.caches and config.targets) or config.webhooks
+    if still_due and options.job_limit is None and not outcome.interrupted:
         # The last deliveries of the couriers enqueued cache purges and events, which are still to be dealt with.
         for helpers in (1, 0) if config.webhooks else (0,):
             outcome.jobs_done += _run(config, RunOptions(helpers, once=True), _no_progress).jobs_done

@@ -25,7 +25,7 @@ EVENT: Final = "page.published"
 INTERVAL: Final = 5.0
 #: Paths in one event, and publications that one gathering reads.
 IN_EVENT: Final = 1000
-_ROWS: Final = 20_000
+_ROWS: Final = 10_000
 #: The cursor of this host, which no publication has, says that the webhook has begun.
 _BEGUN: Final = ""
 
