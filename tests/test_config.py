@@ -9,6 +9,7 @@ import pytest
 from appliance import config
 from appliance.config import Config, error_messages
 from appliance.errors import ConfigError
+from tests.conftest import MakeConfig
 
 GOOD = """
 docroot = "/srv/www"
@@ -333,3 +334,11 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     raw = {"docroot": str(tmp_path / "www"), "database": "mysql://db/x", "sites": [site]}
     with pytest.raises(ConfigError, match="postgresql://user@host/name"):
         config.validate(raw, tmp_path / "appliance.toml")
+
+
+@pytest.mark.parametrize("key", ["url", "preview_url"])
+def test_no_site_has_the_name_of_the_admin_application(make_config: MakeConfig, key: str) -> None:
+    admin = {"url": "https://admin.example.org/", "preview_url": "https://preview.example.org/"}
+    make_config(admin=admin)
+    with pytest.raises(ConfigError, match=rf"admin\.{key}: blog\.example is the host of the site blog"):
+        make_config(admin={**admin, key: "https://blog.example/"})

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from appliance.config.admin import AdminSettings
     from appliance.config.sections import SiteSettings
     from appliance.config.services import CacheSettings
     from appliance.config.sources import SourceSettings
@@ -49,6 +51,18 @@ def find_host_contradictions(docroot: Path, hosts: Sequence[PublishingHost], own
     for host in hosts:
         if host.address and host.name != own and (fault := _target_error(host, docroot)):
             yield f"publishing_hosts.{host.name}.address: {fault}"
+
+
+def find_name_contradictions(admin: AdminSettings, sites: Sequence[SiteSettings]) -> Iterator[str]:
+    """Yield one sentence for each name of the admin application or of previews that a site has as well."""
+    for key in ("url", "preview_url"):
+        name = urlsplit(getattr(admin, key)).hostname
+        for site in sites:
+            if name and urlsplit(site.url).hostname == name:
+                yield (
+                    f"admin.{key}: {name} is the host of the site {site.name}, whose pages hold authors' HTML; choose a"
+                    " host name that no site has"
+                )
 
 
 def _sources(site: SiteSettings) -> Sequence[SourceSettings]:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from appliance.config.admin import AdminSettings
 from appliance.config.base import Section
-from appliance.config.contradictions import find_contradictions, find_host_contradictions
+from appliance.config.contradictions import find_contradictions, find_host_contradictions, find_name_contradictions
 from appliance.config.services import CacheSettings, MailSettings, ScheduleSettings
 from appliance.config.sources import SourceSettings
 from appliance.config.targets import DeliverySettings, PublishingHost, TargetSettings
@@ -188,6 +188,7 @@ class Config(Section):
     def _parts_agree(self) -> Self:
         errors = list(find_contradictions(self.docroot, self.sites, self.targets, self._private_paths(), self.caches))
         errors += find_host_contradictions(self.docroot, self.publishing_hosts, self.host_name)
+        errors += find_name_contradictions(self.admin, self.sites)
         errors += find_webhook_contradictions(self.webhooks, [site.name for site in self.sites])
         if len({host.name for host in self.publishing_hosts}) > 1 and not self.database_url:
             errors.append(

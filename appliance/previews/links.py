@@ -60,6 +60,7 @@ class PreviewLink:
     #: Why the preview cannot be built, or what is left out of it; empty if all is well.
     fault: str
     built_at: float | None
+    revoked_by: str
 
 
 def share(
@@ -256,5 +257,5 @@ def _row(link: Any, preview: Preview | None, now: float) -> PreviewLink:
         id=link.id, site=link.site.name, entry=link.entry_id, title=link.entry.title, created_by=link.created_by,
         created_at=link.created_at, expires_at=link.expires_at, revoked_at=link.revoked_at, seen_at=link.seen_at,
         state=state, build=build, fault=(preview.fault or preview.left_out) if preview else "",
-        built_at=preview.built_at if preview else None,
+        built_at=preview.built_at if preview else None, revoked_by=link.revoked_by,
     )  # fmt: skip

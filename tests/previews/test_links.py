@@ -180,7 +180,7 @@ def test_a_revoked_link_is_found_no_more(shop: LocalSite, draft: Entry) -> None:
     assert housekeeping.preview_pruning.next_due() == pytest.approx(kept + 3600)
     with pytest.raises(ContentError, match="There is no link"):
         previews.revoke(shop.config, "blog", 999)
-    assert previews.get_link(shop.config, "blog", links[0].id).state == "revoked"
+    assert previews.get_link(shop.config, "blog", links[0].id).revoked_by == "ada"
     assert previews.get_link(shop.config, "blog", 999) is None
 
 
