@@ -287,3 +287,37 @@ def test_an_outage_of_the_database_is_said_and_gets_over(postgres: Server, tmp_p
             admin.await_that(lambda: admin.ask("/worker").status == 200)
             assert "Traceback" not in admin.log.read_text()
             assert admin.end() == 0
+
+
+def test_work_runs_it_as_a_part_and_replaces_it_with_itself(config: Config, tmp_path: Path) -> None:
+    admin = Admin.__new__(Admin)
+    admin.folder, admin.file, admin.log = tmp_path, tmp_path / "appliance.toml", tmp_path / "work.log"
+    admin.database = str(config.database_file)
+    admin.write()
+    with admin.log.open("wb") as log:
+        admin.process = subprocess.Popen(
+            [sys.executable, "-c", "from appliance.tasks import main; main()", "work", "--only", "admin"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "APPLIANCE_CONFIG": str(admin.file)}, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        admin.await_that(admin.answers)
+        admin.await_that(rows)
+        (row,) = rows()
+        assert row.keeper == f"here:{admin.process.pid}"
+        processes.request(row.keeper, "recycle")
+        admin.await_that(lambda: rows() and rows()[0].pid != row.pid)
+        assert admin.ask("/healthz").status == 200
+    finally:
+        assert admin.end() == 0, admin.log.read_text()
+    assert rows() == []
+
+
+def test_a_worker_takes_little_memory(config: Config, tmp_path: Path) -> None:
+    with running(tmp_path, str(config.database_file)) as admin:
+        for _ in range(200):
+            assert admin.ask("/sign-in").status == 200
+        (worker,) = admin.workers()
+        resident = int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        print(f"\na worker: {resident / 1e6:.0f} MB resident, {admin.memory() / 1e6:.0f} MB of its own", end="")
+        assert resident < 200_000_000
+        assert admin.memory() < 60_000_000
