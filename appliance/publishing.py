@@ -133,13 +133,14 @@ def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> P
 
 def _audit(site: Site, options: PublishOptions) -> None:
     """Record that somebody had a site published. With `explain` the transaction is rolled back, and the row with it."""
+    rebuild = options.everything and options.force
     given = {
-        "everything": options.everything,
-        "force": options.force,
+        "everything": options.everything and not rebuild,
+        "force": options.force and not rebuild,
         "patterns": list(options.patterns),
         "allow_removals": options.allow_removals,
     }
-    after = {"rebuild": options.everything and options.force, **{name: value for name, value in given.items() if value}}
+    after = {"rebuild": rebuild, **{name: value for name, value in given.items() if value}}
     audit.record("site.publish", "site", site.id, site=site.name, label=site.title, after=after)
 
 

@@ -94,6 +94,8 @@ _LONG = (
     "browser/test_theme_script.py",
     "demo/test_demo.py",
     "db/test_silence.py",
+    "tasks/test_audited.py",
+    "api/test_same_rows.py",
 )
 
 #: Content nobody here wrote, to measure with; tests that use it skip where it is absent.

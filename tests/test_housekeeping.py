@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from appliance import db, housekeeping
+from appliance import audit, db, housekeeping
 from appliance.building.verification import DocrootVerification, verify
 from appliance.config import Config
 from appliance.content import comments, entries, schedule
 from appliance.content.entries import EntryData
-from appliance.content.models import Change
+from appliance.content.models import Change, Site
 from appliance.db.listener import CommitListener
 from appliance.queue import store
 from appliance.queue.enqueue import JobRequest, enqueue
@@ -145,6 +145,18 @@ def test_rows_nobody_needs_are_removed(shop: LocalSite) -> None:
     assert db.execute("SELECT COUNT(*) FROM job_trigger t WHERE NOT EXISTS (SELECT 1 FROM job WHERE id = t.job_id)"
                       ).fetchone()[0] == 0  # fmt: skip
     assert db.execute("SELECT path, id FROM publication ORDER BY path").fetchall() == before  # the latest of each
+
+
+def test_the_audit_is_kept_for_ever(shop: LocalSite) -> None:
+    """However old its rows are, and whatever happened to what they are about."""
+    audit.record("entry.edit", "entry", entries.Entry.get().id, site="blog", label="Old")
+    clock_to(time.time() + 3650 * DAY)
+    kept = list(audit.all_rows())
+    assert "removed" in run(shop)["prune"]
+    entries.Entry.delete().execute()
+    Site.delete().execute()
+    assert list(audit.all_rows())[: len(kept)] == kept
+    assert audit.verify().fault == ""
 
 
 def test_changes_are_kept_until_they_are_planned_and_told(shop: LocalSite) -> None:

@@ -119,6 +119,16 @@ def test_a_command_that_reads_is_given_what_is_typed_here(
     assert capsysbinary.readouterr().out.endswith(b"\n\n\n\x00a text\n")
 
 
+def test_the_host_is_told_who_gives_the_command_here(
+    cluster: Cluster, command_line: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the audit. Whatever the name, no shell on the way takes it for anything else."""
+    cluster.write("pub1")
+    cluster.command.write_text('#!/bin/sh\nprintf "[%s]" "$APPLIANCE_USER"\n')
+    monkeypatch.setenv("APPLIANCE_USER", "ada; {{ 1 + 1 }} it's")
+    assert command_line(f"--inventory {cluster.inventory} status") == "[ada; {{ 1 + 1 }} it's]"
+
+
 def test_the_first_that_can_be_reached_is_asked_and_the_others_are_told(cluster: Cluster, command_line: Typed) -> None:
     cluster.write("gone1", "pub1", "pub2")
     told = command_line(f"--inventory {cluster.inventory} status --json", status=7)
