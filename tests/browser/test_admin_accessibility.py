@@ -104,6 +104,11 @@ def test_pages_after_signing_in(browser: Browser, stack: AdminStack) -> None:
         for path in INSIDE:
             page.goto(path)
             check(page)
+        page.goto("/audit?actor=ines")
+        for name in ("JSON lines", "CSV"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=name).click()
+            assert "The surge that came early" in download.value.path().read_text("utf-8")
         page.goto("/account/tokens/new")
         page.get_by_text("Choose actions").click()
         check(page)
