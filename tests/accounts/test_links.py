@@ -74,7 +74,8 @@ def test_an_invitation_is_mailed_and_chooses_the_first_password(mailing: Config,
     assert links.find(secret, "invitation") == new
     links.set_password(secret, "invitation", PASSWORD, HOME)
     assert sign_in.sign_in("new", PASSWORD, HOME)
-    assert acts()[:4] == ["user.add", "user.invite", "user.mail_link", "user.set_password"]
+    about = [act for act in acts() if act.startswith("user.")]
+    assert about[:4] == ["user.add", "user.invite", "user.mail_link", "user.set_password"]
 
 
 def test_a_forgotten_password_is_replaced_by_a_link(mailing: Config, server: Server, eve: User) -> None:
