@@ -110,7 +110,7 @@ def _check_names(path: str) -> None:
 
 
 def _check_picture(file: Path, name: str, form: str) -> None:
-    command = [sys.executable, "-m", "appliance.editorial.picture_check", str(file), form]
+    command = [sys.executable, "-m", "appliance.building.picture_check", str(file), form]
     try:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
