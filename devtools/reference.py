@@ -15,7 +15,7 @@ from invoke import Argument, Collection, Task
 from pydantic import BaseModel
 
 from appliance.config import FILE_NAME, SYSTEM_FILE, Config
-from devtools import cluster_reference, rights_reference, theme_reference
+from devtools import api_reference, cluster_reference, rights_reference, theme_reference
 from devtools.reference_tables import GENERATED_NOTICE, model_of, table_of
 
 #: A complete settings file. A test loads it, so it stays valid.
@@ -46,6 +46,7 @@ workers = 4
 def pages(namespace: Collection) -> dict[str, str]:
     """Return the text of each reference page by its file name in docs/reference."""
     return {
+        "api.md": api_reference.page(),
         "cluster.md": cluster_reference.page(),
         "rights.md": rights_reference.page(),
         "settings.md": settings_page(),

@@ -19,7 +19,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benc
 LOCAL = re.compile(rf"{re.escape(str(ROOT))}/|--(?:extra-)?index-url|--find-links|--trusted-host|/simple/")
 
 
-@pytest.mark.parametrize("name", ["cluster.md", "rights.md", "settings.md", "tasks.md", "theme.md"])
+@pytest.mark.parametrize("name", ["api.md", "cluster.md", "rights.md", "settings.md", "tasks.md", "theme.md"])
 def test_the_reference_is_that_of_the_code(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text("utf-8")
     assert written == reference.pages(all_tasks())[name], "out of date; run: ./inv docs"

@@ -16,7 +16,7 @@ from typing import Final
 
 from peewee import AutoField, BlobField, DoubleField, IntegerField, TextField
 
-from appliance import db
+from appliance import clock, db
 from appliance.db import NOW, BaseModel
 from appliance.web.api.problems import Problem
 
@@ -26,6 +26,8 @@ KEPT: Final = 86_400.0
 _LOST: Final = 330.0
 LONGEST_KEY: Final = 255
 _PRUNED: Final = 1_000
+#: Seconds between two prunings of a process.
+_PRUNE_EVERY: Final = 60.0
 
 
 class RequestKey(BaseModel):
@@ -101,6 +103,7 @@ def perform_once(
     Raises:
         Problem: the key was used for something else, or the request is still being carried out.
     """
+    _prune_now_and_then()
     with db.write():
         claimed = db.execute(_CLAIM, [user, key, digest, KEPT, KEPT, _LOST]).fetchone()
         known = None if claimed else db.execute(_KNOWN, [user, key]).fetchone()
@@ -157,10 +160,17 @@ RETURNING id
 
 
 def prune() -> int:
-    """Delete answers that are older than a day; returns how many."""
-    number, some = 0, _PRUNED
-    while some == _PRUNED:
-        with db.write():
-            some = len(db.execute(_PRUNE, [KEPT]).fetchall())
-        number += some
-    return number
+    """Delete answers that are older than a day, a thousand at most; returns how many."""
+    with db.write():
+        return len(db.execute(_PRUNE, [KEPT]).fetchall())
+
+
+#: When this process pruned last, by the monotonic clock.
+_pruned_at = [0.0]
+
+
+def _prune_now_and_then() -> None:
+    """Delete old answers once a minute, so that no request deletes many."""
+    if clock.monotonic() - _pruned_at[0] > _PRUNE_EVERY:
+        _pruned_at[0] = clock.monotonic()
+        prune()
