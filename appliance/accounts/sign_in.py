@@ -52,13 +52,12 @@ def with_passkey(response: str, challenge: str, address: str, agent: str = "") -
     """Start a session for the owner of the passkey that signed a challenge.
 
     Raises:
-        SignInRefused: it did not, or there were too many wrong attempts from this network.
+        SignInRefused: it did not. Attempts are not limited, since nobody can guess a signature.
     """
-    attempt = throttling.begin("passkey", "", address)
     try:
         user = passkeys.authenticate(response, challenge)
         with db.write():
-            return _started(user, attempt, "passkey", address, agent)
+            return _started(user, None, "passkey", address, agent)
     except AccountError as error:
         raise SignInRefused(str(error)) from error
 
@@ -96,15 +95,14 @@ def confirm_passkey(session: SessionRow, response: str, challenge: str, address:
     """Have the user of a session show one of their passkeys.
 
     Raises:
-        SignInRefused: it is not theirs, or there were too many wrong attempts from this network.
+        SignInRefused: it is not theirs.
     """
     user = User.get_by_id(session.user)
-    attempt = throttling.begin("passkey", "", address)
     try:
         passkeys.authenticate(response, challenge, user)
     except AccountError as error:
         raise SignInRefused(str(error)) from error
-    return _confirmed(user, session, attempt, "passkey", address)
+    return _confirmed(user, session, None, "passkey", address)
 
 
 def second_factors(user: User) -> frozenset[Factor]:
@@ -122,13 +120,13 @@ def _enabled(user: User | None) -> User | None:
     return user if user is not None and user.disabled_at is None else None
 
 
-def _started(user: User, attempt: Attempt, factor: Factor, address: str, agent: str) -> SignedIn:
+def _started(user: User, attempt: Attempt | None, factor: Factor, address: str, agent: str) -> SignedIn:
     secret, session = sessions.start(user, address, agent, factors=[factor])
     _note(user, session, attempt, "user.sign_in", factor, address)
     return SignedIn(user, secret, session)
 
 
-def _confirmed(user: User, session: SessionRow, attempt: Attempt, factor: Factor, address: str) -> SignedIn:
+def _confirmed(user: User, session: SessionRow, attempt: Attempt | None, factor: Factor, address: str) -> SignedIn:
     with db.write():
         lock(user)  # before the session, as whoever disables a user does
         secret = sessions.renew(session.id, factor=factor)
@@ -139,8 +137,9 @@ def _confirmed(user: User, session: SessionRow, attempt: Attempt, factor: Factor
     return SignedIn(user, secret, found[1])
 
 
-def _note(user: User, session: SessionRow, attempt: Attempt, action: str, factor: Factor, address: str) -> None:
-    throttling.forgive(attempt)
+def _note(user: User, session: SessionRow, attempt: Attempt | None, action: str, factor: Factor, address: str) -> None:
+    if attempt is not None:
+        throttling.forgive(attempt)
     if not session.pending and throttling.forget(user, address):
         notices.enqueue_notice(user, "network")
     after = {"session": session.id, "factor": factor, "pending": session.pending}

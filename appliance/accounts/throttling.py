@@ -7,7 +7,7 @@ even checked and do not prolong it.
 
 Whoever guesses can therefore keep strangers from an account, but not its owner: a network that the user has signed in
 from, or opened a link in a mail in, is counted by itself; sessions go on; and a passkey, which cannot be guessed, has
-no limit for the account. Names that do not exist are counted like others.
+no limit. Names that do not exist are counted like others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from appliance.content.networks import network_of
 from appliance.db import NOW
 from appliance.errors import SignInRefused
 
-Kind = Literal["password", "code", "passkey", "link"]
+Kind = Literal["password", "code", "link"]
 
 #: Wrong attempts that have no consequence: on an account, and from a network, where many people may be.
 _FREE_ACCOUNT, _FREE_NETWORK = 5, 30
@@ -65,7 +65,7 @@ def begin(kind: Kind, account: str, address: str, user: User | None = None) -> A
 
     Args:
         kind: what is tried.
-        account: under what it is counted, see `account_of`; empty for nothing but the network.
+        account: under what it is counted, see `account_of`.
         address: the network address that it comes from.
         user: whose known networks are counted by themselves.
 
@@ -121,8 +121,6 @@ def forget(user: User, address: str) -> bool:
 
 
 def _account_wait(kind: Kind, account: str, network: str, user: User | None) -> float:
-    if not account:
-        return 0.0
     number = user.id if user else 0
     known = db.execute("SELECT 1 FROM known_network WHERE user_id = ? AND network = ?", [number, network]).fetchone()
     if known:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from appliance import db
+from appliance import db, housekeeping
 from appliance.accounts import passwords, pruning, sessions, tokens, users
 from appliance.accounts.models import Session, User
 from appliance.config import Config
@@ -139,3 +139,12 @@ def test_what_has_ended_is_pruned(ada: User, installation: Config) -> None:
     living, _ = start(ada)
     assert pruning.prune()["sessions"] == 1
     assert sessions.find(living, HOME)
+
+
+def test_housekeeping_prunes_where_there_is_an_admin_application(ada: User, installation: Config) -> None:
+    start(ada)
+    db.backend().now_at(13 * HOUR)
+    (task,) = [task for task in housekeeping.periodic_tasks(installation) if task.name == "accounts"]
+    assert task.run() == "1 sessions removed"
+    quiet = installation.model_copy(update={"admin": installation.admin.model_copy(update={"url": ""})})
+    assert "accounts" not in {task.name for task in housekeeping.periodic_tasks(quiet)}
