@@ -82,7 +82,6 @@ class _Page:
     path: str
     is_current: bool
     is_wanted: bool
-    is_published: bool
 
 
 def read_publication(config: Config, site: str, entry: int) -> EntryPublication:
@@ -143,8 +142,7 @@ def _pages(site: Site, entry: int) -> list[_Page]:
     """The page of an entry, and former ones of it, whose files are to go or are gone."""
     rows = db.execute(_PAGES, [entry, site.id]).fetchall()
     return [
-        _Page(path, not is_stale if wanted else not has_file, bool(wanted), bool(has_file))
-        for path, is_stale, wanted, has_file in rows
+        _Page(path, not is_stale if wanted else not has_file, bool(wanted)) for path, is_stale, wanted, has_file in rows
     ]
 
 

@@ -127,11 +127,12 @@ def count(wanted: JobFilter) -> Counter[State]:
     return Counter(dict(rows.fetchall()))
 
 
-def count_jobs(wanted: JobFilter = ANY_JOB) -> Counts:
+def count_jobs(wanted: JobFilter = ANY_JOB, *, reach: int = keyset.REACH) -> Counts:
     """Count the jobs that match a filter, by scope (`site`), kind and state, in a bounded time.
 
     Where there are many, the numbers are capped. Jobs that are over are counted group by group. In any other state, and
-    with conditions on anything but state, kind and scope, only the jobs that a list shows first are counted.
+    with conditions on anything but state, kind and scope, only the jobs that a list shows first are counted, `reach` of
+    each part of the queue.
     """
     groups: dict[Group, Count] = {}
     with db.snapshot():
@@ -142,14 +143,14 @@ def count_jobs(wanted: JobFilter = ANY_JOB) -> Counts:
             if states == OVER and over is not None:
                 continue
             if _overlap(states, wanted):
-                groups |= _counted(wanted, states, order)
+                groups |= _counted(wanted, states, order, reach)
     return Counts(groups)
 
 
-def _counted(wanted: JobFilter, states: tuple[State, ...], order: Order) -> dict[Group, Count]:
+def _counted(wanted: JobFilter, states: tuple[State, ...], order: Order, reach: int) -> dict[Group, Count]:
     """Count the jobs of one part of the queue by group, among those that a list shows first."""
     rest = replace(wanted, states=_overlap(states, wanted) if len(states) > 1 else ())
-    listing = Listing("job", order, (in_states(states),), condition(rest, by_index=False))
+    listing = Listing("job", order, (in_states(states),), condition(rest, by_index=False), reach)
     rows, is_capped = keyset.count_by(listing, ("scope", "kind", "state"))
     return {Group(scope, kind, state): Count(number, is_capped) for scope, kind, state, number in rows}
 

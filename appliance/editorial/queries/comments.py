@@ -93,8 +93,8 @@ def get_comment(config: Config, site: str, number: int) -> CommentRow:
         return _rows(row, [find_comment(row, number).id])[0]
 
 
-def count_comments(config: Config, sites: Sequence[str] = ()) -> Counts:
-    """Count the comments on entries of these sites, or of all, by site and status; of each status the newest."""
+def count_comments(config: Config, sites: Sequence[str] = (), *, cap: int = CAP) -> Counts:
+    """Count the comments on entries of these sites, or of all, by site and status; of each status the newest `cap`."""
     names = {site.id: site.name for site in find_sites(config, sites)}
     counts: dict[Group, Count] = {}
     for status in COMMENT_STATUSES:
@@ -103,11 +103,11 @@ def count_comments(config: Config, sites: Sequence[str] = ()) -> Counts:
                       (SELECT COUNT(*) FROM (SELECT 1 FROM comment WHERE status = ? LIMIT ?) AS looked_at)
                FROM (SELECT entry_id FROM comment WHERE status = ? ORDER BY created_at DESC, id DESC LIMIT ?) AS newest
                GROUP BY site""",
-            [status, CAP + 1, status, CAP],
+            [status, cap + 1, status, cap],
         ).fetchall()
         for site, number, seen in rows:
             if site in names:
-                counts[Group(names[site], "comment", status)] = Count(number, seen > CAP)
+                counts[Group(names[site], "comment", status)] = Count(number, seen > cap)
     return Counts(counts)
 
 

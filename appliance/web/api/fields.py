@@ -11,8 +11,6 @@ Row = TypeVar("Row")
 #: The largest number of a row that every database holds.
 LARGEST_ID: Final = 2**31 - 1
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-#: Seconds since the epoch.
-Seconds = float
 MOST_ROWS = 500
 
 

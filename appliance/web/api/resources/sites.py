@@ -14,6 +14,7 @@ from appliance.queue.administration import JobFilter
 from appliance.web.admin import guard
 from appliance.web.api.fields import CountOfRows, Rows, Sent, Shown
 from appliance.web.api.operations import Answer, Call, operation
+from appliance.web.api.resources.jobs import MOST_COUNTED
 
 
 class Site(Shown):
@@ -63,8 +64,8 @@ def read_site(call: Call) -> Answer:
         {
             **_site(call.config, call.site),
             "entries": _by_state(count_entries(call.config, [call.site])),
-            "comments": _by_state(count_comments(call.config, [call.site])),
-            "jobs": _by_state(administration.count_jobs(jobs)),
+            "comments": _by_state(count_comments(call.config, [call.site], cap=MOST_COUNTED)),
+            "jobs": _by_state(administration.count_jobs(jobs, reach=MOST_COUNTED)),
         }
     )
 
