@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response as WsgiResponse
 
-from appliance import actor, db
+from appliance import actor, db, editorial
 from appliance.accounts import sessions, tokens, users
 from appliance.accounts.principal import Pending, Principal
 from appliance.accounts.rights import Role
@@ -392,3 +393,19 @@ def test_a_cookie_opens_pages_and_a_token_the_api_and_neither_the_other(app: Fla
     tokens.revoke(tokens.list_tokens(ada)[0].id)
     assert client(app).get("/who", headers=by_cookie).status_code == 303
     assert client(app).get("/api/v1/who", headers=by_token).status_code == 401
+
+
+def test_edits_in_requests_need_neither_themes_nor_the_docroot(app: Flask, sign_in: Callable[..., None]) -> None:
+    """In its unit the application sees neither."""
+
+    @guard.route(app, "/edit", action="account.edit", methods=("POST",))
+    def edit() -> str:
+        unseen = [site.model_copy(update={"theme": "/nowhere/theme"}) for site in app.config["APPLIANCE"].sites]
+        config = app.config["APPLIANCE"].model_copy(update={"docroot": Path("/nowhere/www"), "sites": unseen})
+        entry = editorial.add_entry(config, "blog", "Title", status="published", later=True).subject
+        editorial.edit_entry(config, "blog", entry, text="Other", later=True)
+        editorial.delete_entries(config, "blog", entry, later=True)
+        return str(db.execute("SELECT count(*) FROM job WHERE kind = 'plan' AND key = 'blog'").fetchone()[0])
+
+    sign_in(blog="viewer")
+    assert client(app).post("/edit", headers=OWN).text == "1"
