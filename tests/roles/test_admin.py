@@ -73,7 +73,7 @@ def test_on_sqlite_it_is_the_publishing_account_and_sees_the_database_alone() ->
     found = keys(unit())
     assert (found["User"], found["Group"]) == (["publish"], ["publish"])
     assert found["ReadWritePaths"] == ["/var/lib/appliance"]
-    assert found["TemporaryFileSystem"] == ["/etc/appliance:ro", "/srv/www:ro"]
+    assert found["TemporaryFileSystem"] == ["/run:ro", "/etc/appliance:ro", "/srv/www:ro"]
     assert "-/srv/.www.staging" in found["InaccessiblePaths"]
     assert found["PrivateNetwork"] == ["yes"]
 
@@ -84,7 +84,7 @@ def test_on_postgresql_it_has_an_account_of_its_own_and_talks_to_the_database_al
         ["appliance-admin"], ["publish"], ["appliance-admin"],
     )  # fmt: skip
     assert found["BindPaths"] == ["/var/lib/appliance/assets"]
-    assert found["TemporaryFileSystem"] == ["/etc/appliance:ro", "/var/lib/appliance:ro", "/srv/www:ro"]
+    assert found["TemporaryFileSystem"] == ["/run:ro", "/etc/appliance:ro", "/var/lib/appliance:ro", "/srv/www:ro"]
     assert (found["IPAddressDeny"], found["IPAddressAllow"]) == (["any"], ["192.0.2.31"])
 
 

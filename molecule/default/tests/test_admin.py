@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from contextlib import closing
 
 import pytest
 from operating import Cluster
@@ -14,7 +15,7 @@ ADMIN, PREVIEW = "admin.example.org", "preview.example.org"
 #: What the process could read or write if it were broken into: in its sandbox, with its account.
 PROBE = r"""
 unit=/run/systemd/system/appliance-probe.service
-cat >/run/look-around <<'END'
+cat >/usr/local/sbin/look-around <<'END'
 #!/bin/sh
 for file in /etc/appliance/appliance.toml /etc/appliance/keys/id_ed25519 /etc/appliance/known_hosts \
     /etc/appliance/themes/* /etc/shadow /root/. /home/. /var/backups/. /srv/www/index.html /srv/.www.staging/. \
@@ -26,17 +27,22 @@ find / \( -path /proc -o -path /sys -o -path /run/appliance-probe -o -path /tmp 
     -o -type d -writable -print 2>/dev/null | while read -r folder; do
     touch "$folder/planted" 2>/dev/null && rm "$folder/planted" && echo "writes $folder"
 done | grep -v '^writes /var/lib/appliance/'
+for process in /proc/[0-9]*; do
+    [ "${process#/proc/}" = $$ ] || ls $process/root/etc/appliance/keys 2>/dev/null
+done
+ls -d /run/appliance-* | grep -v /run/appliance-probe
 grep -vE '^ *(lo:|Inter-| *face)' /proc/self/net/dev && echo "has a network"
 exit 0
 END
-chmod 755 /run/look-around
-sed -e 's,^ExecStart=.*,ExecStart=/run/look-around,; s,^Type=.*,Type=oneshot,; /^Restart/d; /^Requires=/d; /^After=/d' \
+chmod 755 /usr/local/sbin/look-around
+sed -e 's,^ExecStart=.*,ExecStart=/usr/local/sbin/look-around,; s,^Type=.*,Type=oneshot,' \
+    -e '/^Restart/d; /^Requires=/d; /^After=/d' \
     -e '/^ExecReload=/d; s,^KillMode=.*,StandardOutput=file:/run/appliance-said,' \
     /etc/systemd/system/appliance-admin.service >$unit
 systemctl daemon-reload
 systemctl start appliance-probe
 cat /run/appliance-said
-rm -r $unit /run/look-around /run/appliance-said
+rm -r $unit /usr/local/sbin/look-around /run/appliance-said
 systemctl daemon-reload
 """
 
@@ -55,9 +61,10 @@ class Browser:
         with socket.create_connection((self._address, 443), timeout=30) as opened:
             connection = http.client.HTTPSConnection(name, context=self._trust, timeout=30)
             connection.sock = self._trust.wrap_socket(opened, server_hostname=name)
-            connection.request("GET", path, headers={"Host": host or name})
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read().decode()
+            with closing(connection):
+                connection.request("GET", path, headers={"Host": host or name})
+                answer = connection.getresponse()
+                return answer.status, answer.headers, answer.read().decode()
 
 
 @pytest.fixture(scope="module")
