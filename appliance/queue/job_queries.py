@@ -85,7 +85,7 @@ _MANY: Final = 1000
 
 def list_jobs(
     wanted: JobFilter = ANY_JOB, order: str = "queue", *, size: int = PAGE_SIZE, after: str | None = None,
-    with_total: bool = True,
+    with_total: bool = True, counted: int = keyset.CAP,
 ) -> Page[JobRow]:  # fmt: skip
     """Read a page of the jobs that match a filter.
 
@@ -97,6 +97,7 @@ def list_jobs(
         size: rows of a page.
         after: the cursor of the page before; None for the first page.
         with_total: whether to count the jobs of all pages.
+        counted: the most jobs of each part of the queue that are counted.
 
     Raises:
         KeyError: there is no such order.
@@ -105,8 +106,13 @@ def list_jobs(
     with db.snapshot():
         parts = _parts(wanted, order)
         rows, position = _read(parts, order, size, after)
-        total = sum((keyset.count(part) for part in parts), NONE) if with_total else None
+        total = sum((_total(part, counted) for part in parts), NONE) if with_total else None
     return Page(tuple(rows), None if position is None else encode_cursor(order, position), total)
+
+
+def _total(part: Listing, counted: int) -> Count:
+    """Count the jobs of one part, and test a filter on no more of them."""
+    return keyset.count(replace(part, reach=part.reach and min(part.reach, counted)), counted)
 
 
 def find(wanted: JobFilter, order: str = "queue", limit: int = PAGE_SIZE) -> list[JobRow]:

@@ -141,8 +141,9 @@ def list_jobs(call: Call) -> Answer:
     """List the jobs of a site."""
     asked: JobQuery = call.query
     page = administration.list_jobs(
-        asked.of_site(call.site), asked.order, size=asked.size, after=asked.after, with_total=asked.total
-    )
+        asked.of_site(call.site), asked.order, size=asked.size, after=asked.after, with_total=asked.total,
+        counted=MOST_COUNTED,
+    )  # fmt: skip
     return Answer(page)
 
 
