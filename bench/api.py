@@ -1,0 +1,202 @@
+"""How long the lists of the JSON API take at 100,000 entries and a million jobs, on SQLite and on PostgreSQL.
+
+    ./inv bench api [-- --entries 100000 --jobs 1000000 --rounds 15 --only sqlite --folder /var/tmp]
+
+Each list is asked for through the whole application, from the token to the JSON: its first page, and one far along. The
+median has to be below 50 ms of processor time, the server's process counted; the exit status says whether all are. On
+an idle machine the time that passes is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from appliance import clock, config, db, logging
+from appliance.accounts import tokens, users
+from appliance.actor import Actor, acting
+from appliance.content import sites
+from appliance.web.admin.app import create_app
+from appliance.web.api import dispatch
+from tests import postgresql
+
+LIMIT = 50.0
+#: Pages that are walked to be far along.
+FAR = 20
+_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
+_FILL = {
+    "entries": """
+INSERT INTO entry (site_id, kind, status, title, slug, folder, published_at, modified_at, day, week, format, text, html,
+    excerpt, summary, late_bound, allow_comments, extra)
+{numbers} SELECT 1, CASE WHEN i % 50 = 0 THEN 'page' ELSE 'entry' END,
+    CASE WHEN i % 20 = 0 THEN 'draft' ELSE 'published' END, 'Title ' || i, 'slug-' || i, '', 1500000000 + i * 600,
+    1500000000 + i * 600, '2026-01-01', '2026-01-01', 'markdown', 'The text of entry ' || i, '<p>The text</p>', '', '',
+    false, true, '{{}}' FROM n""",
+    "comments": """
+INSERT INTO comment (entry_id, status, created_at, author_name, author_email, author_url, text, html)
+{numbers} SELECT i, CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 7 = 0 THEN 'spam' ELSE 'approved' END,
+    1500000000 + i * 600, 'Reader ' || i, 'reader@example.org', '', 'A comment', '<p>A comment</p>' FROM n""",
+    "assets": """
+INSERT INTO asset (site_id, path, digest, size, media_type, entry_id)
+{numbers} SELECT 1, 'pictures/' || i || '.png', 'd', 1000, 'image/png', i FROM n""",
+    "tags": "INSERT INTO tag (site_id, name, slug) {numbers} SELECT 1, 'Tag ' || i, 'tag-' || i FROM n",
+    "tags of entries": """
+INSERT INTO entry_tag (entry_id, tag_id, position) {numbers} SELECT i, 1 + i % {tags}, 0 FROM n""",
+    "jobs": """
+INSERT INTO job (kind, key, scope, priority, rank, state, outcome, every, run_at, created_at, finished_at, worker,
+    attempt, failures, triggers, reason, answer, error_class, error_message)
+{numbers} SELECT 'publish', 'posts/' || i || '/index.html', 'blog', 10, i,
+    CASE WHEN i % 100 = 0 THEN 'failed' WHEN i % 10 = 0 THEN 'pending' ELSE 'done' END, 'changed', 0, i, i, i, 'h:1',
+    1, 0, 1, 'entry edited', 'added', CASE WHEN i % 100 = 0 THEN 'BuildError' END, NULL FROM n""",
+}
+LISTS = (
+    "/sites", "/sites/blog", "/sites/blog/entries", "/sites/blog/entries?order=modified",
+    "/sites/blog/entries?order=title", "/sites/blog/entries?order=id", "/sites/blog/entries?status=draft",
+    "/sites/blog/entries?kind=page", "/sites/blog/entries?tag=tag-7", "/sites/blog/entries?text=nowhere",
+    "/sites/blog/entries?total=true", "/sites/blog/comments", "/sites/blog/comments?status=pending",
+    "/sites/blog/comments?entry=7", "/sites/blog/comments?total=true", "/sites/blog/assets",
+    "/sites/blog/assets?path=nowhere", "/sites/blog/terms/tag", "/sites/blog/jobs", "/sites/blog/jobs?order=-id",
+    "/sites/blog/jobs?order=path", "/sites/blog/jobs?state=failed", "/sites/blog/jobs?kind=publish&state=done",
+    "/sites/blog/jobs?key_equals=posts/7/index.html", "/sites/blog/jobs?key=nowhere", "/sites/blog/jobs?total=true",
+    "/sites/blog/jobs/counts", "/sites/blog/audit", "/audit", "/targets", "/processes", "/periodic",
+    "/sites/blog/sources", "/sites/blog/bans", "/sites/blog/previews", "/users", "/tokens",
+    "/sites/blog/entries/7", "/sites/blog/entries/7/status",
+)  # fmt: skip
+
+
+def settings(home: Path, database: str | None) -> config.Config:
+    """An installation of one site and two front ends."""
+    place = Path(tempfile.mkdtemp(prefix="one-", dir=home))
+    site = {"name": "blog", "title": "Blog", "url": "https://bench.example/"}
+    targets = [{"name": f"front{n}", "address": str(place / f"front{n}"), "other_path": True} for n in (1, 2)]
+    raw = {"docroot": str(place / "www"), "sites": [site], "targets": targets, "admin": {"url": "https://a.example/"}}
+    return config.validate({**raw, **({"database": database} if database else {})}, place / "appliance.toml")
+
+
+def fill(entries: int, jobs: int) -> None:
+    """Write the rows, and what every database learns of them by itself in time."""
+    many = {"tags": entries // 20, "jobs": jobs}
+    for what, statement in _FILL.items():
+        with db.write():
+            numbers = _NUMBERS.format(last=many.get(what, entries))
+            db.execute(statement.format(numbers=numbers, tags=many["tags"]))
+    with acting(Actor("bench", "python")), db.write():
+        from appliance import audit
+
+        for number in range(2000):
+            audit.record("entry.edit", "entry", number % 50, site="blog", label=f"Title {number}")
+    db.analyze()
+    db.execute("ANALYZE")
+
+
+@contextmanager
+def opened(made: config.Config, entries: int, jobs: int) -> Iterator[Callable[[str], dict[str, object]]]:
+    """A filled installation; yields a function that asks for a path and returns the answer."""
+    connection = db.connect(made)
+    try:
+        sites.sync(made)
+        fill(entries, jobs)
+        with acting(Actor("root", "shell")):
+            secret, _ = tokens.create(users.add_user("root", roles={"*": "admin"}), "bench")
+        client: FlaskClient = create_app(made).test_client()
+
+        def ask(path: str) -> dict[str, object]:
+            answer = client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {secret}"})
+            if answer.status_code != 200:
+                raise SystemExit(f"{path}: {answer.status_code} {answer.text}")
+            found: dict[str, object] = answer.json
+            return found
+
+        yield ask
+    finally:
+        connection.close()
+
+
+def backend_seconds() -> float:
+    """The processor time that the server's process of this connection has taken; 0 for SQLite, which has none."""
+    if "Postgres" not in type(db.backend()).__name__:
+        return 0.0
+    (pid,) = db.execute("SELECT pg_backend_pid()").fetchone()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def timed(ask: Callable[[str], dict[str, object]], path: str, rounds: int) -> tuple[float, float]:
+    """The median milliseconds of some requests, and their processor time, after one that does not count.
+
+    The server counts in hundredths of a second, so its share is a mean.
+    """
+    ask(path)
+    elapsed, spent, server = [], [], backend_seconds()
+    for _ in range(rounds):
+        began, used = clock.monotonic(), time.process_time()
+        ask(path)
+        elapsed.append((clock.monotonic() - began) * 1000)
+        spent.append((time.process_time() - used) * 1000)
+    share = (backend_seconds() - server) * 1000 / rounds
+    return statistics.median(elapsed), statistics.median(spent) + share
+
+
+def far_along(ask: Callable[[str], dict[str, object]], path: str) -> str | None:
+    """The path of a page far along; None if the list has no more pages."""
+    mark, place = "&" if "?" in path else "?", path
+    for _ in range(FAR):
+        after = ask(place).get("next")
+        if after is None:
+            return None
+        place = f"{path}{mark}after={after}"
+    return place
+
+
+def measure(name: str, made: config.Config, options: argparse.Namespace) -> dict[str, list[float]]:
+    """Medians by list: milliseconds and processor time of the first page, and of one far along."""
+    found = {}
+    with opened(made, options.entries, options.jobs) as ask:
+        for path in LISTS:
+            found[path] = [*timed(ask, path, options.rounds)]
+            if (far := far_along(ask, path)) is not None:
+                found[path] += timed(ask, far, options.rounds)
+            print(f"{name}: {path}: {' / '.join(f'{value:.1f}' for value in found[path])} ms", flush=True)
+    return found
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    options = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="bench-", dir=options.folder))
+    home.chmod(0o755)  # the server of PostgreSQL runs as another account
+    logging.configure()
+    dispatch.MOST_REQUESTS = 10**9  # type: ignore[misc]
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {clock.to_datetime(clock.now()):%Y-%m-%d}")
+    results = {}
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        if options.only in (None, "sqlite"):
+            results["SQLite"] = measure("SQLite", settings(home, None), options)
+        if options.only in (None, "postgresql") and postgresql.installed():
+            server = stack.enter_context(postgresql.Server(durable=True, folder=home))
+            results["PostgreSQL"] = measure("PostgreSQL", settings(home, server.fresh()), options)
+    slow = [f"{name} {path}" for name, found in results.items() for path, times in found.items()
+            if max(times[1::2]) >= LIMIT]  # fmt: skip
+    print(f"\nslower than {LIMIT:.0f} ms in the median: {', '.join(slow) or 'none'}")
+    sys.exit(1 if slow else 0)
+
+
+if __name__ == "__main__":
+    main()
