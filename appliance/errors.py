@@ -38,6 +38,9 @@
     │   └── RemovalRefused        2   a push would remove more files than the settings allow
     ├── ClusterError              3   no command could be started on a host of the cluster
     │   └── ConnectionLost        2   the connection broke; the command may have run
+    ├── ApiError                  3   the API of an installation cannot be used; nothing was done
+    │   ├── ApiInterrupted        2   the connection to the API broke; what was asked may have been done
+    │   └── ApiRefused            n   the API refuses what a command asks, with the status that the command has
     ├── AccountError              1   a user, a role, a token or a link does not exist, or cannot be changed so
     │   ├── WeakPassword          1   a password is too short, too long, or one that others guess first
     │   └── SignInRefused         1   who signs in is not known by what they gave, or has to wait
@@ -276,6 +279,27 @@ class ConnectionLost(ClusterError):  # noqa: N818 - an event
     """The connection to a host broke after the command may have started."""
 
     exit_code = 2
+
+
+class ApiError(ApplianceError):
+    """The API of an installation cannot be used: its address, the token or the connection is at fault."""
+
+    exit_code = 3
+
+
+class ApiInterrupted(ApiError):  # noqa: N818 - an event
+    """The connection to the API broke, or its answer cannot be read, after the request may have been carried out."""
+
+    exit_code = 2
+
+
+class ApiRefused(ApiError):  # noqa: N818 - an event
+    """The API refuses what a command asks for. `kind` is the type of the problem, such as `not-found`."""
+
+    def __init__(self, sentence: str, *, kind: str, exit_code: int) -> None:
+        self.kind = kind
+        self.exit_code = exit_code
+        super().__init__(sentence)
 
 
 class AccountError(ApplianceError):

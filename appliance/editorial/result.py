@@ -15,17 +15,18 @@ from appliance.content.sites import find_site
 from appliance.errors import ApplianceError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 #: Expected versions by id, for a command that expects none.
 NO_VERSIONS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class EditResult(Generic[T]):
+class EditResult(Generic[T_co]):
     """The result of a command that saved its edit."""
 
     #: The edited thing in its new state.
-    subject: T
+    subject: T_co
     #: Whether anything changed.
     changed: bool
     #: How many files will be built, that is, jobs enqueued for the edit. 0 if it is published later.

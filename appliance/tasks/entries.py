@@ -13,19 +13,17 @@ from typing import Any
 
 from invoke import Context, task
 
-from appliance import editorial
-from appliance.actor import current
-from appliance.config import Config
-from appliance.content.models import ENTRY_STATUSES, Entry
-from appliance.editorial import EntryDetails, EntryFilter
+from appliance.content.models import ENTRY_STATUSES
+from appliance.editorial import EditResult, EntryDetails, EntryFilter
 from appliance.editorial.queries.entries import ENTRY_ORDERS
 from appliance.errors import ApplianceError, ContentError
 from appliance.tasks import entry_file
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.edit_output import print_result, require_arguments
 from appliance.tasks.entry_options import DATE_FORMS, HELP, REPEATED, with_entry_fields
 from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import ENTRY, JSON, LATER, SITE, VERBOSE
+from appliance.tasks.verbs.entries import EntryLike, EntryVerbs, open_entries
 
 
 @task(
@@ -45,11 +43,11 @@ def add(
     verbose: bool = False,
 ) -> None:
     """Add an entry or a page; by default a draft dated now."""
-    with open_installation() as (config, _):
-        result = editorial.add_entry(config, site, actor=current(), later=later, **{**fields, "title": title})
+    with open_entries(later=later) as verbs:
+        result = verbs.add_entry(site, **{**fields, "title": title})
         if json:
             counts = {"files": result.files, "faults": result.faults, "conflicts": result.conflicts}
-            print_json({**counts, **row_json(editorial.get_entry(config, site, result.subject))})
+            print_json({**counts, **row_json(verbs.get_entry(site, result.subject.id))})
             return
         print_result(result, f"{_label(result.subject)} added, {result.subject.status}")
 
@@ -89,13 +87,11 @@ def edit(
     fields |= {} if title is None else {"title": title}
     if not fields and not editor:
         raise ContentError("Give something to change, such as --title or --text, or use --editor.")
-    with open_installation() as (config, _):
+    with open_entries(later=later) as verbs:
         if editor:
-            result = _edit_in_editor(config, site, entry, fields, expect_version, later)
+            result = _edit_in_editor(verbs, site, entry, fields, expect_version)
         else:
-            result = editorial.edit_entry(
-                config, site, entry, expected_version=expect_version, actor=current(), later=later, **fields
-            )
+            result = verbs.edit_entry(site, entry, expected_version=expect_version, **fields)
         print_result(result, f"{_label(result.subject)} edited, {result.subject.status}")
 
 
@@ -103,8 +99,8 @@ def edit(
 @command
 def show(_context: Context, entry: str, json: bool = False, site: str = "", verbose: bool = False) -> None:
     """Show all properties of an entry, and its text."""
-    with open_installation() as (config, _):
-        details = editorial.get_entry(config, site, entry)
+    with open_entries() as verbs:
+        details = verbs.get_entry(site, entry)
     if json:
         print_json(row_json(details))
         return
@@ -153,12 +149,9 @@ def entries_list(
 ) -> None:
     """List entries and pages that match all given options, the newest first."""
     wanted = EntryFilter(status, kind, author, category, tag, since, until, text)
-    with open_installation() as (config, _):
+    with open_entries() as verbs:
         rows = read_rows(
-            lambda size, after: editorial.list_entries(
-                config, site, wanted, order=sort or "date", size=size, after=after, with_total=False
-            ),
-            limit,
+            lambda size, after: verbs.list_entries(site, wanted, order=sort or "date", size=size, after=after), limit
         )
     if json:
         print_json([row_json(row) for row in rows])
@@ -182,16 +175,16 @@ def entries_list(
 @command
 def delete(context: Context, later: bool = False, site: str = "", verbose: bool = False) -> None:
     """Delete entries, given by id, slug or address, with their comments. Either all are deleted or none."""
-    with open_installation() as (config, _):
+    with open_entries(later=later) as verbs:
         named = require_arguments(context, "the entries to delete, by id, slug or address")
-        result = editorial.delete_entries(config, site, *named, actor=current(), later=later)
+        result = verbs.delete_entries(site, *named)
         several = pluralize(len(result.subject), "entry", "entries")
         print_result(result, f"{_label(result.subject[0]) if len(result.subject) == 1 else several} removed")
 
 
 def _edit_in_editor(
-    config: Config, site: str, entry: str, named: Mapping[str, Any], expected: str | None, later: bool
-) -> editorial.EditResult[Entry]:
+    verbs: EntryVerbs, site: str, entry: str, named: Mapping[str, Any], expected: str | None
+) -> EditResult[EntryLike]:
     """Open an entry in the person's editor and save the result. When it cannot be saved, the file is kept.
 
     Raises:
@@ -199,11 +192,9 @@ def _edit_in_editor(
     """
     if not sys.stdin.isatty():
         raise ContentError("--editor needs a terminal; use an option such as --file instead.")
-    row = editorial.find_site(config, site)
-    subject = editorial.find_editable_entry(config, row, entry)
-    details = editorial.get_entry(config, site, subject)
+    details = verbs.get_editable_entry(site, entry)
     before = entry_file.render(details).encode()
-    number, path = tempfile.mkstemp(prefix=f"{subject.slug[:40]}-", suffix=".md")
+    number, path = tempfile.mkstemp(prefix=f"{details.slug[:40]}-", suffix=".md")
     file = Path(path)
     with os.fdopen(number, "wb") as stream:
         stream.write(before)
@@ -211,9 +202,7 @@ def _edit_in_editor(
     try:
         subprocess.run([*editor, path], check=True)
         edits = {**entry_file.changed_fields(before, file.read_bytes()), **named}
-        result = editorial.edit_entry(
-            config, site, subject, expected_version=expected or details.version, actor=current(), later=later, **edits
-        )
+        result = verbs.edit_entry(site, str(details.id), expected_version=expected or details.version, **edits)
     except subprocess.CalledProcessError as error:
         fault = f"{editor[0]} ended with status {error.returncode}"
         raise ContentError(f"{fault}; nothing changed, and your text is kept in {file}.") from error
@@ -224,7 +213,7 @@ def _edit_in_editor(
     return result
 
 
-def _label(entry: Entry) -> str:
+def _label(entry: EntryLike) -> str:
     return f"{entry.kind} {entry.id} “{entry.title}” ({entry.slug})"
 
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 from invoke import Argument, Collection, Exit, ParserContext, Program
 
 from appliance.errors import ApplianceError
-from appliance.tasks import command_table, remote_commands
+from appliance.tasks import api_mode, command_table, remote_commands
+from appliance.tasks.api_mode import API
 from appliance.tasks.command_line import exit_with
 
 #: Tasks that take any number of arguments.
@@ -62,7 +63,7 @@ def _flags_with_value(name: str) -> set[str]:
 
 
 class ApplianceProgram(Program):
-    """Invoke's Program with `--inventory`, variadic tasks, and tasks that are imported when needed."""
+    """Invoke's Program with `--inventory` and `--api`, variadic tasks, and tasks that are imported when needed."""
 
     def __init__(self, **options: Any) -> None:
         # parse_collection fills the namespace once the command line is known.
@@ -72,17 +73,23 @@ class ApplianceProgram(Program):
         """Return the arguments that may stand before or after any task."""
         inventory = "Run the task on a publishing host of this Ansible inventory."
         on = "The publishing host to run it on, with --inventory; by default the first that can be reached."
+        api = f"Run the task by the API at this address, with the token in APPLIANCE_TOKEN. Also the variable {API}."
         return [
             *super().core_args(),
             Argument(names=("inventory",), help=inventory),
             Argument(names=("on",), help=on),
+            Argument(names=("api",), help=api),
         ]
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Parse invoke's own options. A command line with --inventory is run on that cluster instead."""
         self.normalize_argv(argv)
         try:
-            remote = remote_commands.parse(self.argv[1:])
+            api, words = api_mode.take_option(self.argv[1:])
+            self.argv = [*self.argv[:1], *words]
+            if api is not None:
+                api_mode.choose(api)
+            remote = remote_commands.parse(words)
             if remote is not None:
                 raise Exit(code=remote_commands.run(remote))
         except ApplianceError as error:
@@ -105,3 +112,8 @@ class ApplianceProgram(Program):
         if arguments:
             self.core.remainder = " ".join(filter(None, [shlex.join(arguments), self.core.remainder]))
         super().parse_tasks()
+        try:
+            for context in self.tasks:
+                api_mode.check_command(str(context.name))
+        except ApplianceError as error:
+            exit_with(str(error), error.exit_code)

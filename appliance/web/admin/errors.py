@@ -117,8 +117,8 @@ def add_error_pages(app: Flask) -> None:
     def explain(error: ApplianceError) -> Response:
         for kind, status in _STATUSES:
             if isinstance(error, kind):
-                return _busy(str(error)) if status == 503 else answer(status, str(error))
-        return fail(error) if isinstance(error, ConfigError) else answer(422, str(error))
+                return _busy(str(error)) if status == 503 else _refused(status, error)
+        return fail(error) if isinstance(error, ConfigError) else _refused(422, error)
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
@@ -131,6 +131,10 @@ def add_error_pages(app: Flask) -> None:
         where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         log.error("a request failed", error=type(error).__name__, where=where[-3:])
         return answer(500)
+
+
+def _refused(status: int, error: ApplianceError) -> Response:
+    return answer(status, str(error), exit_status=error.exit_code)
 
 
 def _busy(detail: str) -> Response:

@@ -34,6 +34,8 @@ BASE: Final = "/api/v1"
 #: Requests of one token in a minute that each worker process lets through, and those that change something.
 MOST_REQUESTS: Final = 1_200
 MOST_CHANGES: Final = 600
+#: The header that tells of an edit which left everything as it was.
+UNCHANGED: Final = "Appliance-Changed"
 _JSON: Final = "application/json"
 
 
@@ -114,7 +116,7 @@ class Dispatcher:
         except EditConflict as error:
             raise _conflict(operation, call, error) from error
         except (ContentError, AccountError, QueueError, DeliveryError) as error:
-            raise Problem(422, str(error), "refused") from error
+            raise Problem(422, str(error), "refused", exit_status=error.exit_code) from error
 
     def _after_change(self, call: Call, stored: StoredAnswer, entry: int) -> StoredAnswer:
         """Wait as the caller prefers, and say where to see how far the change is."""
@@ -136,7 +138,7 @@ class Dispatcher:
 
 
 def _stored(operation: Operation, answer: Answer) -> StoredAnswer:
-    headers, body = {}, b""
+    headers, body = {} if answer.changed else {UNCHANGED: "?0"}, b""
     if operation.answer is not None:
         headers["Content-Type"] = _JSON
         body = _dump(operation.answer, answer.value)

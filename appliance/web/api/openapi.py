@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 import appliance
@@ -22,8 +22,8 @@ _ABOUT: Final = (
     "Everything that the shell can do with content, comments, jobs, targets and users. Requests only save and"
     " enqueue; workers plan and build. Send a token as `Authorization: Bearer app_…`. Errors are problems (RFC 9457)"
     " with a sentence in `detail`. Lists are paged by `after` and `next`. An ETag is the version of a thing; If-Match"
-    " refuses an edit that is based on an older one. An Idempotency-Key makes a POST happen once, however often it is"
-    " sent within a day."
+    " refuses an edit that is based on an older one. An Idempotency-Key makes a POST or a PATCH happen once, however"
+    " often it is sent within a day."
 )
 #: The variables of paths that are no numbers.
 _NAMES: Final[dict[str, dict[str, Any]]] = {
@@ -66,6 +66,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     request: str
+    exit_status: int | None = Field(None, description="That of the command which is refused in the same way.")
     errors: list[FieldProblem] | None = None
 
 

@@ -129,7 +129,7 @@ class Operation:
     @property
     def is_repeatable(self) -> bool:
         """Whether an Idempotency-Key is obeyed."""
-        return self.method == "POST"
+        return self.method in ("POST", "PATCH")
 
 
 #: All operations, in the order of the documents.

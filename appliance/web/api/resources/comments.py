@@ -61,12 +61,17 @@ class CommentEdit(Sent):
     url: str = Field(default_factory=left_out, max_length=1500)
 
 
-class Judgement(Sent):
-    """What becomes of some comments: all of them or none."""
+class ChosenComments(Sent):
+    """Which comments."""
 
     comments: list[Id] = Field(min_length=1, max_length=500)
-    status: CommentStatus
     versions: dict[Id, str] = Field(default={}, description="The versions that the decision is based on, by id.")
+
+
+class Judgement(ChosenComments):
+    """What becomes of some comments: all of them or none."""
+
+    status: CommentStatus
 
 
 class JudgedComments(Shown):
@@ -108,6 +113,12 @@ class NumberOfComments(Shown):
     """How many comments it was."""
 
     comments: int
+
+
+class NumberOfBans(Shown):
+    """How many bans it was."""
+
+    bans: int
 
 
 @operation("GET", "/sites/{site}/comments", "comment.read", query=CommentQuery, answer=PageOf[Comment])
@@ -169,6 +180,16 @@ def delete_comment(call: Call) -> Answer:
     return Answer(entry=row.entry)
 
 
+@operation("POST", "/sites/{site}/comments/delete", "comment.delete", body=ChosenComments, answer=NumberOfComments)
+def delete_comments(call: Call) -> Answer:
+    """Delete comments: all of them or none. Replies to them are kept."""
+    body: ChosenComments = call.body
+    result = editorial.delete_comments(
+        call.config, call.site, *body.comments, expected_versions=body.versions, later=True
+    )
+    return Answer({"comments": len(result.subject)}, changed=result.changed)
+
+
 @operation("POST", "/sites/{site}/comments/judge", "comment.moderate", body=Judgement, answer=JudgedComments)
 def judge_comments(call: Call) -> Answer:
     """Approve comments, hold them or mark them as spam: all of them or none."""
@@ -199,12 +220,13 @@ def ban_sender(call: Call) -> Answer:
     return Answer({"rows": bans if call.may("comment.read_sender") else []})
 
 
-@operation("DELETE", "/sites/{site}/bans", "comment.ban", query=BanQuery)
+@operation("DELETE", "/sites/{site}/bans", "comment.ban", query=BanQuery, answer=NumberOfBans)
 def lift_ban(call: Call) -> Answer:
     """Lift the bans of a network, an e-mail address or the sender of a comment."""
-    if not senders.unban(call.config, call.site, call.query.who):
-        raise Problem(404, f"There is no ban of “{call.query.who}” on the site {call.site}.", "not-found")
-    return Answer()
+    lifted = senders.unban(call.config, call.site, call.query.who)
+    if not lifted:
+        raise Problem(404, f"There is no ban of “{call.query.who}” on the site {call.site}.", "no-ban")
+    return Answer({"bans": lifted})
 
 
 def _comment(call: Call) -> Any:

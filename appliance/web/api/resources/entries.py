@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
 from appliance import db, editorial
 from appliance.accounts import ownership
 from appliance.content.models import EntryKind, EntryStatus
+from appliance.content.sites import find_site
 from appliance.editorial import EntryFilter, publication
 from appliance.errors import AmbiguousName, ContentError
 from appliance.web.admin import guard
-from appliance.web.api.fields import Moment, Name, PageOf, PageQuery, Sent, Shown, left_out
+from appliance.web.api.fields import Id, Moment, Name, PageOf, PageQuery, Rows, Sent, Shown, left_out
 from appliance.web.api.operations import Answer, Call, found, operation
 from appliance.web.api.problems import NotThere, Problem
 from appliance.web.api.publication_model import EntryStatus as EntryProgress
@@ -75,10 +76,20 @@ class EntryQuery(PageQuery):
     order: Literal["date", "oldest", "modified", "title", "id"] = "date"
 
 
+Reference = Annotated[str, Field(min_length=1, max_length=1000, description="Its id, slug, or address.")]
+
+
 class EntryReference(Sent):
     """Which entry."""
 
-    reference: str = Field(min_length=1, max_length=1000, description="Its id, slug, or address below the site.")
+    reference: Reference
+
+
+class ChosenEntries(Sent):
+    """Which entries."""
+
+    entries: list[Reference] = Field(min_length=1, max_length=500)
+    versions: dict[Id, str] = Field(default={}, description="The versions that the decision is based on, by id.")
 
 
 class EntryFields(Sent):
@@ -215,6 +226,18 @@ def delete_entry(call: Call) -> Answer:
     versions = {} if expected is None else {entry.id: expected}
     editorial.delete_entries(call.config, call.site, entry.id, expected_versions=versions, later=True)
     return Answer(entry=entry.id)
+
+
+@operation("POST", "/sites/{site}/entries/delete", "entry.delete", body=ChosenEntries, answer=Rows[Entry])
+def delete_entries(call: Call) -> Answer:
+    """Delete entries and pages with their comments: all of them or none."""
+    site, entries = find_site(call.config, call.site), []
+    for reference in dict.fromkeys(call.body.entries):
+        entries.append(editorial.find_entry(site, reference))
+        guard.require("entry.delete", call.site, owns=ownership.owns(call.principal.user, entries[-1].id))
+    rows = [editorial.get_entry(call.config, call.site, entry) for entry in entries]
+    editorial.delete_entries(call.config, call.site, *entries, expected_versions=call.body.versions, later=True)
+    return Answer({"rows": rows})
 
 
 @operation("GET", "/sites/{site}/entries/{entry}/status", "entry.read", answer=EntryProgress)

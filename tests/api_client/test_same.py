@@ -1,0 +1,94 @@
+"""A command prints the same and leaves the same audit rows, whether it runs on the host or by the API.
+
+What only reads runs both ways on one installation. What changes something runs on the host of one installation and by
+the API of another that is like it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from appliance.tasks import api_mode
+from tests.api_client.conftest import Installation, Make, Told
+
+pytestmark = pytest.mark.slow
+
+#: Commands in the order in which people give them; an edit is followed by the look at it.
+LINES: tuple[tuple[str, ...], ...] = (
+    ("content.add --later --date=2026-11-22T08:30", "Hello, World!", "--text=Hi *there*.", "--author=Ann", "--tag=a"),
+    ("content.add --later --date=2026-11-23 --status=published --category=News/Local", "Second"),
+    ("content.add --later --kind=page --folder=about --date=2026-11-20", "Team"),
+    ("content.add --later --status=nosuch", "Never"),
+    ("content.add --later --date=soon", "Never"),
+    ("content.add --later --slug", "No slug", "Never"),
+    ("content.edit --later hello-world --title", "Hello again", "--expires=2030-01-01"),
+    ("content.edit --later 1 --title", "Hello again"),
+    ("content.edit --later 1 --status=published"),
+    ("content.edit --later nosuch --status=published"),
+    ("content.edit --later 1 --kind=nosuch"),
+    ("content.show 1",),
+    ("content.show hello-world --json",),
+    ("content.show nosuch",),
+    ("content.show 2",),
+    ("content.list",),
+    ("content.list --json --status=published --sort=title",),
+    ("content.list --limit=1",),
+    ("content.list --status=nosuch",),
+    ("content.list --sort=nosuch",),
+    ("content.list --category=nosuch",),
+    ("content.list --since=yesterdayish",),
+    ("content.list --category=News --since=2026-11-01 --until=2026-12-01",),
+    ("content.list --text=nothing",),
+    ("content.list --site=nosuch",),
+    ("content.delete --later nosuch 1",),
+    ("content.delete --later 3",),
+    ("content.delete --later 1 second",),
+    ("content.delete --later",),
+    ("content.list",),
+)  # fmt: skip
+#: Moments and what depends on them, which differ from one minute to the next.
+_MOVING = re.compile(r'(modified"?:?|version"?:?|date"?:?)\s+"?[^\n]*')
+
+
+def words_of(line: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (line,) if isinstance(line, str) else line
+
+
+def settled(told: Told, one: Installation) -> tuple[str, str, int]:
+    """What a command said, without its moments and the places that only one installation has."""
+    out = _MOVING.sub(r"\1", told.out)
+    # A settings file is there only on the host.
+    error = told.error.replace(f"{one.folder}/appliance.toml: ", "")
+    return out, error, told.status
+
+
+def acts(one: Installation) -> list[dict[str, object]]:
+    """The rows of the audit, without who did it, when, and the chain of digests."""
+    kept = ("action", "subject", "subject_id", "site", "label", "before", "after")
+    rows = [asdict(row) for row in one.audit()]
+    return [{name: row[name] for name in kept} for row in rows if row["via"] in ("shell", "api") and row["actor"] != "set-up"]
+
+
+def test_every_command_says_the_same_and_leaves_the_same_rows(make: Make) -> None:
+    host, elsewhere = make(), make()
+    for line in map(words_of, LINES):
+        here, there = host.local(*line), elsewhere.remote(*line)
+        assert settled(there, elsewhere) == settled(here, host), line
+        if not acts_on(line):
+            both = elsewhere.local(*line)
+            assert (there.out, there.status) == (both.out, both.status), line
+    assert acts(elsewhere) == acts(host)
+    assert {row.via for row in elsewhere.audit() if row.actor == "ada"} == {"api"}
+    assert acts(host)
+
+
+def acts_on(line: tuple[str, ...]) -> bool:
+    return "--later" in line[0]
+
+
+def test_every_command_that_is_supported_is_compared() -> None:
+    assert {words_of(line)[0].split()[0] for line in LINES} == api_mode.SUPPORTED
