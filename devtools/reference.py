@@ -15,6 +15,7 @@ from invoke import Argument, Collection, Task
 from pydantic import BaseModel
 
 from appliance.config import FILE_NAME, SYSTEM_FILE, Config
+from appliance.tasks.api_mode import SUPPORTED
 from devtools import api_reference, cluster_reference, rights_reference, theme_reference
 from devtools.reference_tables import GENERATED_NOTICE, model_of, table_of
 
@@ -97,6 +98,8 @@ def tasks_page(namespace: Collection) -> str:
         "`publish`, `drain`, `status`, `why`, `periodic`, and all of `content`, `docroot`, `jobs`, `processes` and "
         "`targets` also take `--inventory=FILE`, and with it `--on=HOST`: they then "
         "[run on a publishing host](../how-to/run-from-the-controller.md) of that Ansible inventory.",
+        f"{', '.join(f'`{name}`' for name in sorted(SUPPORTED))} also take `--api=URL`: they then "
+        "[act by the API](../how-to/work-from-anywhere.md) of an installation elsewhere.",
         *(_task(name, task) for name, task in sorted(tasks(namespace))),
     ]
     return "\n\n".join(parts) + "\n"

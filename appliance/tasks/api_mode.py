@@ -23,6 +23,18 @@ SUPPORTED: Final = {
     "content.show",
     "content.list",
     "content.delete",
+    "content.comment",
+    "content.comments",
+    "content.edit-comment",
+    "content.moderate",
+    "comments.approve",
+    "comments.hold",
+    "comments.spam",
+    "comments.delete",
+    "comments.ban",
+    "comments.unban",
+    "comments.bans",
+    "comments.erase",
 }
 #: Commands that are about files, processes or secrets of one host, and so make no sense by an API.
 _OF_A_HOST: Final = {

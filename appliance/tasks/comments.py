@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance import editorial
-from appliance.actor import current
 from appliance.content.models import COMMENT_STATUSES, CommentStatus
 from appliance.editorial import CommentFilter
 from appliance.errors import ContentError
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.edit_output import print_result, require_ids
 from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import ENTRY, JSON, LATER, SITE, VERBOSE
+from appliance.tasks.verbs.comments import open_comments
 
 _AUTHOR_HELP = {
     "author": "The name of the author.",
@@ -38,7 +37,7 @@ def comment(
     _context: Context,
     entry: str,
     text: str,
-    author: str = "Editor",
+    author: str | None = None,
     email: str = "",
     url: str = "",
     reply_to: int = 0,
@@ -47,20 +46,9 @@ def comment(
     verbose: bool = False,
 ) -> None:
     """Add an approved comment to an entry."""
-    with open_installation() as (config, _):
-        result = editorial.add_comment(
-            config,
-            site,
-            entry,
-            text,
-            author=author,
-            email=email,
-            url=url,
-            reply_to=reply_to or None,
-            actor=current(),
-            later=later,
-        )
-        print_result(result, f"comment {result.subject.id} on “{result.subject.entry.title}”")
+    with open_comments(later=later) as verbs:
+        result = verbs.add_comment(site, entry, text, author=author, email=email, url=url, reply_to=reply_to or None)
+        print_result(result, f"comment {result.subject.id} on “{result.subject.title}”")
 
 
 @task(
@@ -90,11 +78,9 @@ def edit_comment(
     """Change the text or the author of a comment."""
     if all(value is None for value in (text, author, email, url)):
         raise ContentError("Give something to change: --text, --author, --email or --url.")
-    with open_installation() as (config, _):
-        result = editorial.edit_comment(
-            config, site, number, text=text, author=author, email=email, url=url, actor=current(), later=later
-        )
-        print_result(result, f"comment {number} on “{result.subject.entry.title}” edited")
+    with open_comments(later=later) as verbs:
+        result = verbs.edit_comment(site, number, text=text, author=author, email=email, url=url)
+        print_result(result, f"comment {number} on “{result.subject.title}” edited")
 
 
 @task(
@@ -126,11 +112,8 @@ def comments_list(
 ) -> None:
     """List comments that match all given options, the newest first."""
     wanted = CommentFilter(entry or None, status, author, text, since)
-    with open_installation() as (config, _):
-        rows = read_rows(
-            lambda size, after: editorial.list_comments(config, site, wanted, size=size, after=after, with_total=False),
-            limit,
-        )
+    with open_comments() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_comments(site, wanted, size=size, after=after), limit)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -173,11 +156,8 @@ def moderate(
     if approve + hold + spam + delete != 1:
         raise ContentError("Choose what to do with the comments: --approve, --hold, --spam or --delete.")
     status: CommentStatus = "approved" if approve else "pending" if hold else "spam"
-    with open_installation() as (config, _):
+    with open_comments(later=later) as verbs:
         ids = require_ids(context, "the comments by the ids that content.comments shows")
-        if delete:
-            result = editorial.delete_comments(config, site, *ids, actor=current(), later=later)
-        else:
-            result = editorial.moderate_comments(config, site, ids, status, actor=current(), later=later)
+        result = verbs.delete_comments(site, *ids) if delete else verbs.moderate_comments(site, ids, status)
         action = "removed" if delete else {"approved": "approved", "pending": "held", "spam": "marked as spam"}[status]
         print_result(result, f"{pluralize(len(result.subject), 'comment')} {action}")

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance import clock, editorial
-from appliance.actor import current
+from appliance import clock
 from appliance.content.models import CommentStatus
-from appliance.editorial import senders
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.edit_output import print_result, require_ids
 from appliance.tasks.list_output import format_date, one_line, print_columns, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
+from appliance.tasks.verbs.comments import open_comments
 
 _HELP = {**LATER, **SITE, **VERBOSE}
 _WHO = "A network or an address, an e-mail address, or the id of a comment, which stands for its sender."
 
 
 def _set_status(context: Context, status: CommentStatus, verb: str, later: bool, site: str) -> None:
-    with open_installation() as (config, _):
+    with open_comments(later=later) as verbs:
         ids = require_ids(context, "the comments by the ids that content.comments shows")
-        result = editorial.moderate_comments(config, site, ids, status, actor=current(), later=later)
+        result = verbs.moderate_comments(site, ids, status)
         print_result(result, f"{pluralize(len(result.subject), 'comment')} {verb}")
 
 
@@ -49,9 +48,9 @@ def spam(context: Context, later: bool = False, site: str = "", verbose: bool = 
 @command
 def delete(context: Context, later: bool = False, site: str = "", verbose: bool = False) -> None:
     """Delete the comments with these ids for good. Replies to them stay."""
-    with open_installation() as (config, _):
+    with open_comments(later=later) as verbs:
         ids = require_ids(context, "the comments by the ids that content.comments shows")
-        result = editorial.delete_comments(config, site, *ids, actor=current(), later=later)
+        result = verbs.delete_comments(site, *ids)
         print_result(result, f"{pluralize(len(result.subject), 'comment')} removed")
 
 
@@ -59,8 +58,8 @@ def delete(context: Context, later: bool = False, site: str = "", verbose: bool 
 @command
 def ban(_context: Context, who: str, reason: str = "", site: str = "", verbose: bool = False) -> None:
     """Refuse further comments of a sender. Comments that are there stay."""
-    with open_installation() as (config, _):
-        added = senders.ban(config, site, who, reason=reason, actor=current())
+    with open_comments() as verbs:
+        added = verbs.ban(site, who, reason=reason)
         for one in added:
             print_line(f"banned {one.value}")
         if not added:
@@ -71,8 +70,8 @@ def ban(_context: Context, who: str, reason: str = "", site: str = "", verbose: 
 @command
 def unban(_context: Context, who: str, site: str = "", verbose: bool = False) -> None:
     """Take comments of a sender again."""
-    with open_installation() as (config, _):
-        lifted = senders.unban(config, site, who, actor=current())
+    with open_comments() as verbs:
+        lifted = verbs.unban(site, who)
         print_line(f"{pluralize(lifted, 'ban')} lifted" if lifted else "nothing changed")
 
 
@@ -80,8 +79,8 @@ def unban(_context: Context, who: str, site: str = "", verbose: bool = False) ->
 @command
 def bans(_context: Context, json: bool = False, site: str = "", verbose: bool = False) -> None:
     """List whose comments are refused, the newest ban first."""
-    with open_installation() as (config, _):
-        rows = senders.list_bans(config, site)
+    with open_comments() as verbs:
+        rows = verbs.list_bans(site)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -100,6 +99,6 @@ def bans(_context: Context, json: bool = False, site: str = "", verbose: bool = 
 @command
 def erase(_context: Context, email: str, site: str = "", verbose: bool = False) -> None:
     """Erase what identifies a sender: e-mail and network addresses, browser, mail about replies. Comments stay."""
-    with open_installation() as (config, _):
-        erased = senders.erase(config, site, email, actor=current())
+    with open_comments() as verbs:
+        erased = verbs.erase(site, email)
         print_line(f"erased from {pluralize(erased, 'comment')}; backups made before still have it")

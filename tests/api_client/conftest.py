@@ -99,7 +99,9 @@ class Installation:
     def remote(self, line: str, *words: str, token: str = "") -> Told:
         """Run a command by the API, where there are no settings."""
         return self.run(
-            line, words, {"APPLIANCE_API": self.url, "APPLIANCE_TOKEN": token or self.token, "APPLIANCE_CONFIG": "/none"}
+            line,
+            words,
+            {"APPLIANCE_API": self.url, "APPLIANCE_TOKEN": token or self.token, "APPLIANCE_CONFIG": "/none"},
         )
 
     def make_token(self, name: str, days: float | None = None, scopes: list[str] | None = None, **roles: str) -> str:
