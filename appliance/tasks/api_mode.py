@@ -35,6 +35,14 @@ SUPPORTED: Final = {
     "comments.unban",
     "comments.bans",
     "comments.erase",
+    "targets.list",
+    "targets.pause",
+    "targets.resume",
+    "targets.resync",
+    "processes.list",
+    "processes.pause",
+    "processes.resume",
+    "processes.recycle",
 }
 #: Commands that are about files, processes or secrets of one host, and so make no sense by an API.
 _OF_A_HOST: Final = {

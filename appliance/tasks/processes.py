@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 from invoke import Context, task
 
-from appliance import db
 from appliance.errors import QueueError
 from appliance.queue import processes
 from appliance.queue.processes import ProcessRequest
-from appliance.tasks.command_line import command, open_installation, print_json, print_line, print_table
+from appliance.tasks.command_line import command, print_json, print_line, print_table
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.processes import open_processes
 
 _HELP = {
     "name": "The process, as `processes.list` shows it. A supervisor passes the request on to its processes.",
@@ -24,8 +24,8 @@ _HELP = {
 @command
 def processes_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
     """List workers, couriers and supervisors with their current activity, memory, job count and pending request."""
-    with open_installation():
-        rows, now = processes.list_processes(), db.now()
+    with open_processes() as verbs:
+        rows, now = verbs.list_processes()
     if json:
         print_json([asdict(row) for row in rows])
         return
@@ -72,11 +72,11 @@ def recycle(_context: Context, name: str = "", all: bool = False, verbose: bool 
 def _request(request: ProcessRequest, name: str, *, everyone: bool) -> None:
     if bool(name) == everyone:
         raise QueueError("name one process as processes.list shows it, or give --all")
-    with open_installation():
+    with open_processes() as verbs:
         # A supervisor that is asked to recycle replaces its processes one by one instead of all at once.
-        rows = [row for row in processes.list_processes() if request != "recycle" or not row.keeper]
+        rows = [row for row in verbs.list_processes()[0] if request != "recycle" or not row.keeper]
         rows = [row for row in rows if request != "pause" or row.role not in processes.ANSWERING]
         names = [row.name for row in rows] if everyone else [name]
         for each in names:
-            processes.request(each, request)
+            verbs.request(each, request)
     print_line(f"asked to {request}: {', '.join(names) or 'no process is running'}")

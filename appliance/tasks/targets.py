@@ -10,14 +10,13 @@ from typing import Any
 from invoke import Context, task
 
 from appliance import config as settings
-from appliance import db
 from appliance.config import Config, ownership
 from appliance.delivery import repair, shared_docroot, target_state
 from appliance.delivery.courier import no_report
 from appliance.delivery.diagnostics import check_targets, target_check
 from appliance.delivery.diagnostics.check_targets import InspectionAccount
 from appliance.delivery.diagnostics.target_check import CheckResult
-from appliance.delivery.targets import Target, courier_targets, find_target
+from appliance.delivery.targets import Target, courier_targets
 from appliance.errors import ConfigError
 from appliance.tasks.command_line import (
     command,
@@ -31,6 +30,7 @@ from appliance.tasks.command_line import (
 from appliance.tasks.list_output import one_line
 from appliance.tasks.option_help import JSON, VERBOSE
 from appliance.tasks.target_output import print_targets, target_json
+from appliance.tasks.verbs.targets import open_targets
 
 _NO_TARGETS = "There are no targets, so the docroot is served from this host; [[targets]] in appliance.toml add some."
 
@@ -39,8 +39,8 @@ _NO_TARGETS = "There are no targets, so the docroot is served from this host; [[
 @command
 def targets_list(_context: Context, json: bool = False, verbose: bool = False) -> None:
     """List the targets with their lag, their last push and their last error."""
-    with open_installation() as (config, _):
-        states, now = target_state.read_all(courier_targets(config)), db.now()
+    with open_targets() as verbs:
+        states, now = verbs.read_all()
     if json:
         print_json([target_json(state) for state in states])
         return
@@ -57,8 +57,8 @@ _NAME_HELP = {"name": "The target, as `targets.list` shows it.", **VERBOSE}
 @command
 def pause(_context: Context, name: str, verbose: bool = False) -> None:
     """Send nothing to a target until it is resumed, for example during maintenance; a push in progress is stopped."""
-    with open_installation() as (config, _):
-        target_state.pause(find_target(config, name).name)
+    with open_targets() as verbs:
+        verbs.pause(name)
     print_line(f"{name}: paused; files published meanwhile are sent when it is resumed")
 
 
@@ -66,8 +66,8 @@ def pause(_context: Context, name: str, verbose: bool = False) -> None:
 @command
 def resume(_context: Context, name: str, verbose: bool = False) -> None:
     """Resume a paused target and send it everything it missed."""
-    with open_installation() as (config, _):
-        target_state.resume(find_target(config, name).name)
+    with open_targets() as verbs:
+        verbs.resume(name)
     print_line(f"{name}: resumed")
 
 
@@ -103,8 +103,8 @@ def verify(_context: Context, name: str, json: bool = False, verbose: bool = Fal
 @command
 def resync(_context: Context, name: str, allow_removals: bool = False, verbose: bool = False) -> None:
     """Send everything to a target again, and remove files there that were never published."""
-    with open_installation() as (config, _):
-        repair.request_repair(config, name, clear_strangers=True, allow_removals=allow_removals)
+    with open_targets() as verbs:
+        verbs.resync(name, allow_removals=allow_removals)
     print_line(f"{name}: to be sent everything again, by the daemon or the next drain; targets.list shows the progress")
 
 

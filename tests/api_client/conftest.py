@@ -21,6 +21,7 @@ from appliance.actor import Actor, acting
 from appliance.audit import AuditFilter
 from appliance.demo.frontend import free_port
 from appliance.installation import open_installation
+from appliance.queue import processes
 from appliance.tasks.program import ApplianceProgram
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,14 @@ class Installation:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200
         return False
+
+    def await_worker(self) -> None:
+        """Wait until the admin process is listed."""
+        end = clock.monotonic() + SECONDS
+        with self.opened():
+            while not processes.list_processes():
+                assert clock.monotonic() < end
+                clock.sleep(0.02)
 
     def end(self) -> None:
         if self.process is not None and self.process.poll() is None:

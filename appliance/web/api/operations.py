@@ -185,4 +185,4 @@ def found(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except ApplianceError as error:
-        raise NotThere(str(error)) from error
+        raise NotThere(str(error), exit_status=error.exit_code) from error

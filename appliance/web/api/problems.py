@@ -32,8 +32,8 @@ class Problem(HTTPException):
 class NotThere(Problem):
     """The path names something that does not exist, or that the caller may not know of."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(404, detail, "not-found")
+    def __init__(self, detail: str, **members: Any) -> None:
+        super().__init__(404, detail, "not-found", **members)
 
 
 def invalid(what: str, error: ValidationError) -> Problem:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
-from appliance import target_job
+from appliance import db, target_job
 from appliance.delivery import repair, target_state
+from appliance.delivery.target_state import TargetState
 from appliance.delivery.targets import Target as DeliveryTarget
 from appliance.delivery.targets import courier_targets, find_target
 from appliance.queue.models import State
@@ -19,14 +21,17 @@ class Target(Shown):
     """A target. Times are seconds since the epoch."""
 
     name: str
+    address: str = Field(description="Where it is; empty without the right to act on targets.")
     level: bool = Field(description="Whether it has confirmed every publication.")
     waiting: int = Field(description="Paths that it has yet to receive.")
     more_waiting: bool = Field(description="Whether more are waiting than `waiting` says.")
     lag: float = Field(description="Seconds since the oldest unconfirmed publication.")
+    confirmed: int = Field(description="The newest publication that it has confirmed.")
     pushed_at: float | None
     files: int = Field(description="Files of the last push that sent any.")
     bytes: int
     seconds: float
+    rate: float = Field(description="Bytes per second of the last push that sent any.")
     error: str | None = Field(description="Why the last push failed.")
     paused: bool
     circuit: Literal["closed", "open", "half-open"]
@@ -48,6 +53,12 @@ class TargetJob(Shown):
     error_message: str | None = Field(description="What is wrong with the target.")
 
 
+class Targets(Rows[Target]):
+    """All targets, at one moment."""
+
+    now: float = Field(description="The time of the database, for ages.")
+
+
 class TargetDetails(Target):
     """A target with the newest check and verification."""
 
@@ -67,17 +78,18 @@ class TargetRequested(Shown):
     detail: str
 
 
-@operation("GET", "/targets", "target.read", answer=Rows[Target])
+@operation("GET", "/targets", "target.read", answer=Targets)
 def list_targets(call: Call) -> Answer:
     """List the targets and how far each is."""
-    return Answer({"rows": target_state.read_all(courier_targets(call.config))})
+    states = target_state.read_all(courier_targets(call.config))
+    return Answer({"rows": [_shown(call, state) for state in states], "now": db.now()})
 
 
 @operation("GET", "/targets/{target}", "target.read", answer=TargetDetails)
 def read_target(call: Call) -> Answer:
     """Return a target, with the newest check and verification that somebody asked for."""
     target = _target(call)
-    state = target_state.read(target)
+    state = _shown(call, target_state.read(target))
     values = {name: getattr(state, name) for name in Target.model_fields}
     return Answer({**values, "jobs": target_job.newest_jobs(target.name)})
 
@@ -116,6 +128,10 @@ def verify_target(call: Call) -> Answer:
     """Have a worker compare the files of a target with what was published, by content."""
     target_job.request_verification(call.config, _target(call).name)
     return _requested("A worker compares the files; `differing` and `extra` of the target have the result.")
+
+
+def _shown(call: Call, state: TargetState) -> TargetState:
+    return state if call.principal.may("target.act") else replace(state, address="")
 
 
 def _target(call: Call) -> DeliveryTarget:
