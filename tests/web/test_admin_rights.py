@@ -84,7 +84,7 @@ SAMPLES: Final[dict[str, Any]] = {
     f"GET {API}/sites": None, f"GET {SITE}": None, f"POST {SITE}/publish": {},
     f"GET {SITE}/entries": None, f"POST {SITE}/entries": {"title": "An entry"}, f"GET {SITE}/entries/<entry>": None,
     f"PATCH {SITE}/entries/<entry>": {"title": "Another"}, f"DELETE {SITE}/entries/<entry>": None,
-    f"GET {SITE}/entries/lookup": "?reference=1", f"GET {SITE}/entries/<entry>/status": None,
+    f"GET {SITE}/entries/<entry>/status": None,
     f"POST {SITE}/entries/delete": {"entries": ["1"]},
     f"GET {SITE}/comments": None, f"GET {SITE}/comments/<comment>": None,
     f"POST {SITE}/comments": {"entry": 1, "text": "Well said."},
