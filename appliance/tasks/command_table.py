@@ -190,6 +190,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.users:show",
         "Show a user: address, roles, second factors, and when the user was seen.",
     ),
+    "users.edit": (
+        "appliance.tasks.users:edit",
+        "Change the address of a user, or the name that others see. The name for signing in stays.",
+    ),
     "users.role": ("appliance.tasks.users:role", "Give a user a role on a site, or take it away."),
     "users.disable": (
         "appliance.tasks.users:disable",

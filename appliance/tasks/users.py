@@ -115,6 +115,27 @@ def show(_context: Context, name: str, json: bool = False, verbose: bool = False
 
 
 @task(
+    positional=["name"],
+    help={
+        **_NAME,
+        "email": "A new address. Links that were mailed to the one before no longer work.",
+        "display": "A new name that others see.",
+        **VERBOSE,
+    },
+)
+@command
+def edit(
+    _context: Context, name: str, email: str | None = None, display: str | None = None, verbose: bool = False
+) -> None:
+    """Change the address of a user, or the name that others see. The name for signing in stays."""
+    if email is None and display is None:
+        raise AccountError("Give something to change: --email or --display.")
+    with open_installation():
+        user = users.edit_user(users.find_user(name), email=email, display=display)
+        print_line(f"{user.name}: {user.display}{f', {user.email}' if user.email else ''}")
+
+
+@task(
     positional=["name", "role"],
     help={**_NAME, "role": "SITE:ROLE, with * for all sites; SITE:none takes it away.", **VERBOSE},
 )

@@ -77,6 +77,7 @@ ACTIONS = {
     "processes.resume": ["process.act"],
     "processes.recycle": ["process.act"],
     "users.add": ["user.add", "user.make_link"],
+    "users.edit": ["user.edit"],
     "users.role": ["user.set_role"],
     "users.disable": ["user.disable"],
     "users.enable": ["user.enable"],
@@ -283,6 +284,7 @@ def people(here: Installation) -> None:
     (here.home / "secret").chmod(0o600)
     (row, _) = here.gives("users.add", "bob --email=bob@example.org --role=blog:editor")
     assert "bob@example.org" not in json.dumps(row)
+    here.gives("users.edit", "bob --display=Bob")
     here.gives("users.role", "bob blog:author")
     here.gives("users.reset", "bob")
     here.does(lambda: sessions.start(find_user("bob"), "203.0.113.9", "Firefox", factors=["password"]))

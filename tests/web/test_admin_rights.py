@@ -74,6 +74,8 @@ SAMPLES: Final[dict[str, Any]] = {
     f"PATCH {API}/users/<user>": {"display": "Somebody"},
     f"PUT {API}/users/<user>/roles/<role_site>": {"role": "editor"},
     f"DELETE {API}/users/<user>/roles/<role_site>": None,
+    f"POST {API}/users/<user>/link": None, f"DELETE {API}/users/<user>/factors": None,
+    f"GET {API}/users/<user>/sessions": None, f"DELETE {API}/users/<user>/sessions/<session>": None,
     f"GET {API}/users/<user>/tokens": None, f"DELETE {API}/users/<user>/tokens/<token>": None,
     # The audit.
     "GET /audit": None, "GET /audit/<number>": None, "GET /audit/export.jsonl": None, "GET /audit/export.csv": None,

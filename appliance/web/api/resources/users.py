@@ -1,4 +1,4 @@
-"""Users: listed, added, edited, given roles, disabled and enabled."""
+"""Users: listed, added, edited, given roles, mailed links, disabled and enabled; their sessions, factors and tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from appliance import db
-from appliance.accounts import links, tokens, user_rows, users
+from appliance.accounts import factors, links, sessions, tokens, user_rows, users
 from appliance.accounts.rights import Role
 from appliance.accounts.user_rows import UserFilter
 from appliance.web.api.fields import PageOf, PageQuery, Rows, Sent, Shown, left_out
@@ -66,6 +66,18 @@ class GivenRole(Sent):
     role: Role
 
 
+class Session(Shown):
+    """A session of a browser. Times are seconds since the epoch."""
+
+    id: int
+    factors: list[str] = Field(description="What the user has shown: `password`, `totp`, `recovery` or `passkey`.")
+    address: str
+    agent: str = Field(description="The browser, as it names itself.")
+    created_at: float
+    used_at: float
+    ends_at: float = Field(description="When it ends in any case.")
+
+
 _PATH = "/users/{user}"
 
 
@@ -120,6 +132,38 @@ def set_role(call: Call) -> Answer:
 def remove_role(call: Call) -> Answer:
     """Take away a user's role on a site, or with `*` that on all sites."""
     users.set_role(_user(call), call.path["role_site"], None)
+    return Answer()
+
+
+@operation("POST", f"{_PATH}/link", "user.edit")
+def mail_link(call: Call) -> Answer:
+    """Mail a user a link to choose a password with: an invitation, or a new password for who has one."""
+    user = _user(call)
+    (links.mail_reset if user.password else links.invite)(user)
+    return Answer()
+
+
+@operation("DELETE", f"{_PATH}/factors", "user.edit")
+def remove_factors(call: Call) -> Answer:
+    """Remove the second factors of a user who lost them, and end all sessions."""
+    factors.remove_all(_user(call))
+    return Answer()
+
+
+@operation("GET", f"{_PATH}/sessions", "user.read", answer=Rows[Session])
+def list_user_sessions(call: Call) -> Answer:
+    """List the sessions of a user, the one used last first."""
+    rows = sessions.list_sessions(_user(call))
+    names = [name for name in Session.model_fields if name != "factors"]
+    shown = [{**{name: getattr(row, name) for name in names}, "factors": sorted(row.factors)} for row in rows]
+    return Answer({"rows": shown})
+
+
+@operation("DELETE", f"{_PATH}/sessions/{{session}}", "token.revoke")
+def end_user_session(call: Call) -> Answer:
+    """End a session of a user at once. One that has ended already is left alone."""
+    user = _user(call)
+    found(lambda: sessions.end(call.path["session"], user=user))
     return Answer()
 
 
