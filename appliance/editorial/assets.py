@@ -11,7 +11,7 @@ from appliance.config import Config
 from appliance.content import assets as content
 from appliance.content import versions
 from appliance.content.models import Asset, Entry, Site
-from appliance.editorial import acts, upload_judgement
+from appliance.editorial import acts, taken_paths, upload_judgement
 from appliance.editorial.lookup import check_editable, find_asset, find_editable_asset, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
 from appliance.editorial.upload_judgement import Accepted
@@ -40,7 +40,8 @@ def upload_asset(
     Raises:
         EditConflict: somebody has changed the file at `path` since that version.
         ContentError: the local file cannot be read, the path is invalid, the file at `path` comes from a source, the
-            entry does not exist, a version is expected and there is no file at `path`, or the file is not accepted.
+            entry does not exist, a version is expected and there is no file at `path`, the file is not accepted, or
+            it may be only `harmless` and something else is published at its path.
         ConfigError, ThemeError: the site or its theme cannot be used, and nothing was changed.
     """
 
@@ -51,6 +52,8 @@ def upload_asset(
         replaced = Asset.get_or_none(Asset.site == row, Asset.path == place)
         if replaced is not None:
             check_editable(config, replaced)
+        elif accepts == "harmless":
+            taken_paths.require_free_upload(row, place)
         owner = replaced.entry_id if replaced else None
         owner = owner if entry is None else find_entry(row, entry).id
         source, source_path = (replaced.source, replaced.source_path) if replaced else (None, None)
@@ -96,9 +99,11 @@ def move_asset(
 
     def edit(row: Site) -> tuple[Asset, bool]:
         found = find_editable_asset(config, row, asset)
+        place = content.clean_path(path.removeprefix(row.url))
         if accepts != "anything":
-            place = content.clean_path(path.removeprefix(row.url))
             upload_judgement.judge(content.stored_path(config, found.digest), place, accepts)
+        if accepts == "harmless" and place != found.path:
+            taken_paths.require_free_upload(row, place)
         with db.write():
             versions.expect(found, expected_version)
             before = found.path

@@ -12,7 +12,7 @@ from appliance.content import entries as content
 from appliance.content import entry_edits, versions
 from appliance.content.entry_edits import EntryEdits
 from appliance.content.models import Entry, Site
-from appliance.editorial import acts
+from appliance.editorial import acts, taken_paths
 from appliance.editorial.dates import DateLike, parse_timestamp
 from appliance.editorial.lookup import find_editable_entry, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
@@ -73,10 +73,10 @@ def add_entry(
     """Add an entry, or a page if `kind` is `page` or a `folder` is given.
 
     By default the entry is a draft with the current date and a free slug derived from the title. Unless the actor may
-    publish HTML `as_written`, it is sanitised and marked so.
+    publish HTML `as_written`, it is sanitised and marked so, and takes no path at which anything else is published.
 
     Raises:
-        ContentError: a field is invalid, or the slug or address belongs to another entry.
+        ContentError: a field is invalid, or the slug or address belongs to something else.
         ConfigError, ThemeError: the site or its theme cannot be used, and nothing was added.
     """
 
@@ -85,6 +85,8 @@ def add_entry(
         values = _content_edits(row, given)
         with db.write():
             added = entry_edits.add(row, title, text, actor=actor.name, **values)  # type: ignore[misc]
+            if not as_written:
+                taken_paths.require_free_entry(row, added, fields, is_new=True)
             acts.record_entry_added(row, added, given, actor)
         return added, True
 
@@ -107,7 +109,8 @@ def edit_entry(
     `expected_version` is the version of the `EntryDetails` that the edit is based on. Without it the last edit wins.
     If the actor may not publish HTML `as_written`, an edit of the text or the excerpt has the entry sanitised and
     marked so. The mark stays, whoever edits the entry later, until somebody who may sets `sanitised` to False: a
-    correction of one word must not publish a script that an author has written into the text.
+    correction of one word must not publish a script that an author has written into the text. Nor does an address or
+    a slug that such an actor gives take a path at which anything else is published.
 
     Raises:
         EditConflict: somebody has changed the entry since that version.
@@ -123,6 +126,8 @@ def edit_entry(
             versions.expect(found, expected_version)
             before = acts.locked_entry_values(found, given)
             edited, changed = entry_edits.edit(found, actor=actor.name, **values)
+            if not as_written:
+                taken_paths.require_free_entry(row, edited, changes)
             acts.record_entry_edited(row, edited, before, given, actor)
             return edited, changed
 
