@@ -44,6 +44,27 @@ def test_every_task_and_argument_says_what_it_is() -> None:
             assert argument.help, f"{name}: {argument.name} has no help"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_shown_with_options_that_they_have(page: Path) -> None:
+    known = {
+        name: {option for argument in reference.arguments_of(task) for option in map(_option, argument.names)}
+        for name, task in reference.tasks(all_tasks())
+    }
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    for name, rest in re.findall(r"^ *(?:\$ )?appliance ([a-z]+(?:\.[a-z-]+)*)\b(.*)$", text, re.MULTILINE):
+        assert name in known, name
+        given = set(re.findall(r"(?<= )--?[a-z][a-z-]*", re.split(r"&&|[|;#]", rest)[0]))
+        assert given <= known[name] | _OF_ALL, name
+
+
+#: What every command takes.
+_OF_ALL = {"--api", "--help", "--inventory", "-i"}
+
+
+def _option(name: str) -> str:
+    return f"{'-' if len(name) == 1 else '--'}{name.replace('_', '-')}"
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as forges make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
