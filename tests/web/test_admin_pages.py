@@ -472,6 +472,19 @@ def test_the_list_of_users_goes_on_with_a_cursor(app: Flask) -> None:
     assert seen == ["ada", *(f"user-{number:02}" for number in range(60))]
 
 
+def test_there_is_nothing_at_a_number_that_no_database_holds(app: Flask) -> None:
+    visitor, user = administrator(app)
+    for number in (2**31, 2**63, 10**40):
+        for path in (f"/users/{number}", f"/audit/{number}", f"/sites/blog/audit/{number}"):
+            assert visitor.get(path).status_code == 404, path
+        for path in (
+            f"/users/{number}/disable", f"/users/{user.id}/sessions/{number}/end", f"/account/sessions/{number}/end",
+            f"/users/{user.id}/tokens/{number}/revoke", f"/account/tokens/{number}/revoke",
+            f"/account/passkeys/{number}/remove",
+        ):  # fmt: skip
+            assert visitor.post(path).status_code == 404, path
+
+
 def test_the_audit_is_filtered_by_its_address(app: Flask) -> None:
     visitor, _ = administrator(app)
     for site in ("blog", "news"):

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import Forbidden, NotFound
-from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule
 
 from appliance import clock, logging, plan_job
 from appliance.actor import Actor, acting
@@ -20,6 +20,7 @@ from appliance.web.admin import csrf, database, errors, guard, headers, health, 
 from appliance.web.admin.authentication import VIA, authenticate
 from appliance.web.admin.guard import GuardedRule
 from appliance.web.api import routes as api
+from appliance.web.api.fields import LARGEST_ID
 from appliance.web.measures import Measures
 from appliance.web.proxies import TrustedProxies
 
@@ -34,6 +35,13 @@ class SiteName(BaseConverter):
 
     regex = "[a-z0-9][a-z0-9_-]{0,62}"
     part_isolating = True
+
+
+class Number(IntegerConverter):
+    """The number of a row in a path. There is nothing at one that no database could hold."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=LARGEST_ID)
 
 
 class AdminApplication(Flask):
@@ -62,7 +70,7 @@ def create_app(config: Config) -> Flask:
         MAX_FORM_MEMORY_SIZE=config.admin.body,
         MAX_FORM_PARTS=_PARTS,
     )
-    app.url_map.converters["site"] = SiteName
+    app.url_map.converters |= {"site": SiteName, "int": Number}
     app.url_map.merge_slashes = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     _add_checks(app, config)
