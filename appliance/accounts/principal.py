@@ -37,6 +37,8 @@ class Principal:
     #: What the session still lacks: `second_factor`, which the user has and did not show yet, or `set_up`, if the user
     #: needs one and has none. A principal that lacks something has no roles.
     pending: Pending = ""
+    #: Whether no more than a password was shown for the token that acts. It makes no stronger ones.
+    is_weak: bool = False
     #: The id of the session in the list of the user's sessions; 0 for a token.
     session: int = field(default=0, compare=False)
 

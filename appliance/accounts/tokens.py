@@ -70,6 +70,7 @@ def create(
     scopes: Iterable[str] | None = None,
     sites: Iterable[str] | None = None,
     days: float | None = None,
+    is_weak: bool = False,
 ) -> tuple[str, TokenRow]:
     """Make a token; return its secret, which cannot be shown again, and the token.
 
@@ -79,6 +80,7 @@ def create(
         scopes: names of actions, `read` for all that change nothing, `write` for all; None for no limit.
         sites: names of sites; None for no limit. A token with sites has no say about the whole installation.
         days: until it ends; by default and at most `token_days` of [admin].
+        is_weak: whether whoever asks showed no more than a password, whatever the user has set up since.
 
     Raises:
         AccountError: a value cannot be used, or the user is disabled.
@@ -97,7 +99,7 @@ def create(
         found = db.execute(
             "INSERT INTO token (user_id, label, digest, scopes, sites, strong, created_at, expires_at, used_address)"
             f" VALUES (?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?, '') RETURNING id",
-            [user.id, label, digest(secret), *limits.values(), _is_strong(user), lasting * _DAY],
+            [user.id, label, digest(secret), *limits.values(), not is_weak and _is_strong(user), lasting * _DAY],
         ).fetchone()
         acts.record("token.add", user, after={"token": label, "days": lasting, **limits})
         return secret, get_token(found[0])
@@ -130,7 +132,7 @@ def find(secret: str, address: str = "") -> Principal | None:
         roles = {site: role for site, role in roles.items() if not sessions.needs_second_factor([role])}
     return Principal(
         user, name, roles, "api", _expanded(scopes), None if sites is None else frozenset(sites.split()),
-        token=label, address=address,
+        token=label, address=address, is_weak=not strong,
     )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from PIL import Image
 
 from appliance import db, editorial, running
-from appliance.accounts import users
+from appliance.accounts import tokens, totp, users
+from appliance.actor import Actor, acting
 from appliance.config import Config
 from appliance.content.models import Asset
 from appliance.delivery import target_state
@@ -82,6 +84,13 @@ def test_senders_are_banned_and_erased(caller: MakeCaller, entry: int) -> None:
     assert admin.post(f"{BLOG}/comments/erase", {"email": "ida@example.org"}).json == {"comments": 1}
     assert admin.get(f"{BLOG}/comments").json["rows"][0]["email"] == ""
     assert caller(blog="viewer").get(f"{BLOG}/bans").status_code == 403
+
+
+@pytest.mark.parametrize("number", ["3000000000", "9" * 30])
+def test_a_comment_that_no_database_holds_bans_nobody(caller: MakeCaller, number: str) -> None:
+    moderator = caller(blog="moderator")
+    assert moderator.post(f"{BLOG}/bans", {"who": number}).status_code == 422
+    assert moderator.delete(f"{BLOG}/bans?who={number}").status_code == 422
 
 
 def test_terms_are_listed_renamed_merged_and_deleted(caller: MakeCaller, entry: int) -> None:
@@ -273,6 +282,14 @@ def test_users_are_managed_by_admins_of_all_sites(admin: Caller, caller: MakeCal
     assert [row["name"] for row in admin.get("/users?text=ada").json["rows"]] == ["ada"]
 
 
+def test_nobody_is_added_who_cannot_be_invited(admin: Caller) -> None:
+    new = {"name": "uma", "email": "uma@example.org"}
+    refused = admin.post("/users", new)
+    assert (refused.status_code, "No mail can be sent" in refused.json["detail"]) == (422, True)
+    assert admin.get("/users?text=uma").json["rows"] == []
+    assert admin.post("/users", {**new, "invite": False}).status_code == 201
+
+
 def test_a_token_makes_no_stronger_one(caller: MakeCaller) -> None:
     ada = caller("ada", scopes=["entry.read", "token.add", "account.read"], only=["blog"], everywhere="editor")
     assert ada.get("/me").json["scopes"] == ["account.read", "entry.read", "token.add"]
@@ -287,6 +304,21 @@ def test_a_token_makes_no_stronger_one(caller: MakeCaller) -> None:
     assert ada.delete(f"/tokens/{same.json['id']}").status_code == 204
     ben = caller("ben", scopes=["token.add"], blog="editor")
     assert ben.delete(f"/tokens/{less.json['id']}").status_code == 404
+
+
+def test_a_token_made_with_a_password_alone_makes_none_for_roles_that_need_more(caller: MakeCaller) -> None:
+    eve = caller("eve", blog="editor")
+    user = users.find_user("eve")
+    with acting(Actor("eve", "browser")):
+        weak, _ = tokens.create(user, "weak", scopes=["token.add", "user.read", "site.read"])
+    users.set_role(user, "*", "admin")
+    key, _ = totp.begin(user)
+    totp.confirm(user, pyotp.TOTP(key).at(db.now()))
+    thief = Caller(eve.client, weak)
+    assert thief.get("/users").status_code == 403
+    made = thief.post("/tokens", {"label": "stronger"})
+    assert made.status_code == 201
+    assert Caller(eve.client, made.json["secret"]).get("/users").status_code == 403
 
 
 def test_what_is_done_is_in_the_audit(caller: MakeCaller, admin: Caller) -> None:

@@ -71,7 +71,9 @@ def add_token(call: Call) -> Answer:
     who, body = call.principal, call.body
     scopes = _within("scopes", body.scopes, who.scopes, _expanded)
     sites = _within("sites", body.sites, who.sites, set)
-    secret, row = tokens.create(users.find_user(who.user), body.label, scopes=scopes, sites=sites, days=body.days)
+    secret, row = tokens.create(
+        users.find_user(who.user), body.label, scopes=scopes, sites=sites, days=body.days, is_weak=who.is_weak
+    )
     values = {name: getattr(row, name) for name in Token.model_fields}
     return Answer({**values, "secret": secret})
 
