@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from appliance.config import Config
 from appliance.content.models import Asset, Comment, Entry, Site
 from appliance.errors import AmbiguousName, ContentError
 from appliance.importing import sources
 from appliance.planning.models import Artifact
 from appliance.planning.paths import address_path
+
+#: The largest id that every database holds.
+_LARGEST_ID: Final = 2**31 - 1
 
 
 def find_entry(site: Site, reference: Entry | int | str) -> Entry:
@@ -55,7 +60,8 @@ def find_comment(site: Site, reference: Comment | int) -> Comment:
     """
     key = reference.id if isinstance(reference, Comment) else reference
     entries = Entry.select(Entry.id).where(Entry.site == site)
-    comment: Comment | None = Comment.get_or_none(Comment.id == key, Comment.entry.in_(entries))
+    query = Comment.select().where(Comment.id == key, Comment.entry.in_(entries))
+    comment: Comment | None = query.first() if _is_id(str(key)) else None
     if comment is None:
         raise ContentError(f"There is no comment {key} on the site {site.name}; content.comments lists them.")
     return comment
@@ -105,4 +111,4 @@ def _find_by_path(site: Site, address: str) -> Entry | None:
 
 
 def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) < 2**31
+    return text.isascii() and text.isdigit() and int(text) <= _LARGEST_ID

@@ -99,9 +99,10 @@ def read_user(call: Call) -> Answer:
 def add_user(call: Call) -> Answer:
     """Add a user, and mail an invitation to set a password."""
     body: NewUser = call.body
-    user = users.add_user(body.name, body.email, body.display, body.roles)
-    if body.invite and body.email:
-        links.invite(user)
+    with db.write():  # nobody is added who cannot be invited
+        user = users.add_user(body.name, body.email, body.display, body.roles)
+        if body.invite and body.email:
+            links.invite(user)
     return _answer(user.id, f"/users/{user.id}")
 
 
