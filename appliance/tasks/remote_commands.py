@@ -167,7 +167,7 @@ def _variables(remote: RemoteCommand, result: Path) -> dict[str, object]:
         "appliance_remote_words": base64.b64encode(json.dumps(remote.words).encode()).decode(),
         "appliance_remote_input": base64.b64encode(sys.stdin.buffer.read() if reads_input else b"").decode(),
         "appliance_remote_result": str(result),
-        "appliance_remote_user": find_caller().name,
+        "appliance_remote_user": base64.b64encode(find_caller().name.encode()).decode(),
         # Otherwise Ansible would start the command again after a connection that broke.
         "ansible_ssh_retries": 0,
     }

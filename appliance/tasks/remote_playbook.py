@@ -49,7 +49,7 @@ TASKS: Final[list[dict[str, Any]]] = [
             "expand_argument_vars": False,
         },
         # For the audit: who gives the command here.
-        "environment": {"APPLIANCE_USER": "{{ appliance_remote_user }}"},
+        "environment": {"APPLIANCE_USER": "{{ appliance_remote_user | b64decode }}"},
         "when": "not (appliance_probe.unreachable | default(false))",
         "register": "appliance_run",
         **_TOLERANT,
