@@ -76,6 +76,14 @@ def test_a_repeated_request_is_done_once_and_answered_alike(caller: MakeCaller) 
     assert editor.post(PATH, NEW, Idempotency_Key="a b").status_code == 400
 
 
+def test_a_repeated_request_about_ones_own_entries_is_answered_alike(caller: MakeCaller) -> None:
+    author, name = caller(blog="author"), key()
+    mine = author.post(PATH, NEW).json["id"]
+    answers = [author.post(f"{PATH}/delete", {"entries": [str(mine)]}, Idempotency_Key=name) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].data == answers[1].data
+
+
 def test_a_refused_request_may_be_corrected_under_its_key(caller: MakeCaller) -> None:
     editor, name = caller(blog="editor"), key()
     assert editor.post(PATH, {"title": "x", "slug": "not a slug"}, Idempotency_Key=name).status_code == 422

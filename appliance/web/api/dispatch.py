@@ -86,6 +86,7 @@ class Dispatcher:
         if not stored.body:
             response.headers.pop("Content-Type", None)
         if is_replayed:
+            g.owed = None  # decided when this user was answered first
             response.headers["Idempotent-Replayed"] = "true"
         if request.method in ("GET", "HEAD") and stored.status == 200:
             response.make_conditional(request)
