@@ -38,6 +38,11 @@ _SQLITE = """
 CREATE TRIGGER audit_kept_from_{verb} BEFORE {verb} ON audit
 BEGIN SELECT RAISE(ABORT, 'rows of the audit are never changed or deleted'); END
 """
+# INSERT OR REPLACE deletes the row that is in its way, and no trigger for deletions hears of it.
+_SQLITE_REPLACE = """
+CREATE TRIGGER audit_kept_from_REPLACE BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'rows of the audit are never changed or deleted'); END
+"""
 _POSTGRESQL = """
 CREATE FUNCTION audit_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'rows of the audit are never changed or deleted'; END $$;
@@ -56,3 +61,4 @@ def up(migrator, db):
     else:
         for verb in ("UPDATE", "DELETE"):
             db.execute_sql(_SQLITE.format(verb=verb))
+        db.execute_sql(_SQLITE_REPLACE)

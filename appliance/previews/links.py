@@ -130,7 +130,7 @@ def revoke(config: Config, site: str, link: int, *, actor: Actor = UNKNOWN) -> P
         if revoked:
             entry = Entry.get_by_id(found.entry_id)
             audit.record(
-                "entry.share", "entry", entry.id, site=sites[found.site_id].name, label=entry.title,
+                "entry.unshare", "entry", entry.id, site=sites[found.site_id].name, label=entry.title,
                 before={"link": link}, after={"link": None}, actor=actor,
             )  # fmt: skip
             delete_unshown()

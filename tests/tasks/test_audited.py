@@ -87,7 +87,7 @@ ACTIONS = {
     "tokens.revoke": ["token.revoke"],
     "webhooks.enable": ["webhook.enable"],
     "previews.share": ["entry.share"],
-    "previews.revoke": ["entry.share"],
+    "previews.revoke": ["entry.unshare"],
 }  # fmt: skip
 
 
