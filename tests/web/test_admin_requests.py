@@ -277,7 +277,7 @@ def test_errors_are_pages_for_people_and_problems_for_programs(app: Flask, sign_
     assert (problem.status_code, problem.mimetype) == (409, "application/problem+json")
     assert problem.json == {
         "type": "about:blank", "title": "Conflict", "status": 409, "detail": SENTENCE,
-        "request": problem.headers["X-Request-Id"],
+        "request": problem.headers["X-Request-Id"], "exit_status": 1,
     }  # fmt: skip
     for path in ("/fail", "/api/fail"):
         failed = client(app).get(path)
