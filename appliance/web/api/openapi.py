@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -70,8 +71,9 @@ class ProblemDetails(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
+@cache
 def document_text() -> str:
-    """Return the document as JSON."""
+    """Return the document as JSON, made for the first who asks: that takes longer than all else of the application."""
     return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
 
 

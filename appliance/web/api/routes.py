@@ -48,11 +48,10 @@ def add_routes(app: Flask, config: Config) -> None:
     blueprint, dispatcher = Blueprint("api", __name__, url_prefix=BASE), Dispatcher(config)
     for operation in operations():
         _add(blueprint, dispatcher, operation)
-    text = openapi.document_text()
 
     @guard.route(blueprint, "/openapi.json", public=True)
     def document() -> Response:
-        response = Response(text, content_type="application/json")
+        response = Response(openapi.document_text(), content_type="application/json")
         response.add_etag()
         response.make_conditional(request)
         return response
