@@ -174,18 +174,20 @@ def enable(user: User) -> None:
         acts.record("user.enable", row)
 
 
-_OTHER_ADMIN: Final = """
-SELECT 1 FROM role_grant g JOIN account a ON a.id = g.user_id
-WHERE g.site = '*' AND g.role = 'admin' AND a.disabled_at IS NULL AND a.id <> ?
+#: The admins of all sites, and whether each can sign in: who was invited has no password at first.
+_ADMINS: Final = """
+SELECT a.id, a.password <> '' OR EXISTS (SELECT 1 FROM passkey p WHERE p.user_id = a.id)
+FROM role_grant g JOIN account a ON a.id = g.user_id
+WHERE g.site = '*' AND g.role = 'admin' AND a.disabled_at IS NULL
 """
 
 
 def _require_other_admin(user: User) -> None:
     """Check that somebody else can manage users, if this user can."""
     db.acquire_lock("admins")  # two admins who disable each other at once: the second waits, and is the last then
-    roles = sessions.roles_of(user.id)
-    is_admin = roles.get(ALL_SITES) == "admin" and user.disabled_at is None
-    if is_admin and db.execute(_OTHER_ADMIN, [user.id]).fetchone() is None:
+    admins = {number: bool(is_able) for number, is_able in db.execute(_ADMINS).fetchall()}
+    is_able = admins.pop(user.id, None)
+    if is_able is not None and not (any(admins.values()) if is_able else admins):
         raise AccountError(f"{user.name} is the last admin of all sites; make somebody else an admin first.")
 
 

@@ -98,6 +98,17 @@ def test_the_last_admin_stays(ada: User) -> None:
     users.set_role(eve, "*", None)
 
 
+def test_who_was_only_invited_is_no_other_admin(ada: User) -> None:
+    """Who could then let anybody in?"""
+    eve = add("eve", **{"*": "admin"})
+    User.update(password="a hash").where(User.id == eve.id).execute()
+    users.set_role(ada, "*", "admin")
+    User.update(password="").where(User.id == ada.id).execute()
+    with pytest.raises(AccountError, match="last admin"):
+        users.disable(eve)
+    users.disable(ada)
+
+
 def test_two_admins_who_disable_each_other_at_once_leave_one(installation: Config) -> None:
     both = [add("eve", **{"*": "admin"}), add("joe", **{"*": "admin"})]
 
