@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -231,9 +232,10 @@ def test_bodies_have_limits(admin: Admin) -> None:
     begun = [begin_upload(admin, 4_000_000) for _ in range(6)]
     try:
         # Each takes its share before it has sent anything of it.
-        refused = [client for client in begun if is_refused(client)]
-        assert len(refused) == 2
+        answered = await_answers(begun, 2)
+        assert all(b" 429 " in client.sock.recv(1000) for client in answered)
         assert admin.ask("/worker").status == 200
+        assert await_answers(begun, 2) == answered, "the others are waited for"
     finally:
         for client in begun:
             client.close()
@@ -249,12 +251,15 @@ def begin_upload(admin: Admin, size: int) -> http.client.HTTPConnection:
     return connection
 
 
-def is_refused(connection: http.client.HTTPConnection) -> bool:
-    connection.sock.settimeout(0.5)
-    try:
-        return b" 429 " in connection.sock.recv(1000)
-    except TimeoutError:
-        return False
+def await_answers(clients: list[http.client.HTTPConnection], number: int) -> list[http.client.HTTPConnection]:
+    """Return those that have an answer, or were sent one and then left, once there are as many."""
+    poll = select.poll()
+    for client in clients:
+        poll.register(client.sock, select.POLLIN)
+    end = clock.monotonic() + SECONDS
+    while len(ready := dict(poll.poll(100))) < number:
+        assert clock.monotonic() < end, f"{len(ready)} have an answer"
+    return [client for client in clients if client.sock.fileno() in ready]
 
 
 def test_an_outage_of_the_database_is_said_and_gets_over(postgres: Server, tmp_path: Path) -> None:

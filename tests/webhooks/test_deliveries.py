@@ -265,7 +265,7 @@ def test_an_answer_has_bounded_time_and_size(install: Install, how: str) -> None
         finally:
             done.set()
             thread.join()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20, "without a bound it would be for ever"
 
 
 PRIVATE = [
