@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
 from contextlib import closing
@@ -130,4 +131,5 @@ def test_the_socket_is_for_the_web_server(published: Cluster) -> None:
 
 def test_its_workers_are_listed(published: Cluster) -> None:
     (publisher,) = published.publishers
-    assert "answering users" in published.run(publisher, "appliance processes.list")
+    processes = json.loads(published.appliance(publisher, "processes.list", "--json"))
+    assert [process["doing"] for process in processes if process["role"] == "admin"] == ["answering users"]
