@@ -15,7 +15,8 @@ from devtools.reference_tables import GENERATED_NOTICE
 _TITLES: Final = {
     "sites": "Sites", "entries": "Entries and pages", "comments": "Comments and bans",
     "terms": "Authors, categories, tags",
-    "assets": "Uploaded files", "previews": "Links to previews", "jobs": "Jobs", "sources": "Sources",
+    "assets": "Uploaded files", "previews": "Links to previews", "jobs": "Jobs",
+    "queue": "Jobs of all sites", "sources": "Sources",
     "targets": "Targets", "processes": "Processes", "periodic": "Periodic tasks", "users": "Users",
     "tokens": "Your account and tokens", "audit": "Audit",
 }  # fmt: skip

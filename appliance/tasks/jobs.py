@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from invoke import Context, task
 
-from appliance import db
 from appliance.errors import FilterError
-from appliance.queue import administration as queue
 from appliance.queue.administration import ORDERS, Acted, JobDetails, JobFilter
 from appliance.queue.models import STATES
-from appliance.tasks.command_line import command, exit_with, open_installation, print_json, print_line
+from appliance.tasks.command_line import command, exit_with, print_json, print_line
 from appliance.tasks.job_filters import HELP, REPEATED, parse_job_ids, with_job_filter
 from appliance.tasks.job_output import print_counts, print_job, print_jobs
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.jobs import UNLIMITED, JobVerbs, open_jobs
 
-_UNLIMITED = 2**31 - 1
 _ACTION_HELP = {
     "all-matching": "Act on all jobs that match the filters.",
     "dry-run": "Show what would be done, and change nothing.",
@@ -54,17 +51,16 @@ def jobs_list(
     """List jobs: the running, the pending in their order, the failed, and the finished. Job ids may follow."""
     if sort.removeprefix("-") not in ORDERS:
         raise FilterError(f"--sort: “{sort}” is not an order; sort by {', '.join(ORDERS)}.")
-    with open_installation(), db.snapshot():
-        jobs = queue.find(job_filter, sort, limit or _UNLIMITED)
-        counts, now = queue.count(job_filter), db.now()
+    with open_jobs() as verbs:
+        jobs, counts, now = verbs.read(job_filter, sort, limit or UNLIMITED)
     if json:
-        states = {state: counts[state] for state in STATES}
+        states = {state: counts.get(state, 0) for state in STATES}
         print_json({"counts": states, "jobs": [asdict(job) for job in jobs]})
         return
     if jobs:
         print_jobs(jobs, now)
     print_counts(counts)
-    if len(jobs) < counts.total():
+    if len(jobs) < sum(counts.values()):
         print_line(f"Only the first {len(jobs):,} are shown; --limit 0 shows all.")
 
 
@@ -75,9 +71,8 @@ def show(context: Context, json: bool = False, verbose: bool = False) -> None:
     ids = parse_job_ids(context)
     if not ids:
         raise FilterError("Give the ids of the jobs, such as jobs.show 12 13; jobs.list shows them.")
-    with open_installation():
-        found = [details for job in ids if (details := queue.show(job))]
-        now = db.now()
+    with open_jobs() as verbs:
+        found, now = verbs.show(ids)
     if json:
         print_json([_details_json(details) for details in found])
     else:
@@ -117,9 +112,10 @@ def delete(
 ) -> None:
     """Cancel pending or failed jobs: those with the ids that follow, or all that match the filters."""
     _require_explicit_choice("delete", job_filter, all_matching)
-    with open_installation():
-        acted = _run(lambda: queue.delete(job_filter), dry_run)
-        _print_outcome(job_filter, acted, dry_run, json)
+    with open_jobs() as verbs:
+        acted = verbs.delete(job_filter, dry_run=dry_run)
+        missing = _missing(verbs, job_filter)
+    _print_outcome(acted, missing, job_filter, dry_run, json)
 
 
 @_action()
@@ -133,9 +129,10 @@ def retry(
 ) -> None:
     """Retry failed jobs from the beginning: those with the ids that follow, or all that match the filters."""
     _require_explicit_choice("retry", job_filter, all_matching)
-    with open_installation():
-        acted = _run(lambda: queue.retry(job_filter), dry_run)
-        _print_outcome(job_filter, acted, dry_run, json)
+    with open_jobs() as verbs:
+        acted = verbs.retry(job_filter, dry_run=dry_run)
+        missing = _missing(verbs, job_filter)
+    _print_outcome(acted, missing, job_filter, dry_run, json)
 
 
 @_action(to="The new priority; a higher one runs sooner. Pages have 10, feeds 9, archives 1 to 5.")
@@ -152,10 +149,10 @@ def prioritise(
     if not re.fullmatch(r"-?[0-9]{1,4}", to):
         raise FilterError("Give the new priority as a whole number, such as jobs.prioritise 12 13 --to 10.")
     _require_explicit_choice("prioritise", job_filter, all_matching)
-    with open_installation() as (config, _):
-        ageing = config.queue.ageing
-        acted = _run(lambda: queue.prioritise(job_filter, int(to), ageing=ageing), dry_run)
-        _print_outcome(job_filter, acted, dry_run, json, moved=("pending", f"priority {int(to)}"))
+    with open_jobs() as verbs:
+        acted = verbs.prioritise(job_filter, int(to), dry_run=dry_run)
+        missing = _missing(verbs, job_filter)
+    _print_outcome(acted, missing, job_filter, dry_run, json, moved=("pending", f"priority {int(to)}"))
 
 
 def _require_explicit_choice(verb: str, job_filter: JobFilter, all_matching: bool) -> None:
@@ -175,15 +172,16 @@ def _require_explicit_choice(verb: str, job_filter: JobFilter, all_matching: boo
         raise FilterError(f"Add --all-matching to {verb} every job that matches these filters; jobs.list shows them.")
 
 
-def _run(act: Callable[[], Acted], dry_run: bool) -> Acted:
-    """Run an action; in a dry run, roll it back."""
-    with db.write(rollback=True) if dry_run else nullcontext():
-        return act()
+def _missing(verbs: JobVerbs, job_filter: JobFilter) -> list[int]:
+    """Return the given ids that are of no job."""
+    ids = set(job_filter.ids or ())
+    return sorted(ids - verbs.known(ids))
 
 
 def _print_outcome(
-    job_filter: JobFilter, acted: Acted, dry_run: bool, json: bool, moved: tuple[str, str] = ("", "")
-) -> None:
+    acted: Acted, missing: Sequence[int], job_filter: JobFilter, dry_run: bool, json: bool,
+    moved: tuple[str, str] = ("", ""),
+) -> None:  # fmt: skip
     """Print what changed, by state. Exits with status 1 when a job given by id does not exist or was left alone."""
     done: dict[tuple[str, str], int] = {}
     unchanged: dict[str, int] = {}
@@ -194,8 +192,6 @@ def _print_outcome(
             done[moved] = number
         else:
             unchanged[before] = number
-    known = {job.id for job in queue.find(JobFilter(ids=job_filter.ids or ()), limit=_UNLIMITED)}
-    missing = sorted(set(job_filter.ids or ()) - known)
     if json:
         changed = [{"from": before, "to": after, "jobs": number} for (before, after), number in done.items()]
         print_json({"dry_run": dry_run, "changed": changed, "left": unchanged, "missing": missing})

@@ -6,13 +6,12 @@ the API of another that is like it.
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict
-
 import pytest
 
 from appliance.tasks import api_mode
-from tests.api_client.conftest import Installation, Make, Told
+from tests.api_client import test_same_jobs
+from tests.api_client.comparison import acts, settled, words_of
+from tests.api_client.conftest import Make
 
 pytestmark = pytest.mark.slow
 
@@ -82,33 +81,6 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("content.delete --later",),
     ("content.list",),
 )  # fmt: skip
-#: Moments and what depends on them, which differ from one minute to the next.
-_MOVING = re.compile(
-    r'((?:modified|version|date|created_at|created_by|address|started_at|beat_at|memory|jobs|pid|name)"?:?)\s+"?[^\n]*'
-)
-
-
-def words_of(line: tuple[str, ...] | str) -> tuple[str, ...]:
-    return (line,) if isinstance(line, str) else line
-
-
-def settled(told: Told, one: Installation) -> tuple[str, str, int]:
-    """What a command said, without its moments and the places that only one installation has."""
-    out = _MOVING.sub(r"\1", told.out)
-    # A settings file is there only on the host.
-    error = told.error.replace(f"{one.folder}/appliance.toml: ", "")
-    return out, error, told.status
-
-
-def acts(one: Installation) -> list[dict[str, object]]:
-    """The rows of the audit, without who did it, when, and the chain of digests."""
-    kept = ("action", "subject", "subject_id", "site", "label", "before", "after")
-    rows = [asdict(row) for row in one.audit()]
-    return [
-        {name: row[name] for name in kept}
-        for row in rows
-        if row["via"] in ("shell", "api") and row["actor"] != "set-up"
-    ]
 
 
 def test_every_command_says_the_same_and_leaves_the_same_rows(make: Make) -> None:
@@ -146,5 +118,5 @@ def acts_on(line: tuple[str, ...]) -> bool:
 
 
 def test_every_command_that_is_supported_is_compared() -> None:
-    compared = {words_of(line)[0].split()[0] for line in LINES}
+    compared = {words_of(line)[0].split()[0] for line in (*LINES, *test_same_jobs.LINES)}
     assert compared == api_mode.SUPPORTED

@@ -108,6 +108,9 @@ SAMPLES: Final[dict[str, Any]] = {
     f"GET {SITE}/jobs": None, f"GET {SITE}/jobs/counts": None, f"GET {SITE}/jobs/<job>": None,
     f"POST {SITE}/jobs/retry": {"filter": {"id": [1]}}, f"POST {SITE}/jobs/delete": {"filter": {"id": [1]}},
     f"POST {SITE}/jobs/prioritise": {"filter": {"id": [1]}, "priority": 1},
+    f"GET {API}/jobs": None, f"GET {API}/jobs/counts": None, f"GET {API}/jobs/details": "?id=1",
+    f"POST {API}/jobs/retry": {"filter": {}, "all": True}, f"POST {API}/jobs/delete": {"filter": {}, "all": True},
+    f"POST {API}/jobs/prioritise": {"filter": {}, "all": True, "priority": 1},
     f"GET {SITE}/sources": None, f"POST {SITE}/sources/<source>/pull": None,
     f"GET {API}/targets": None, f"GET {API}/targets/<target>": None, f"POST {API}/targets/<target>/pause": None,
     f"POST {API}/targets/<target>/resume": None, f"POST {API}/targets/<target>/resync": {},
@@ -303,8 +306,8 @@ def fits(status: int, caller: Caller, action: str, path: str, *, owns: bool) -> 
     known = ACTIONS[action]
     if known.scope == "self":
         return status not in (401, 403, 500)  # what is not one's own is not there
-    if known.scope == "site" and "<site>" not in path:  # a list of what one may see
-        return status == (200 if caller.role else 403)
+    if known.scope == "site" and "<site>" not in path:  # about what one may see or act on, on whatever sites
+        return status == (200 if caller.role and is_allowed(caller.role, known) else 403)
     if known.scope == "site" and not caller.knows:
         return status == 404
     if caller.may(action, owns=owns):
