@@ -12,6 +12,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -32,7 +33,7 @@ _LARGEST: Final = 64 * 1024 * 1024
 _KIND: Final = "urn:appliance:problem:"
 _UNCHANGED: Final = "Appliance-Changed"
 
-Content = bytes | Callable[[], Iterator[bytes]]
+_CHUNK: Final = 1 << 16
 
 
 class _Broken(Exception):  # noqa: N818 - an event
@@ -95,7 +96,7 @@ class Connection:
 
     def ask(
         self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None,
-        content: Content | None = None, version: str | None = None,
+        file: Path | None = None, version: str | None = None,
     ) -> Reply:  # fmt: skip
         """Send a request, again if the connection breaks and this cannot do harm, and return the answer.
 
@@ -104,7 +105,7 @@ class Connection:
             path: below the API.
             query: its parameters.
             body: what is sent as JSON.
-            content: the bytes that are sent in place of JSON, as they are needed.
+            file: the file whose bytes are sent in place of JSON.
             version: the version that an edit expects.
 
         Raises:
@@ -112,20 +113,22 @@ class Connection:
             ApiInterrupted: it may have been carried out, and nobody can tell.
             ApiError: it was not carried out.
         """
-        headers = {"Content-Type": "application/octet-stream"} if content is not None else {}
+        headers: dict[str, str] = {}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
         if method in ("POST", "PATCH"):
             headers["Idempotency-Key"] = str(uuid.uuid4())
+        if file is not None:  # the application takes no body whose length is not told first
+            headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
         if body is not None:
-            content = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
         given = {name: value for name, value in (query or {}).items() if value not in (None, "", [], ())}
         # A PUT or a DELETE has no key: it is sent again only if it cannot have arrived.
         is_repeatable = method in ("GET", "POST", "PATCH")
 
         def build() -> httpx.Request:
-            sent = content() if callable(content) else content
+            told = None if body is None else json.dumps(body).encode()
+            sent = told if file is None else _chunks_of(file)
             return self._client.build_request(method, path.lstrip("/"), params=given, headers=headers, content=sent)
 
         return self._repeat(build, is_repeatable)
@@ -209,6 +212,12 @@ def _read(response: httpx.Response) -> bytes:
         if len(body) > _LARGEST:
             raise ApiError(f"{response.url.host} answered with more than {_LARGEST:,} bytes; ask for less.")
     return bytes(body)
+
+
+def _chunks_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
 def _reason(error: Exception) -> str:

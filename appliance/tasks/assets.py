@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance import editorial
-from appliance.actor import current
 from appliance.editorial import AssetFilter
 from appliance.errors import ContentError
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.edit_output import print_result, require_arguments
 from appliance.tasks.list_output import print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
+from appliance.tasks.verbs.assets import open_assets
 
 
 @task(
@@ -36,8 +35,8 @@ def upload(
     verbose: bool = False,
 ) -> None:
     """Upload a file to the site, replacing an earlier one at the same path."""
-    with open_installation() as (config, _):
-        result = editorial.upload_asset(config, site, file, path, entry=entry or None, actor=current(), later=later)
+    with open_assets(later=later) as verbs:
+        result = verbs.upload_asset(site, file, path, entry=entry or None)
         asset = result.subject
         pixels = f", {asset.width} × {asset.height} pixels" if asset.width else ""
         print_result(result, f"{asset.path} uploaded, {pluralize(asset.size, 'byte')}{pixels}")
@@ -66,11 +65,8 @@ def assets_list(
 ) -> None:
     """List uploaded files that match all given options, by path."""
     wanted = AssetFilter(path, entry or None)
-    with open_installation() as (config, _):
-        rows = read_rows(
-            lambda size, after: editorial.list_assets(config, site, wanted, size=size, after=after, with_total=False),
-            limit,
-        )
+    with open_assets() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_assets(site, wanted, size=size, after=after), limit)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -98,8 +94,8 @@ def move_asset(
     """Move an uploaded file to another path."""
     if not to:
         raise ContentError(f"Give the new path of {path}: --to.")
-    with open_installation() as (config, _):
-        result = editorial.move_asset(config, site, path, to, actor=current(), later=later)
+    with open_assets(later=later) as verbs:
+        result = verbs.move_asset(site, path, to)
         print_result(result, f"{path} moved to {result.subject.path}")
 
 
@@ -107,8 +103,8 @@ def move_asset(
 @command
 def remove_asset(context: Context, later: bool = False, site: str = "", verbose: bool = False) -> None:
     """Remove the uploaded files with these paths or ids from the site: all of them or none."""
-    with open_installation() as (config, _):
+    with open_assets(later=later) as verbs:
         named = require_arguments(context, "the files by the paths that content.assets shows")
-        result = editorial.remove_assets(config, site, *named, actor=current(), later=later)
+        result = verbs.remove_assets(site, *named)
         what = result.subject[0].path if len(result.subject) == 1 else pluralize(len(result.subject), "file")
         print_result(result, f"{what} removed")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance import editorial
-from appliance.actor import current
 from appliance.content.term_edits import SAME_PARENT
-from appliance.content.term_names import full_name
 from appliance.errors import ContentError
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.edit_output import print_result
 from appliance.tasks.list_output import print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, LATER, SITE, VERBOSE
+from appliance.tasks.verbs.terms import open_terms
 
 _TERM_HELP = {
     "kind": "author, category or tag.",
@@ -24,13 +22,8 @@ _TERM_HELP = {
 @command
 def terms_list(_context: Context, kind: str, json: bool = False, site: str = "", verbose: bool = False) -> None:
     """List the authors, categories or tags with the number of entries of each."""
-    with open_installation() as (config, _):
-        rows = read_rows(
-            lambda size, after: editorial.list_terms(
-                config, site, kind, size=size, after=after, with_total=False, cap=None
-            ),
-            limit=0,
-        )
+    with open_terms() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_terms(site, kind, size=size, after=after), limit=0)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -71,20 +64,11 @@ def rename(
     """Change the name, the slug or the parent of an author, a category or a tag."""
     if all(value is None for value in (to, slug, parent)):
         raise ContentError("Give something to change: --to, --slug or --parent.")
-    with open_installation() as (config, _):
-        result = editorial.rename_term(
-            config,
-            site,
-            kind,
-            name,
-            to,
-            slug=slug,
-            parent=SAME_PARENT if parent is None else parent or None,
-            actor=current(),
-            later=later,
-        )
+    with open_terms(later=later) as verbs:
+        new_parent = SAME_PARENT if parent is None else parent or None
+        result = verbs.rename_term(site, kind, name, to, slug=slug, parent=new_parent)
         term = result.subject
-        print_result(result, f"{kind} “{name}” is now “{full_name(term)}” ({getattr(term, 'path', term.slug)})")
+        print_result(result, f"{kind} “{name}” is now “{term.name}” ({term.path or term.slug})")
 
 
 @task(
@@ -98,8 +82,8 @@ def merge(
     """Move all entries of an author, a category or a tag to another one, and delete it."""
     if not into:
         raise ContentError(f"Give the term that receives the entries of “{name}”: --into.")
-    with open_installation() as (config, _):
-        result = editorial.merge_terms(config, site, kind, name, into, actor=current(), later=later)
+    with open_terms(later=later) as verbs:
+        result = verbs.merge_terms(site, kind, name, into)
         print_result(result, f"{kind} “{name}” merged into “{into}”, {pluralize(result.subject, 'entry', 'entries')}")
 
 
@@ -109,6 +93,6 @@ def delete_term(
     _context: Context, kind: str, name: str, later: bool = False, site: str = "", verbose: bool = False
 ) -> None:
     """Delete an author, a category or a tag. Its entries are kept."""
-    with open_installation() as (config, _):
-        result = editorial.delete_term(config, site, kind, name, actor=current(), later=later)
+    with open_terms(later=later) as verbs:
+        result = verbs.delete_term(site, kind, name)
         print_result(result, f"{kind} “{name}” removed, {pluralize(result.subject, 'entry', 'entries')} without it")

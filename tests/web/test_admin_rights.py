@@ -101,7 +101,8 @@ SAMPLES: Final[dict[str, Any]] = {
     f"DELETE {SITE}/terms/<kind>/<term>": None,
     f"GET {SITE}/assets": None, f"GET {SITE}/assets/<asset>": None, f"POST {SITE}/assets": FILE,
     f"PUT {SITE}/assets/<asset>": FILE, f"PATCH {SITE}/assets/<asset>": {"path": "other.txt"},
-    f"DELETE {SITE}/assets/<asset>": None,
+    f"DELETE {SITE}/assets/<asset>": None, f"GET {SITE}/assets/lookup": "?reference=1",
+    f"POST {SITE}/assets/delete": {"assets": ["1"]}, f"GET {SITE}/terms/<kind>/lookup": "?reference=One",
     f"GET {SITE}/entries/lookup": "?reference=1", f"POST {SITE}/entries/<entry>/previews": {},
     f"GET {SITE}/previews": None, f"DELETE {SITE}/previews/<preview>": None,
     # The queue, and what runs.

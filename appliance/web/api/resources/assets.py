@@ -12,8 +12,8 @@ from appliance.content.models import Asset as StoredAsset
 from appliance.content.sites import find_site
 from appliance.editorial import AssetFilter
 from appliance.web.admin import guard
-from appliance.web.api.fields import Id, PageOf, PageQuery, Sent, Shown
-from appliance.web.api.operations import Answer, Call, operation
+from appliance.web.api.fields import Id, PageOf, PageQuery, Rows, Sent, Shown
+from appliance.web.api.operations import Answer, Call, found, operation
 from appliance.web.api.problems import NotThere, Problem
 
 
@@ -46,6 +46,19 @@ class UploadQuery(Sent):
         "", max_length=1000, description="Below the site: `pictures/cat.jpg`. By default the name in the form."
     )
     entry: Id | None = Field(None, description="The entry that it belongs to.")
+    replace: bool = Field(False, description="Replace a file that is there, with the right to replace files.")
+
+
+class AssetReference(Sent):
+    """Which file."""
+
+    reference: str = Field(min_length=1, max_length=1000, description="Its path below the site, or its id.")
+
+
+class ChosenAssets(Sent):
+    """Which files."""
+
+    assets: list[str] = Field(min_length=1, max_length=500, description="Their paths below the site, or their ids.")
 
 
 class AssetMove(Sent):
@@ -65,6 +78,15 @@ def list_assets(call: Call) -> Answer:
     return Answer(page)
 
 
+@operation(
+    "GET", "/sites/{site}/assets/lookup", "asset.read", query=AssetReference, answer=Asset, has_version=True
+)  # fmt: skip
+def look_up_asset(call: Call) -> Answer:
+    """Return the uploaded file with a path or an id, as the commands of the shell take them."""
+    row: Any = found(lambda: editorial.get_asset(call.config, call.site, call.query.reference))
+    return Answer(row, row.version)
+
+
 @operation("GET", "/sites/{site}/assets/{asset}", "asset.read", answer=Asset, has_version=True)
 def read_asset(call: Call) -> Answer:
     """Return what is known of an uploaded file."""
@@ -77,7 +99,7 @@ def read_asset(call: Call) -> Answer:
     takes_file=True,
 )  # fmt: skip
 def upload_asset(call: Call) -> Answer:
-    """Upload a file under a path that is free.
+    """Upload a file under a path that is free, or in place of the file there with `replace`.
 
     Send the bytes as the body, or a form with the part `file`. The content has to be what the name says. Files that a
     browser would run, such as HTML and SVG, need the right to publish HTML.
@@ -85,8 +107,9 @@ def upload_asset(call: Call) -> Answer:
     path = call.query.path or (call.received.name if call.received else "")
     if not path:
         raise Problem(422, "Say where the file goes: with the parameter “path”, or a name in the form.", "invalid")
-    row = _upload(call, path, call.query.entry, must_be_free=True)
-    return Answer(row, row.version, f"/sites/{call.site}/assets/{row.id}")
+    replaces = call.query.replace and call.may("asset.replace")
+    row, changed = _upload(call, path, call.query.entry, must_be_free=not replaces)
+    return Answer(row, row.version, f"/sites/{call.site}/assets/{row.id}", changed=changed)
 
 
 @operation(
@@ -96,8 +119,8 @@ def upload_asset(call: Call) -> Answer:
 def replace_asset(call: Call) -> Answer:
     """Replace the bytes of an uploaded file, at the same path."""
     before = _asset(call)
-    row = _upload(call, before.path, None, expected=call.expected(before.version))
-    return Answer(row, row.version)
+    row, changed = _upload(call, before.path, None, expected=call.expected(before.version))
+    return Answer(row, row.version, changed=changed)
 
 
 @operation(
@@ -107,12 +130,12 @@ def replace_asset(call: Call) -> Answer:
 def move_asset(call: Call) -> Answer:
     """Move an uploaded file to another path."""
     row = _asset(call)
-    editorial.move_asset(
+    result = editorial.move_asset(
         call.config, call.site, row.path, call.body.path, expected_version=call.expected(row.version),
         accepts=_accepted(call), later=True,
     )  # fmt: skip
     row = _asset(call)
-    return Answer(row, row.version)
+    return Answer(row, row.version, changed=result.changed)
 
 
 @operation("DELETE", "/sites/{site}/assets/{asset}", "asset.delete", is_conditional=True)
@@ -125,9 +148,17 @@ def delete_asset(call: Call) -> Answer:
     return Answer()
 
 
+@operation("POST", "/sites/{site}/assets/delete", "asset.delete", body=ChosenAssets, answer=Rows[Asset])
+def delete_assets(call: Call) -> Answer:
+    """Delete uploaded files: all of them or none."""
+    rows = [editorial.get_asset(call.config, call.site, reference) for reference in dict.fromkeys(call.body.assets)]
+    result = editorial.remove_assets(call.config, call.site, *call.body.assets, later=True)
+    return Answer({"rows": rows}, changed=result.changed)
+
+
 def _upload(
     call: Call, path: str, entry: int | None, *, must_be_free: bool = False, expected: str | None = None
-) -> Any:
+) -> tuple[Any, bool]:
     if call.received is None:
         raise Problem(422, "Send a file.", "invalid")
     if entry is not None:
@@ -138,7 +169,7 @@ def _upload(
         call.config, call.site, call.received.file, path, entry=entry, expected_version=expected,
         accepts=_accepted(call), must_be_free=must_be_free, later=True,
     )  # fmt: skip
-    return editorial.get_asset(call.config, call.site, result.subject.path)
+    return editorial.get_asset(call.config, call.site, result.subject.path), result.changed
 
 
 def _accepted(call: Call) -> Any:

@@ -12,7 +12,7 @@ from appliance.content.term_edits import SAME_PARENT
 from appliance.content.term_names import model_of
 from appliance.editorial import TermFilter
 from appliance.web.api.fields import CountOfRows, PageOf, PageQuery, Sent, Shown, left_out
-from appliance.web.api.operations import Answer, Call, operation
+from appliance.web.api.operations import Answer, Call, found, operation
 from appliance.web.api.problems import NotThere
 
 
@@ -33,6 +33,14 @@ class TermQuery(PageQuery):
     """Which terms."""
 
     name: str = Field("", max_length=400, description="A part of the name, in upper or lower case.")
+
+
+class TermReference(Sent):
+    """Which term."""
+
+    reference: str = Field(
+        min_length=1, max_length=1000, description="Its name or slug; of a category with its parents."
+    )
 
 
 class TermEdit(Sent):
@@ -69,6 +77,13 @@ def list_terms(call: Call) -> Answer:
     return Answer(page)
 
 
+@operation("GET", f"{_PATH}/lookup", "term.read", query=TermReference, answer=Term, has_version=True)
+def look_up_term(call: Call) -> Answer:
+    """Return the author, category or tag with a name or slug."""
+    term: Any = found(lambda: editorial.get_term(call.config, call.site, call.path["kind"], call.query.reference))
+    return Answer(term, term.version)
+
+
 @operation("GET", f"{_PATH}/{{term}}", "term.read", answer=Term, has_version=True)
 def read_term(call: Call) -> Answer:
     """Return an author, category or tag."""
@@ -80,12 +95,12 @@ def read_term(call: Call) -> Answer:
 def edit_term(call: Call) -> Answer:
     """Rename a term, change its slug, or move a category. A new name alone keeps the slug, and so the addresses."""
     term, changes = _term(call), call.body.model_dump(exclude_unset=True)
-    editorial.rename_term(
+    result = editorial.rename_term(
         call.config, call.site, term.kind, term.path or term.slug, changes.get("name"), slug=changes.get("slug"),
         parent=changes.get("parent", SAME_PARENT), expected_version=call.expected(term.version), later=True,
     )  # fmt: skip
     term = _term(call)
-    return Answer(term, term.version)
+    return Answer(term, term.version, changed=result.changed)
 
 
 @operation("POST", f"{_PATH}/{{term}}/merge", "term.edit", body=Merger, answer=NumberOfEntries, is_conditional=True)
@@ -99,15 +114,15 @@ def merge_term(call: Call) -> Answer:
     return Answer({"entries": result.subject})
 
 
-@operation("DELETE", f"{_PATH}/{{term}}", "term.delete", is_conditional=True)
+@operation("DELETE", f"{_PATH}/{{term}}", "term.delete", answer=NumberOfEntries, is_conditional=True)
 def delete_term(call: Call) -> Answer:
     """Delete a term, and keep its entries."""
     term = _term(call)
-    editorial.delete_term(
+    result = editorial.delete_term(
         call.config, call.site, term.kind, term.path or term.slug, expected_version=call.expected(term.version),
         later=True,
     )  # fmt: skip
-    return Answer()
+    return Answer({"entries": result.subject})
 
 
 def _term(call: Call) -> Any:
