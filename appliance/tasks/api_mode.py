@@ -31,6 +31,7 @@ SUPPORTED: Final = {
     "content.assets",
     "content.move-asset",
     "content.remove-asset",
+    "content.sources",
     "content.terms",
     "content.rename",
     "content.merge",

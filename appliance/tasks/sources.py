@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from invoke import Context, task
 
 from appliance import clock
-from appliance.config import Config
 from appliance.errors import ApplianceError
 from appliance.importing import sources
 from appliance.importing.sources import PullResult, SourceState
@@ -22,6 +21,7 @@ from appliance.tasks.command_line import (
     remaining_arguments,
 )
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.sources import open_sources
 
 
 @task(
@@ -54,16 +54,15 @@ def pull(
 @command
 def sources_list(_context: Context, site: str = "", json: bool = False, verbose: bool = False) -> None:
     """List the sources of the sites: the commit each is at, when it was last pulled, and its last error."""
-    with open_installation() as (config, _):
-        sources.find_sources(config, site=site)
-        states = [state for state in sources.source_states(config) if site in ("", state.site)]
-        if json:
-            print_json([asdict(state) for state in states])
-        elif states:
-            rows = [_row(config, state) for state in states]
-            print_table(["site", "source", "from", "every", "at", "last pulled", "outcome"], rows)
-        else:
-            print_line("No site has a source; docs/how-to/edit-in-git.md shows how to add one.")
+    with open_sources() as verbs:
+        states, zones = verbs.list_sources(site)
+    if json:
+        print_json([asdict(state) for state in states])
+    elif states:
+        rows = [_row(zones[state.site], state) for state in states]
+        print_table(["site", "source", "from", "every", "at", "last pulled", "outcome"], rows)
+    else:
+        print_line("No site has a source; docs/how-to/edit-in-git.md shows how to add one.")
     for state in states if not json else []:
         if state.error:
             print_line(f"{state.site}, {state.name}: {state.error}")
@@ -76,8 +75,8 @@ def _print_pull(pulled: PullResult) -> None:
         print_line(line)
 
 
-def _row(config: Config, state: SourceState) -> list[str]:
-    zone = ZoneInfo(config.site(state.site).timezone)
+def _row(timezone: str, state: SourceState) -> list[str]:
+    zone = ZoneInfo(timezone)
     pulled_at = (
         "never" if state.pulled_at is None else clock.to_datetime(state.pulled_at, zone).strftime("%Y-%m-%d %H:%M:%S")
     )

@@ -1,4 +1,4 @@
-"""Commands about files, authors, categories and tags print the same and leave the same audit rows by the API."""
+"""Commands about files, terms and sources print the same and leave the same audit rows by the API."""
 
 from __future__ import annotations
 
@@ -63,6 +63,9 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("content.terms author",),
     ("content.terms category",),
     ("content.show 1 --json",),
+    ("content.sources",),
+    ("content.sources --site=blog --json",),
+    ("content.sources --site=nosuch",),
 )  # fmt: skip
 
 
@@ -78,7 +81,8 @@ def test_files_and_terms_are_edited_as_on_the_host(make: Make, tmp_path: Path) -
         for name, file in files.items():
             first = first.replace(name, str(file))
         here, there = host.local(first, *rest), elsewhere.remote(first, *rest)
-        if settled(there, elsewhere) != settled(here, host):
+        has_folders = first.startswith("content.sources") and here.status == 0  # each installation has its own
+        if not has_folders and settled(there, elsewhere) != settled(here, host):
             wrong.append((line, there, here))
         if "--later" not in first:
             both = elsewhere.local(first, *rest)

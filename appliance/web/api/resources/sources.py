@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field
 
 from appliance import pull_job
@@ -14,6 +16,7 @@ class Source(Shown):
     """A folder or repository that the site is imported from. Times are seconds since the epoch."""
 
     name: str
+    place: str = Field(description="The folder or repository; empty without the right to pull it.")
     every: str = Field(description="How often it is pulled by itself; empty for never.")
     revision: str = Field(description="The id of the commit that was imported last; empty for a folder.")
     pulled_at: int | None
@@ -32,7 +35,9 @@ class PullRequested(Shown):
 @operation("GET", "/sites/{site}/sources", "source.read", answer=Rows[Source])
 def list_sources(call: Call) -> Answer:
     """List the sources of a site and their last imports."""
-    return Answer({"rows": [state for state in sources.source_states(call.config) if state.site == call.site]})
+    states = [state for state in sources.source_states(call.config) if state.site == call.site]
+    may_pull = call.may("source.pull")
+    return Answer({"rows": [state if may_pull else replace(state, place="") for state in states]})
 
 
 @operation("POST", "/sites/{site}/sources/{source}/pull", "source.pull", answer=PullRequested, status=202)
