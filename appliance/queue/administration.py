@@ -134,7 +134,7 @@ def _record(action: str, selection: JobFilter, acted: Acted, **values: object) -
     moved = {f"{old} → {new}": count for (old, new), count in acted.items() if old != new or values}
     if not moved:
         return
-    given = {name: value for name, value in asdict(selection).items() if value not in (None, ())}
+    given = {name: value for name, value in asdict(selection).items() if value not in (None, (), [])}
     sites = list(selection.scopes) or _scopes_of(selection.ids or ())
     number = selection.ids[0] if selection.ids and len(selection.ids) == 1 else ""
     site = sites[0] if len(sites) == 1 else ""

@@ -10,9 +10,10 @@ import pyotp
 import pytest
 from PIL import Image
 
-from appliance import db, editorial, running
+from appliance import audit, db, editorial, running
 from appliance.accounts import tokens, totp, users
 from appliance.actor import Actor, acting
+from appliance.audit import AuditFilter
 from appliance.config import Config
 from appliance.content.models import Asset
 from appliance.delivery import target_state
@@ -199,6 +200,9 @@ def test_jobs_are_listed_counted_and_acted_on_by_a_filter(config: Config, caller
     assert editor.post(f"{BLOG}/jobs/retry", {"filter": {}}).status_code == 422
     one = editor.post(f"{BLOG}/jobs/retry", {"filter": {"key_equals": "blog/0.html"}, "expected": 1}).json
     assert (one["number"], one["jobs"]) == (1, [{"before": "failed", "after": "pending", "number": 1}])
+    recorded = audit.list_audit(AuditFilter(action="job.retry")).rows[0].after
+    assert recorded is not None
+    assert set(recorded["filter"]) == {"scopes", "keys"}  # no conditions that were not given
     raised = editor.post(f"{BLOG}/jobs/prioritise", {"filter": {"state": ["pending"]}, "priority": 50}).json
     assert raised["number"] == 1
     assert editor.post(f"{BLOG}/jobs/delete", {"filter": {}, "all": True}).status_code == 403
