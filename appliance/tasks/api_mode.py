@@ -86,14 +86,18 @@ def take_option(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return address, [*others, *words[end:]]
 
 
-def choose(address: str) -> None:
-    """Have the commands of this process act by the API at an address."""
-    os.environ[API] = address
+#: What --api of the command line says. It is no variable, since programs that a command starts would inherit that.
+_chosen: list[str | None] = [None]
+
+
+def choose(address: str | None) -> None:
+    """Have the commands of this command line act by the API at an address; None for what the variable says."""
+    _chosen[0] = address
 
 
 def address(environ: Mapping[str, str] = os.environ) -> str:
     """Return the address of the API that commands act by; empty if they act on this host."""
-    return environ.get(API, "")
+    return _chosen[0] or environ.get(API, "")
 
 
 def check_command(name: str) -> None:

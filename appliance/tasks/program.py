@@ -87,8 +87,7 @@ class ApplianceProgram(Program):
         try:
             api, words = api_mode.take_option(self.argv[1:])
             self.argv = [*self.argv[:1], *words]
-            if api is not None:
-                api_mode.choose(api)
+            api_mode.choose(api)
             remote = remote_commands.parse(words)
             if remote is not None:
                 raise Exit(code=remote_commands.run(remote))

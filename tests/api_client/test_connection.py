@@ -88,6 +88,9 @@ def test_what_cannot_be_meant_is_refused(run: Callable[..., Told]) -> None:
     for line in ("work", "site.init .", "drain", "targets.check", "content.import folder"):
         told = run(f"--api https://admin.example.org/ {line}")
         assert (told.status, "run it on a publishing host" in told.error) == (3, True), line
+    # What a command line says is for that line alone, and not for programs that it starts.
+    assert "APPLIANCE_API" not in os.environ
+    assert "run it on a publishing host" not in run("work --help").error
     chained = run("content.list work", environ={"APPLIANCE_API": "https://admin.example.org/"})
     assert (chained.status, chained.error[:5]) == (3, "work ")
 
