@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
-import os
 import shutil
 import ssl
 import subprocess
@@ -27,9 +26,10 @@ from typing import Any
 from appliance import clock, publishing
 from appliance.config import Config, load
 from appliance.demo.daemon import Daemon
-from appliance.demo.frontend import HOST, end_process_tree, free_port, with_parent_death_signal
+from appliance.demo.frontend import HOST, end_process_tree, free_port
 from appliance.installation import open_installation
 from tests.leftovers import none_left
+from tests.tls_server import make_certificate, openssl, start_nginx
 from tests.web_stack import PATIENCE, Answer, ask, to_toml
 
 #: The name of the admin application. Browsers find it on this machine without asking a name server.
@@ -57,7 +57,7 @@ class AdminStack:
     @cached_property
     def key_digest(self) -> str:
         """The digest of the certificate's public key, by which Chromium can be told to trust it."""
-        public = _openssl(self.folder, "x509", "-in", "cert.pem", "-pubkey", "-noout")
+        public = openssl(self.folder, "x509", "-in", "cert.pem", "-pubkey", "-noout")
         key = subprocess.run(
             ["openssl", "pkey", "-pubin", "-outform", "der"], input=public, capture_output=True, check=True
         )
@@ -105,11 +105,11 @@ def admin_stack(
         config = _settings(folder, short, database, port, sites, sections)
         stack.enter_context(open_installation(config))
         publishing.publish(config)
-        _make_certificate(folder)
+        make_certificate(folder, NAME)
         lock = stack.enter_context((folder / "lock").open("w"))
         (short / "ssh").mkdir()
         daemon = stack.enter_context(Daemon(config, short / "ssh", lock.fileno()))
-        stack.callback(end_process_tree, _nginx(folder, short / "admin.sock", port))
+        stack.callback(end_process_tree, start_nginx(folder, short / "admin.sock", port, NAME))
         running = AdminStack(folder, config, daemon, port)
         running.await_that(lambda: _answers(running), 3 * PATIENCE)
         yield running
@@ -133,54 +133,6 @@ def _settings(
     }
     file.write_text(to_toml(made), "utf-8")
     return load(file)
-
-
-def _make_certificate(folder: Path) -> None:
-    _openssl(
-        folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-        "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}", "-keyout", "key.pem", "-out", "cert.pem",
-    )  # fmt: skip
-
-
-def _openssl(folder: Path, *arguments: str) -> bytes:
-    return subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True).stdout
-
-
-def _nginx(folder: Path, socket: Path, port: int) -> subprocess.Popen[bytes]:
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/nginx-temp; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"""
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr warn;
-{"user root;" if os.geteuid() == 0 else ""}
-events {{ worker_connections 256; }}
-http {{
-    access_log off; {temporary}
-    server {{
-        listen {HOST}:{port} ssl;
-        server_name {NAME};
-        ssl_certificate {folder}/cert.pem;
-        ssl_certificate_key {folder}/key.pem;
-        location / {{
-            proxy_pass http://unix:{socket}:;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto https;
-            proxy_set_header Forwarded "";
-        }}
-    }}
-}}
-""",
-        "utf-8",
-    )
-    with (folder / "nginx.log").open("ab") as log:
-        return subprocess.Popen(
-            with_parent_death_signal(["/usr/sbin/nginx", "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
 
 
 def _answers(stack: AdminStack) -> bool:

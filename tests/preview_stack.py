@@ -12,10 +12,8 @@ the test.
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import ssl
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,11 +27,12 @@ from appliance.content import assets, entries
 from appliance.content.entries import EntryData
 from appliance.content.models import Entry, Site
 from appliance.demo.daemon import Daemon
-from appliance.demo.frontend import HOST, end_process_tree, free_port, with_parent_death_signal
+from appliance.demo.frontend import HOST, end_process_tree, free_port
 from appliance.installation import open_installation
 from tests.building.test_pages import picture
 from tests.leftovers import none_left
 from tests.local_site import moment, tree
+from tests.tls_server import make_certificate, start_nginx
 from tests.web_stack import PATIENCE, Answer, ask, to_toml
 
 #: Browsers find these names on this machine without asking a name server.
@@ -100,11 +99,11 @@ def preview_stack(folder: Path, database: str = "", *, theme: str = "default") -
         stack.enter_context(open_installation(config))
         draft = _fill(config)
         publishing.publish(config)
-        _make_certificate(folder)
+        make_certificate(folder, NAME, ADMIN_NAME)
         lock = stack.enter_context((folder / "lock").open("w"))
         (short / "ssh").mkdir()
         daemon = stack.enter_context(_Daemon(config, short / "ssh", lock.fileno()))
-        stack.callback(end_process_tree, _nginx(folder, short / "admin.sock", port))
+        stack.callback(end_process_tree, start_nginx(folder, short / "admin.sock", port, ADMIN_NAME, NAME))
         running = PreviewStack(folder, config, daemon, port, draft)
         running.await_that(lambda: _is_ready(running), 3 * PATIENCE)
         yield running
@@ -148,48 +147,3 @@ def _is_ready(stack: PreviewStack) -> bool:
         return stack.ask("GET", "/").status == 404 and any("published" in path for path in tree(stack.folder / "copy"))
     except OSError:
         return False
-
-
-def _make_certificate(folder: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME},DNS:{ADMIN_NAME}", "-keyout", "key.pem",
-         "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-
-
-def _nginx(folder: Path, socket: Path, port: int) -> subprocess.Popen[bytes]:
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/nginx-temp; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"""
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr warn;
-{"user root;" if os.geteuid() == 0 else ""}
-events {{ worker_connections 256; }}
-http {{
-    access_log off; {temporary}
-    server {{
-        listen {HOST}:{port} ssl;
-        server_name {ADMIN_NAME} {NAME};
-        ssl_certificate {folder}/cert.pem;
-        ssl_certificate_key {folder}/key.pem;
-        location / {{
-            proxy_pass http://unix:{socket}:;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto https;
-        }}
-    }}
-}}
-""",
-        "utf-8",
-    )
-    with (folder / "nginx.log").open("ab") as log:
-        return subprocess.Popen(
-            with_parent_death_signal(["/usr/sbin/nginx", "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
