@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from appliance import clock
 from appliance.paging import Count, Page, all_rows
 from appliance.tasks.command_line import console, is_terminal, warn
 from appliance.terminal_text import escape_line
@@ -87,3 +88,8 @@ def one_line(text: str) -> str:
 def format_date(date: datetime | None) -> str:
     """Return a date as `2026-11-22 08:30`, or an empty string."""
     return f"{date:%Y-%m-%d %H:%M}" if date else ""
+
+
+def format_timestamp(at: float | None) -> str:
+    """Return seconds since the epoch as `format_date` does, in UTC."""
+    return "" if at is None else format_date(clock.to_datetime(at))

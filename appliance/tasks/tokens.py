@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance import clock
 from appliance.accounts import tokens, users
 from appliance.accounts.tokens import TokenRow
 from appliance.tasks.command_line import command, open_installation, print_json, print_line
-from appliance.tasks.list_output import format_date, print_columns, row_json
+from appliance.tasks.list_output import format_timestamp, print_columns, row_json
 from appliance.tasks.option_help import JSON, VERBOSE
 
 _USER = {"user": "The user: the name for signing in, or the e-mail address."}
@@ -42,7 +41,7 @@ def add(
             users.find_user(user), label, scopes=scope or None, sites=site or None, days=days or None
         )
     print_line(secret)
-    print_line(f"Token {row.id} is valid until {_date(row.expires_at)}. Keep it now: it is not shown again.")
+    print_line(f"Token {row.id} is valid until {format_timestamp(row.expires_at)}. Keep it now: it is not shown again.")
 
 
 @task(
@@ -68,7 +67,7 @@ def tokens_list(
             "scopes": [_limit(row.scopes) for row in rows],
             "sites": [_limit(row.sites) for row in rows],
             "until": [_end(row) for row in rows],
-            "used": [f"{_date(row.used_at)} {row.used_address}".strip() for row in rows],
+            "used": [f"{format_timestamp(row.used_at)} {row.used_address}".strip() for row in rows],
         }
         print_columns(columns, {"label": 1, "scopes": 1})
 
@@ -89,9 +88,5 @@ def _limit(names: tuple[str, ...] | None) -> str:
 
 def _end(row: TokenRow) -> str:
     if row.revoked_at is not None:
-        return f"revoked {_date(row.revoked_at)}"
-    return _date(row.expires_at)
-
-
-def _date(at: float | None) -> str:
-    return "" if at is None else format_date(clock.to_datetime(at))
+        return f"revoked {format_timestamp(row.revoked_at)}"
+    return format_timestamp(row.expires_at)

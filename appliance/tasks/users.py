@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from appliance import clock, db
+from appliance import db
 from appliance.accounts import links, sessions, user_rows, users
 from appliance.accounts.rights import ALL_SITES
 from appliance.accounts.user_rows import UserFilter
 from appliance.errors import AccountError
 from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
-from appliance.tasks.list_output import format_date, print_columns, read_rows, row_json
+from appliance.tasks.list_output import format_timestamp, print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, VERBOSE
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def users_list(_context: Context, text: str = "", json: bool = False, verbose: b
             "e-mail": [row.email for row in rows],
             "roles": [_roles(row) for row in rows],
             "factors": [_factors(row) for row in rows],
-            "seen": [_date(row.seen_at) for row in rows],
+            "seen": [format_timestamp(row.seen_at) for row in rows],
             "state": ["disabled" if row.disabled_at else "" for row in rows],
         }
         print_columns(columns, {"roles": 1})
@@ -104,12 +104,19 @@ def show(_context: Context, name: str, json: bool = False, verbose: bool = False
     if json:
         print_json(_json(row))
         return
-    state = f"disabled since {_date(row.disabled_at)}" if row.disabled_at else "enabled"
+    state = f"disabled since {format_timestamp(row.disabled_at)}" if row.disabled_at else "enabled"
+    password = f"set {format_timestamp(row.password_at)}" if row.has_password else "none"
     lines = {
-        "name": row.name, "display": row.display, "e-mail": row.email or "none", "state": state,
-        "roles": _roles(row) or "none", "password": f"set {_date(row.password_at)}" if row.has_password else "none",
-        "factors": _factors(row) or "none", "added": _date(row.created_at), "seen": _date(row.seen_at) or "never",
-    }  # fmt: skip
+        "name": row.name,
+        "display": row.display,
+        "e-mail": row.email or "none",
+        "state": state,
+        "roles": _roles(row) or "none",
+        "password": password,
+        "factors": _factors(row) or "none",
+        "added": format_timestamp(row.created_at),
+        "seen": format_timestamp(row.seen_at) or "never",
+    }
     for label, value in lines.items():
         print_line(f"{label:<10}{value}")
 
@@ -242,8 +249,8 @@ def users_sessions(
     else:
         columns = {
             "id": [str(row.id) for row in rows],
-            "since": [_date(row.created_at) for row in rows],
-            "used": [_date(row.used_at) for row in rows],
+            "since": [format_timestamp(row.created_at) for row in rows],
+            "used": [format_timestamp(row.used_at) for row in rows],
             "address": [row.address for row in rows],
             "by": [" ".join(sorted(row.factors)) for row in rows],
             "browser": [row.agent for row in rows],
@@ -290,7 +297,3 @@ def _roles(row: UserRow) -> str:
 def _factors(row: UserRow) -> str:
     passkeys = [pluralize(row.passkeys, "passkey")] if row.passkeys else []
     return ", ".join([*(["app"] if row.has_totp else []), *passkeys])
-
-
-def _date(at: float | None) -> str:
-    return "" if at is None else format_date(clock.to_datetime(at))
