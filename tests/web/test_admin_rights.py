@@ -63,6 +63,13 @@ SAMPLES: Final[dict[str, Any]] = {
     "POST /account/tokens/<number>/revoke": FORM,
     f"GET {API}/me": None, f"GET {API}/tokens": None, f"POST {API}/tokens": {"label": "a script"},
     f"DELETE {API}/tokens/<token>": None,
+    # The dashboard: the overview.
+    # The dashboard: jobs.
+    # The dashboard: a job and failures.
+    # The dashboard: targets and pages.
+    # The dashboard: processes.
+    # The dashboard: comments.
+    # The dashboard: schedule, sources and settings.
     # Users.
     "GET /users": None, "GET /users/new": None, "POST /users/new": FORM, "GET /users/<number>": None,
     "POST /users/<number>": FORM, "POST /users/<number>/roles": FORM, "POST /users/<number>/disable": FORM,

@@ -16,7 +16,7 @@ from appliance import clock, logging, plan_job
 from appliance.actor import Actor, acting
 from appliance.config import Config
 from appliance.web import static_files
-from appliance.web.admin import csrf, database, errors, guard, headers, health, hooks, pages
+from appliance.web.admin import csrf, dashboard, database, errors, guard, headers, health, hooks, pages
 from appliance.web.admin.authentication import VIA, authenticate
 from appliance.web.admin.guard import GuardedRule
 from appliance.web.api import routes as api
@@ -85,6 +85,7 @@ def _mount(app: Flask, config: Config) -> None:
     health.add_routes(app, config)
     hooks.add_routes(app, config)
     pages.add_routes(app, config)
+    dashboard.add_routes(app, config)
     api.add_routes(app, config)
 
 

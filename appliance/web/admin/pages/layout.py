@@ -6,22 +6,25 @@ pages say what they like by writing a link.
 
 from __future__ import annotations
 
-import datetime as dt
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, render_template, request
-from markupsafe import Markup
 from werkzeug.urls import iri_to_uri
 
 from appliance.accounts.principal import Principal
+from appliance.accounts.rights import ACTIONS
 from appliance.accounts.user_rows import UserRow
 from appliance.config import Config
+from appliance.web.admin import guard
 from appliance.web.admin.pages.chosen_appearance import appearance
 from appliance.web.admin.pages.devices import device_of
 from appliance.web.admin.pages.own_addresses import own_address, with_query
+from appliance.web.admin.pages.shown_times import filters as time_filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,12 @@ class Link:
     text: str
     #: The value of aria-current: `page`, or `true` for a page below it; empty elsewhere.
     current: str = ""
-    about: str = ""
+    #: The key that leads there after `g`.
+    key: str = ""
 
 
+#: The text of a relative time, which browsers keep up to date by themselves.
+_RELATIVE: Final = re.compile(rb"(<time [^>]*title=[^>]*>)[^<]*")
 #: The notices by the name that the address has in `done`.
 NOTICES: Final[Mapping[str, Notice]] = {
     "signed-out": Notice("You are signed out."),
@@ -74,6 +80,7 @@ NOTICES: Final[Mapping[str, Notice]] = {
 def add_frame(app: Flask, config: Config) -> None:
     """Add what templates need for the frame of every page, pages about errors among them."""
     app.jinja_env.filters.update(_FILTERS)
+    app.jinja_env.filters.update(time_filters(config))
     app.jinja_env.globals["own"] = with_query
     brand = config.sites[0].title if len(config.sites) == 1 else "Publishing appliance"
 
@@ -102,6 +109,30 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     return Response(render_template(template, **context), status, content_type="text/html; charset=utf-8")
 
 
+def live_page(template: str, regions: Mapping[str, str], **context: Any) -> Response:
+    """Answer with a page that has live regions, or with the inside of the one that a script asks for.
+
+    The answer for a region has a tag by its content, and says only that nothing has changed if the script has it.
+
+    Args:
+        template: the template of the page, which includes those of its regions.
+        regions: the template of the inside of each region, by the id of its element.
+        **context: what the templates show.
+    """
+    region = wanted_region()
+    if region not in regions:
+        return page(template, **context)
+    response = page(regions[region], **context)
+    response.set_etag(hashlib.blake2b(_RELATIVE.sub(rb"\1", response.get_data()), digest_size=12).hexdigest())
+    response.make_conditional(request)
+    return response
+
+
+def wanted_region() -> str:
+    """Return the id of the live region that a script asks for; empty for the whole page."""
+    return request.headers.get("HX-Region", "")
+
+
 def see(address: str, done: str = "") -> Response:
     """Send on to a page of ours after a POST, with the notice about what was done."""
     sent = Response(status=303)
@@ -109,27 +140,31 @@ def see(address: str, done: str = "") -> Response:
     return sent
 
 
+#: Where the navigation leads: the address, its text, the action that one needs, and the key after `g`.
+_PLACES: Final = (
+    ("/", "Overview", "", "o"),
+    ("/audit", "Audit", "audit.read_all", "a"),
+    ("/users", "Users", "user.read", "u"),
+)
+
+
 def _navigation(principal: Principal) -> list[Link]:
-    links = [_link("/", "Start")]
-    if principal.may("user.read"):
-        links.append(_link("/users", "Users"))
-    if principal.may("audit.read_all"):
-        links.append(_link("/audit", "Audit"))
-    return links
+    """The places to which the user may go."""
+    return [
+        _link(address, text, key) for address, text, action, key in _PLACES if not action or _may(principal, action)
+    ]
 
 
-def _link(address: str, text: str) -> Link:
+def _may(principal: Principal, action: str) -> bool:
+    if ACTIONS[action].scope != "site":
+        return principal.may(action)
+    return any(principal.may(action, site) for site in guard.sites())
+
+
+def _link(address: str, text: str, key: str) -> Link:
     if request.path == address:
-        return Link(address, text, "page")
-    return Link(address, text, "true" if address != "/" and request.path.startswith(f"{address}/") else "")
-
-
-def _moment(at: float, *, seconds: bool = False) -> Markup:
-    """A time as people read it, with the exact one for programs."""
-    when = dt.datetime.fromtimestamp(at, dt.UTC)
-    clock = f"{when:%H:%M:%S}" if seconds else f"{when:%H:%M}"
-    exact = when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{} {} UTC</time>').format(exact, f"{when.day} {when:%b %Y}", clock)
+        return Link(address, text, "page", key)
+    return Link(address, text, "true" if address != "/" and request.path.startswith(f"{address}/") else "", key)
 
 
 def _host(address: str) -> str:
@@ -164,7 +199,6 @@ _FILTERS: Final[Mapping[str, Any]] = {
     "device": device_of,
     "factors": _factors,
     "host": _host,
-    "moment": _moment,
     "scopes": _scopes,
     "second_factor": _second_factor,
 }

@@ -8,7 +8,7 @@ from appliance.accounts.principal import Principal
 from appliance.accounts.rights import ALL_SITES
 from appliance.config import Config, SiteSettings
 from appliance.web.admin import guard
-from appliance.web.admin.pages.layout import Link, page
+from appliance.web.admin.pages.layout import page
 
 
 def add_routes(pages: Blueprint, config: Config) -> None:
@@ -18,7 +18,7 @@ def add_routes(pages: Blueprint, config: Config) -> None:
     def start() -> Response:
         user = guard.principal()
         sites = [_row(site, user) for site in config.sites if user.knows(site.name)]
-        return page("start.html", sites=sites, any_audit=any(row["audit"] for row in sites), links=_links(user))
+        return page("start.html", sites=sites, any_audit=any(row["audit"] for row in sites))
 
 
 def _row(site: SiteSettings, user: Principal) -> dict[str, str]:
@@ -34,12 +34,3 @@ def _row(site: SiteSettings, user: Principal) -> dict[str, str]:
 def _roles(site: str, user: Principal) -> list[str]:
     everywhere = [f"{user.roles[ALL_SITES]} on all sites"] if ALL_SITES in user.roles else []
     return [*everywhere, user.roles[site]] if site in user.roles else everywhere
-
-
-def _links(user: Principal) -> list[Link]:
-    found = []
-    if user.may("user.read"):
-        found.append(Link("/users", "Users", about="invitations, roles, and who can sign in"))
-    if user.may("audit.read_all"):
-        found.append(Link("/audit", "Audit", about="who did what, and when"))
-    return found
