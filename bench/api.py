@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,37 +26,12 @@ from appliance.actor import Actor, acting
 from appliance.content import sites
 from appliance.web.admin.app import create_app
 from appliance.web.api import dispatch
+from bench.administration.installation import fill, settings, timed
 from tests import postgresql
 
 LIMIT = 50.0
 #: Pages that are walked to be far along.
 FAR = 20
-_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
-_FILL = {
-    "entries": """
-INSERT INTO entry (site_id, kind, status, title, slug, folder, published_at, modified_at, day, week, format, text, html,
-    excerpt, summary, late_bound, allow_comments, extra)
-{numbers} SELECT 1, CASE WHEN i % 50 = 0 THEN 'page' ELSE 'entry' END,
-    CASE WHEN i % 20 = 0 THEN 'draft' ELSE 'published' END, 'Title ' || i, 'slug-' || i, '', 1500000000 + i * 600,
-    1500000000 + i * 600, '2026-01-01', '2026-01-01', 'markdown', 'The text of entry ' || i, '<p>The text</p>', '', '',
-    false, true, '{{}}' FROM n""",
-    "comments": """
-INSERT INTO comment (entry_id, status, created_at, author_name, author_email, author_url, text, html)
-{numbers} SELECT i, CASE WHEN i % 100 = 0 THEN 'pending' WHEN i % 7 = 0 THEN 'spam' ELSE 'approved' END,
-    1500000000 + i * 600, 'Reader ' || i, 'reader@example.org', '', 'A comment', '<p>A comment</p>' FROM n""",
-    "assets": """
-INSERT INTO asset (site_id, path, digest, size, media_type, entry_id)
-{numbers} SELECT 1, 'pictures/' || i || '.png', 'd', 1000, 'image/png', i FROM n""",
-    "tags": "INSERT INTO tag (site_id, name, slug) {numbers} SELECT 1, 'Tag ' || i, 'tag-' || i FROM n",
-    "tags of entries": """
-INSERT INTO entry_tag (entry_id, tag_id, position) {numbers} SELECT i, 1 + i % {tags}, 0 FROM n""",
-    "jobs": """
-INSERT INTO job (kind, key, scope, priority, rank, state, outcome, every, run_at, created_at, finished_at, worker,
-    attempt, failures, triggers, reason, answer, error_class, error_message)
-{numbers} SELECT 'publish', 'posts/' || i || '/index.html', 'blog', 10, i,
-    CASE WHEN i % 100 = 0 THEN 'failed' WHEN i % 10 = 0 THEN 'pending' ELSE 'done' END, 'changed', 0, i, i, i, 'h:1',
-    1, 0, 1, 'entry edited', 'added', CASE WHEN i % 100 = 0 THEN 'BuildError' END, NULL FROM n""",
-}
 LISTS = (
     "/sites", "/sites/blog", "/sites/blog/entries", "/sites/blog/entries?order=modified",
     "/sites/blog/entries?order=title", "/sites/blog/entries?order=id", "/sites/blog/entries?status=draft",
@@ -72,31 +45,6 @@ LISTS = (
     "/sites/blog/sources", "/sites/blog/bans", "/sites/blog/previews", "/users", "/tokens",
     "/sites/blog/entries/7", "/sites/blog/entries/7/status",
 )  # fmt: skip
-
-
-def settings(home: Path, database: str | None) -> config.Config:
-    """An installation of one site and two front ends."""
-    place = Path(tempfile.mkdtemp(prefix="one-", dir=home))
-    site = {"name": "blog", "title": "Blog", "url": "https://bench.example/"}
-    targets = [{"name": f"front{n}", "address": str(place / f"front{n}"), "other_path": True} for n in (1, 2)]
-    raw = {"docroot": str(place / "www"), "sites": [site], "targets": targets, "admin": {"url": "https://a.example/"}}
-    return config.validate({**raw, **({"database": database} if database else {})}, place / "appliance.toml")
-
-
-def fill(entries: int, jobs: int) -> None:
-    """Write the rows, and what every database learns of them by itself in time."""
-    many = {"tags": entries // 20, "jobs": jobs}
-    for what, statement in _FILL.items():
-        with db.write():
-            numbers = _NUMBERS.format(last=many.get(what, entries))
-            db.execute(statement.format(numbers=numbers, tags=many["tags"]))
-    with acting(Actor("bench", "python")), db.write():
-        from appliance import audit
-
-        for number in range(2000):
-            audit.record("entry.edit", "entry", number % 50, site="blog", label=f"Title {number}")
-    db.analyze()
-    db.execute("ANALYZE")
 
 
 @contextmanager
@@ -114,37 +62,11 @@ def opened(made: config.Config, entries: int, jobs: int) -> Iterator[Callable[[s
             answer = client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {secret}"})
             if answer.status_code != 200:
                 raise SystemExit(f"{path}: {answer.status_code} {answer.text}")
-            found: dict[str, object] = answer.json
-            return found
+            return dict(answer.json or {})
 
         yield ask
     finally:
         connection.close()
-
-
-def backend_seconds() -> float:
-    """The processor time that the server's process of this connection has taken; 0 for SQLite, which has none."""
-    if "Postgres" not in type(db.backend()).__name__:
-        return 0.0
-    (pid,) = db.execute("SELECT pg_backend_pid()").fetchone()
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def timed(ask: Callable[[str], dict[str, object]], path: str, rounds: int) -> tuple[float, float]:
-    """The median milliseconds of some requests, and their processor time, after one that does not count.
-
-    The server counts in hundredths of a second, so its share is a mean.
-    """
-    ask(path)
-    elapsed, spent, server = [], [], backend_seconds()
-    for _ in range(rounds):
-        began, used = clock.monotonic(), time.process_time()
-        ask(path)
-        elapsed.append((clock.monotonic() - began) * 1000)
-        spent.append((time.process_time() - used) * 1000)
-    share = (backend_seconds() - server) * 1000 / rounds
-    return statistics.median(elapsed), statistics.median(spent) + share
 
 
 def far_along(ask: Callable[[str], dict[str, object]], path: str) -> str | None:

@@ -1,0 +1,117 @@
+"""How long the pages of the dashboard take with 1,000,000 finished and 100,000 pending jobs, on each database.
+
+    ./inv bench dashboard [-- --entries 100000 --jobs 1100000 --targets 32 --rounds 15 --only sqlite --folder /var/tmp]
+
+Each page is asked for through the whole application, from the session to the HTML. The median has to be below 100 ms of
+processor time, the server's process counted; and a page may send at most 60 statements. The exit status says whether
+all do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from appliance import clock, config, db, logging
+from appliance.accounts import passwords, users
+from appliance.content import sites
+from appliance.web.admin.app import create_app
+from bench.administration.installation import fill, fill_cluster, settings, timed
+from tests import postgresql
+
+LIMIT = 100.0
+MOST_STATEMENTS = 60
+PASSWORD = "correct horse battery staple"
+PAGES = (
+    "/", "/audit", "/users",
+)  # fmt: skip
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Note the statements of a block, those that begin and end transactions included."""
+    found: list[str] = []
+    execute = db.database.obj.execute_sql
+
+    def note(sql: str, *arguments: Any, **named: Any) -> Any:
+        found.append(sql)
+        return execute(sql, *arguments, **named)
+
+    with patch.object(db.database.obj, "execute_sql", note):
+        yield found
+
+
+@contextmanager
+def opened(made: config.Config, entries: int, jobs: int) -> Iterator[Callable[[str], int]]:
+    """A filled installation; yields a function that asks for a page and returns how many statements that took."""
+    connection = db.connect(made)
+    try:
+        sites.sync(made)
+        fill(entries, jobs)
+        fill_cluster(made, jobs)
+        passwords.set_password(users.add_user("root", "root@bench.example", roles={"*": "admin"}), PASSWORD)
+        client, base = create_app(made).test_client(), str(made.admin.url)
+        form = {"name": "root", "password": PASSWORD}
+        client.post("/sign-in", data=form, base_url=base, headers={"Sec-Fetch-Site": "same-origin"})
+
+        def ask(path: str) -> int:
+            with counted() as statements:
+                answer = client.get(path, base_url=base)
+            if answer.status_code != 200:
+                raise SystemExit(f"{path}: {answer.status_code} {answer.text[:1000]}")
+            return len(statements)
+
+        yield ask
+    finally:
+        connection.close()
+
+
+def measure(name: str, made: config.Config, options: argparse.Namespace) -> list[str]:
+    """Time each page; return those that are slow or send too many statements."""
+    refused = []
+    with opened(made, options.entries, options.jobs) as ask:
+        for path in PAGES:
+            elapsed, spent = timed(ask, path, options.rounds)
+            statements = ask(path)
+            print(f"{name}: {path}: {elapsed:.1f} ms, {spent:.1f} of processor, {statements} statements", flush=True)
+            if spent >= LIMIT or statements > MOST_STATEMENTS:
+                refused.append(f"{name} {path}")
+    return refused
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=1_100_000)
+    parser.add_argument("--targets", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    options = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="bench-", dir=options.folder))
+    home.chmod(0o755)  # the server of PostgreSQL runs as another account
+    logging.configure()
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {clock.to_datetime(clock.now()):%Y-%m-%d}")
+    refused = []
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        if options.only in (None, "sqlite"):
+            refused += measure("SQLite", settings(home, None, options.targets), options)
+        if options.only in (None, "postgresql") and postgresql.installed():
+            server = stack.enter_context(postgresql.Server(durable=True, folder=home))
+            refused += measure("PostgreSQL", settings(home, server.fresh(), options.targets), options)
+    print(f"\nslower than {LIMIT:.0f} ms or more than {MOST_STATEMENTS} statements: {', '.join(refused) or 'none'}")
+    sys.exit(1 if refused else 0)
+
+
+if __name__ == "__main__":
+    main()
