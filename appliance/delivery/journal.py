@@ -253,17 +253,6 @@ def origins() -> list[str]:
     return [str(name) for (name,) in rows.fetchall()]
 
 
-def count_waiting(origin: str, cursor: int, limit: int) -> int:
-    """Count the paths with a latest publication of `origin` after `cursor`, up to `limit`."""
-    # Ordered, or else PostgreSQL may look for them anywhere in the table.
-    row = db.execute(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM publication WHERE origin = ? AND id + 0 > ? AND latest "
-        "ORDER BY id + 0 LIMIT ?) AS found",
-        (origin, cursor, limit),
-    ).fetchone()
-    return int(row[0])
-
-
 def oldest_after(origin: str, cursor: int) -> float | None:
     """Return when the first publication of `origin` after `cursor` was made, in seconds since the epoch, or None."""
     row = db.execute(

@@ -6,7 +6,7 @@ within a second, even in the middle of a push.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ from peewee import EXCLUDED
 
 from appliance import audit, db
 from appliance.config import Config
-from appliance.delivery import cursors, journal
+from appliance.delivery import backlogs, journal
+from appliance.delivery.backlogs import Backlog
 from appliance.delivery.models import Cursor, TargetControl
 from appliance.delivery.targets import Target, all_targets
 from appliance.errors import DeliveryError
@@ -73,16 +74,49 @@ class TargetState:
 
 def read(target: Target) -> TargetState:
     """Return the state of `target`, all of one moment."""
+    return read_all([target])[0]
+
+
+def read_all(targets: Iterable[Target]) -> list[TargetState]:
+    """Return the state of each target, all of one moment, by the same number of queries for any number of targets."""
+    chosen = list(targets)
+    names = [target.name for target in chosen]
     with db.snapshot():
-        now = db.now()
-        oldest: list[float] = []
-        waiting = 0
-        for origin, cursor in cursors.read_all(target).items():
-            if (at := journal.oldest_after(origin, cursor)) is not None:
-                oldest.append(at)
-                waiting += journal.count_waiting(origin, cursor, MAX_COUNTED + 1 - waiting)
-        rows = list(Cursor.select().where(Cursor.target == target.name, Cursor.address == target.address))
-        control = read_control(target.name)
+        now, origins = db.now(), journal.origins()
+        rows = _rows_by_target(Cursor.select().where(Cursor.target.in_(names)), chosen)
+        controls = {row.target: row for row in TargetControl.select().where(TargetControl.target.in_(names))}
+        confirmed = {name: {row.origin: int(row.publication) for row in some} for name, some in rows.items()}
+        found = {
+            origin: backlogs.read(origin, {one.get(origin, 0) for one in confirmed.values()}, MAX_COUNTED + 1)
+            for origin in origins
+        }
+    return [
+        _state(
+            target,
+            rows[target.name],
+            controls.get(target.name) or TargetControl(target=target.name),
+            [found[origin][confirmed[target.name].get(origin, 0)] for origin in origins],
+            now,
+        )
+        for target in chosen
+    ]
+
+
+def _rows_by_target(found: Iterable[Cursor], targets: Iterable[Target]) -> dict[str, list[Cursor]]:
+    """Cursors by the name of their target, without those of former addresses."""
+    addresses = {target.name: target.address for target in targets}
+    rows: dict[str, list[Cursor]] = {name: [] for name in addresses}
+    for row in found:
+        if row.address == addresses[row.target]:
+            rows[row.target].append(row)
+    return rows
+
+
+def _state(
+    target: Target, rows: Sequence[Cursor], control: TargetControl, missing: Sequence[Backlog], now: float
+) -> TargetState:
+    oldest = min((backlog.oldest for backlog in missing if backlog.oldest is not None), default=None)
+    waiting = sum(backlog.waiting for backlog in missing)
     last = max(rows, key=lambda row: row.pushed_at or 0, default=None)
     sent = max((row for row in rows if row.files), key=lambda row: row.confirmed_at or 0, default=last)
     tried = [row for row in rows if now - _STALE < (row.retry_at or 0) <= now + _STALE]
@@ -92,10 +126,10 @@ def read(target: Target) -> TargetState:
     return TargetState(
         name=target.name,
         address=target.address,
-        level=not oldest,
+        level=oldest is None,
         waiting=min(waiting, MAX_COUNTED),
         more_waiting=waiting > MAX_COUNTED,
-        lag=max(0.0, now - min(oldest)) if oldest else 0.0,
+        lag=max(0.0, now - oldest) if oldest is not None else 0.0,
         confirmed=max((row.publication for row in rows), default=0),
         pushed_at=last.pushed_at if last else None,
         files=sent.files if sent else 0,
@@ -112,11 +146,6 @@ def read(target: Target) -> TargetState:
         differing=control.differing,
         extra=control.extra,
     )
-
-
-def read_all(targets: Iterable[Target]) -> list[TargetState]:
-    """Return the state of each target."""
-    return [read(target) for target in targets]
 
 
 def read_control(name: str) -> TargetControl:

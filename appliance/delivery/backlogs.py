@@ -1,0 +1,63 @@
+"""Backlogs: how much of the journal the targets have yet to be sent, and since when.
+
+Guarantees that the number of queries depends on the publishing hosts alone, and that of a host's publications no more
+are counted than up to the limit, however many targets are behind and however far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from appliance import db
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What comes after a cursor in the publications of one host."""
+
+    #: When the first of them was made, superseded ones included, in seconds since the epoch; None if there is none.
+    oldest: float | None = None
+    #: The latest publications of their paths among them, up to the limit.
+    waiting: int = 0
+
+
+def read(origin: str, cursors: Collection[int], limit: int) -> dict[int, Backlog]:
+    """Return by cursor what comes after it in the publications of `origin`.
+
+    Args:
+        origin: the host of the publications.
+        cursors: the numbers of publications.
+        limit: up to how many are counted.
+    """
+    oldest = _oldest(origin, sorted(set(cursors)))
+    behind = [cursor for cursor, at in oldest.items() if at is not None]
+    waiting = _waiting(origin, sorted(behind, reverse=True), limit) if behind else {}
+    return {cursor: Backlog(at, waiting.get(cursor, 0)) for cursor, at in oldest.items()}
+
+
+def _oldest(origin: str, cursors: list[int]) -> dict[int, float | None]:
+    if not cursors:
+        return {}
+    found = db.execute(
+        f"WITH given (cursor) AS (VALUES {','.join(['(?)'] * len(cursors))}) SELECT cursor,"
+        " (SELECT at FROM publication WHERE origin = ? AND id > given.cursor ORDER BY id LIMIT 1) FROM given",
+        (*cursors, origin),
+    )
+    return {int(cursor): None if at is None else float(at) for cursor, at in found.fetchall()}
+
+
+def _waiting(origin: str, cursors: list[int], limit: int) -> dict[int, int]:
+    """Count what comes after each of `cursors`, which descend: the newest publications once, by the gap they are in."""
+    gaps = " ".join(f"WHEN id > ? THEN {number}" for number in range(len(cursors)))
+    found = db.execute(
+        f"SELECT CASE {gaps} END AS gap, COUNT(*) FROM (SELECT id FROM publication WHERE origin = ? AND id + 0 > ?"
+        " AND latest ORDER BY id + 0 DESC LIMIT ?) AS newest GROUP BY gap",
+        (*cursors, origin, cursors[-1], limit),
+    )
+    counts, total = dict(found.fetchall()), 0
+    waiting = {}
+    for number, cursor in enumerate(cursors):
+        total += counts.get(number, 0)
+        waiting[cursor] = total
+    return waiting
