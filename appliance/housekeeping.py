@@ -2,6 +2,7 @@
 
 - `scheduled` publishes and withdraws entries at their time.
 - `rescue` frees the jobs of workers that vanished, plans sites that nobody planned, and catches up on cache purges.
+- `measure` measures each minute, `disk` the disks of each host.
 - `webhooks` tells of targets that are behind, and level again.
 - `search` reads the words of entries that no edit has read: imports, and sites that were never searched.
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
@@ -26,6 +27,7 @@ from appliance.content import changes
 from appliance.delivery import journal, repair
 from appliance.delivery.targets import courier_targets
 from appliance.editorial import senders
+from appliance.history import disks, measuring
 from appliance.importing import sources
 from appliance.previews import pruning as preview_pruning
 from appliance.queue import pruning, store
@@ -51,6 +53,8 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
     return [
         PeriodicTask("scheduled", partial(_scheduled, config), next_time=partial(publishing.next_due, names)),
         PeriodicTask("rescue", partial(_rescue, config), Every(60)),
+        PeriodicTask("measure", partial(_measure, config, stopping), next_time=measuring.next_due),
+        PeriodicTask(f"disk {host}", partial(_look_at_disks, config), Every(60)),
         *([PeriodicTask("webhooks", partial(late_targets.watch, config), Every(10))] if _watches(config) else []),
         *([_search_task(stopping)] if config.web.path else []),
         *([] if config.database_url else [PeriodicTask("statistics", _update_statistics, Every(600))]),
@@ -100,6 +104,16 @@ def _rescue(config: Config) -> str:
     said = [f"{freed} jobs freed"] if freed else []
     said += [f"asked to plan {asked} sites"] if asked else []
     return ", ".join(said)
+
+
+def _measure(config: Config, stopping: Callable[[], bool]) -> str:
+    measuring.measure(config, stopping)
+    return ""
+
+
+def _look_at_disks(config: Config) -> str:
+    disks.look(config)
+    return ""
 
 
 def _search_task(stopping: Callable[[], bool]) -> PeriodicTask:

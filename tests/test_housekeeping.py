@@ -227,11 +227,23 @@ def test_sqlite_plans_by_how_its_tables_are_filled(shop: LocalSite) -> None:
 def test_each_host_verifies_its_own_docroot(shop: LocalSite) -> None:
     names = [task.name for task in housekeeping.periodic_tasks(shop.config)]
     own = [] if shop.config.database_url else ["statistics"]
-    assert names == ["scheduled", "rescue", *own, "prune", "audit", "verify here", "verify-bytes here"]
+    assert names == [
+        "scheduled",
+        "rescue",
+        "measure",
+        "disk here",
+        *own,
+        "prune",
+        "audit",
+        "verify here",
+        "verify-bytes here",
+    ]
     quiet = shop.config.schedule.model_copy(update={"prune": "never", "verify": "never", "verify_bytes": "never"})
     assert [t.name for t in housekeeping.periodic_tasks(shop.config.model_copy(update={"schedule": quiet}))] == [
         "scheduled",
         "rescue",
+        "measure",
+        "disk here",
         *own,
         "audit",
     ]
@@ -252,6 +264,8 @@ def test_the_command_runs_what_is_due_once(tmp_path: Path, monkeypatch: pytest.M
     first = json.loads(command("periodic", "--json"))
     assert [ran["name"] for ran in first] == [
         "rescue",
+        "measure",
+        "disk here",
         "statistics",
         "prune",
         "audit",

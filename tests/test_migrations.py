@@ -23,6 +23,7 @@ from appliance.content import comment_models, entries
 from appliance.content import models as content
 from appliance.content.entries import EntryData
 from appliance.delivery import models as delivery
+from appliance.history import models as history
 from appliance.planning import models as planning
 from appliance.previews import models as previews
 from appliance.queue import models as queue
@@ -41,6 +42,7 @@ MODELS = [
         planning,
         queue,
         delivery,
+        history,
         search,
         accounts,
         webhooks,
@@ -315,7 +317,7 @@ def test_an_older_sqlite_database_learns_not_to_give_ids_again(make_config: Make
     opened = db.open_database(config)
     runner = Runner(opened, str(db._MIGRATIONS))
     for migration in runner.migrations():
-        if migration.name != name:
+        if migration.name < name:
             runner.up(migration.name)
     fields = {"title": "A Blog", "url": "https://blog.example/"}
     first, second = (content.Site.create(name=f"{number}", **fields) for number in range(2))

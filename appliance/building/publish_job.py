@@ -194,7 +194,7 @@ class Publisher:
             self._docroot.confirm()
             published = [built for built in changed if built not in failed]
             if published:
-                self._record(published)
+                self._record(published, {built: claim.id for claim in held if (built := pending[claim])})
             recorded = [(b.artifact, b.result) for b in all_built if b.result and b not in failed]
             dependency_store.record_builds(recorded, self._config.queue.ageing)
             dependency_store.record_deletions(
@@ -236,7 +236,7 @@ class Publisher:
                 failed[built] = error
         return failed
 
-    def _record(self, changed: Sequence[_Built]) -> None:
+    def _record(self, changed: Sequence[_Built], jobs: Mapping[_Built, int]) -> None:
         db.execute(
             f"""WITH made (id, digest, size, version) AS (VALUES {db.placeholders(len(changed), 4)})
                 UPDATE artifact SET digest = made.digest, size = CAST(made.size AS BIGINT), version = made.version
@@ -251,6 +251,7 @@ class Publisher:
                 for b in changed
             ],
             self._origin,
+            [jobs[b] for b in changed],
         )
         if self._config.publishing_hosts:
             reservations.end([b.artifact.path for b in changed])

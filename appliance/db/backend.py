@@ -76,6 +76,9 @@ class Backend(Protocol):
     def analyze(self) -> None:
         """Count how tables are filled, for the planner, where the database does not do so by itself."""
 
+    def size(self) -> int:
+        """The size of the database, in bytes."""
+
     def grant(self) -> bool:
         """Give the role of the admin application its rights; returns whether there is one. See `grants`."""
 

@@ -53,7 +53,9 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "periodic": ("SELECT", "INSERT", "UPDATE"),
     # Targets are paused, resumed and asked to check themselves.
     **dict.fromkeys(("cursor", "standing"), ("SELECT", "INSERT", "UPDATE")),
-    "lease": _READ,
+    # How far each target is, what was measured of that, and the disks of hosts.
+    **dict.fromkeys(("confirmation", "disk_usage", "lease", "measured_minute"), _READ),
+    "measured_origin": _NOTHING,
     # Webhooks are enabled again, events come about, and hooks are noted.
     "webhook": ("SELECT", "INSERT", "UPDATE"),
     "webhook_event": _ADD,

@@ -158,6 +158,10 @@ class Postgres:
     def analyze(self) -> None:
         """Do nothing: autovacuum collects the statistics."""
 
+    def size(self) -> int:
+        """The size of this database on the server."""
+        return int(self.database.execute_sql("SELECT pg_database_size(current_database())").fetchone()[0])
+
     def grant(self) -> bool:
         """Give them anew, in the open transaction."""
         from appliance.db import grants

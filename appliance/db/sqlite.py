@@ -243,6 +243,11 @@ class Sqlite:
             self.database.execute_sql("DROP TABLE IF EXISTS sqlite_stat1")
             self.database.execute_sql("ANALYZE")
 
+    def size(self) -> int:
+        """The size of its pages, without those that wait in the write-ahead log."""
+        count, size = (self.database.execute_sql(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
+        return int(count * size)
+
     def grant(self) -> bool:
         """Do nothing: whoever can write the file can write all of it."""
         return False

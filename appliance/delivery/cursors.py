@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from peewee import EXCLUDED, SQL
 
 from appliance import db
-from appliance.delivery import journal
+from appliance.delivery import confirmations, journal
 from appliance.delivery.models import Cursor
 from appliance.delivery.targets import Target
 
@@ -62,8 +62,12 @@ def confirm(
     """
     with db.write():
         now = db.now()
-        if _find(target, origin) is None:
+        known = _find(target, origin)
+        if known is None:
             Cursor.delete().where(Cursor.target == target.name, Cursor.origin == origin).execute()
+        before = 0 if known is None else int(known.publication)
+        if publication > before and (known is None or expected in (None, before)):
+            confirmations.record(target.name, origin, before, publication, now)
         measured = {"files": files, "bytes": bytes, "seconds": seconds} if files else {}
         Cursor.insert(
             target=target.name,

@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Final
 
 from appliance import db
 
-#: Rows of one INSERT. With seven values each they stay below every database's limit of bound values.
+#: Rows of one INSERT. With eight values each they stay below every database's limit of bound values.
 _ROWS = 500
 
 #: Superseded publications removed in one transaction.
@@ -65,16 +65,22 @@ class JournalRange:
     numbers: list[int] = field(default_factory=list, compare=False)
 
 
-def append(rows: Iterable[PublishedChange], origin: str) -> None:
-    """Write publications of the host `origin`, in order. Call it in the transaction that completes their jobs."""
+def append(rows: Iterable[PublishedChange], origin: str, jobs: Iterable[int] = ()) -> None:
+    """Write publications of the host `origin`, in order. Call it in the transaction that completes their jobs.
+
+    Args:
+        rows: what was published.
+        origin: the publishing host.
+        jobs: the id of the job of each row; none for what no job made.
+    """
     # A cursor would skip a row that is committed after one with a greater number, so numbers follow commit order.
     db.acquire_lock("journal")
     at = db.now()
-    values = (_values(row, origin, at) for row in rows)
+    values = ((*_values(row, origin, at), job) for row, job in zip(rows, chain(jobs, repeat(None)), strict=False))
     while some := list(islice(values, _ROWS)):
         db.execute(
-            "INSERT INTO publication (path, op, version, digest, size, origin, at)"
-            f" VALUES {db.placeholders(len(some), 7)}",
+            "INSERT INTO publication (path, op, version, digest, size, origin, at, job)"
+            f" VALUES {db.placeholders(len(some), 8)}",
             [value for row in some for value in row],
         )
     db.notify("", DOCROOTS)

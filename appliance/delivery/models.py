@@ -25,6 +25,8 @@ class Publication(BaseModel):
     at = DoubleField()
     #: Whether this is the latest publication of its path. Only a database trigger sets it.
     latest = BooleanField(default=True)
+    #: The id of the job that made it; null in rows of an older release.
+    job = BigIntegerField(null=True)
 
     class Meta:
         """Indexes over all rows. The partial indexes are below."""
@@ -76,6 +78,23 @@ class Cursor(BaseModel):
         """One cursor for each target and origin."""
 
         primary_key = CompositeKey("target", "origin")
+
+
+class Confirmation(BaseModel):
+    """A move of a cursor: what a target confirmed at once. Kept for an hour, to measure how long delivery takes."""
+
+    target = TextField()
+    origin = TextField()
+    #: The publication that it had confirmed before, and the one up to which it confirmed now.
+    after = BigIntegerField()
+    publication = BigIntegerField()
+    #: In seconds since the epoch.
+    at = DoubleField()
+
+    class Meta:
+        """What is too old is found by its target."""
+
+        indexes = ((("target", "at"), False),)
 
 
 class Lease(BaseModel):

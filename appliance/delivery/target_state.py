@@ -28,7 +28,7 @@ CIRCUIT_OPENS_AFTER = 3
 _STALE = 120.0
 
 #: The tables with rows for each target.
-_TABLES = ("cursor", "lease", "standing")
+_TABLES = ("confirmation", "cursor", "lease", "standing")
 
 
 @dataclass(frozen=True, slots=True)
