@@ -10,6 +10,7 @@ from typing import Literal, cast
 from appliance import db
 from appliance.config import Config
 from appliance.db import NOW
+from appliance.delivery import shared_docroot
 
 Holds = Literal["docroot", "database"]
 
@@ -29,21 +30,24 @@ class Disk:
     free: int | None
     #: The size of the database; None for a docroot.
     used: int | None
+    #: Why nothing can be published to a shared docroot; None if nothing is wrong.
+    fault: str | None
     #: When it was looked at, in seconds since the epoch.
     at: float
 
 
 _KEEP = f"""
-INSERT INTO disk_usage (host, holds, total, free, used, at) VALUES (?, ?, ?, ?, ?, {NOW})
+INSERT INTO disk_usage (host, holds, total, free, used, fault, at) VALUES (?, ?, ?, ?, ?, ?, {NOW})
 ON CONFLICT (host, holds) DO UPDATE SET
-    total = excluded.total, free = excluded.free, used = excluded.used, at = excluded.at
+    total = excluded.total, free = excluded.free, used = excluded.used, fault = excluded.fault, at = excluded.at
 """
 
 
 def look(config: Config) -> None:
     """Look at the disks of this host, and forget those of hosts that have not looked for a day."""
     below = (None, None) if config.database_url else _space(config.database_file)
-    seen = [("docroot", *_space(config.docroot), None), ("database", *below, db.backend().size())]
+    docroot = ("docroot", *_space(config.docroot), None, shared_docroot.find_fault(config))
+    seen = [docroot, ("database", *below, db.backend().size(), None)]
     with db.write():
         for row in seen:
             db.execute(_KEEP, [config.host_name, *row])
@@ -52,7 +56,8 @@ def look(config: Config) -> None:
 
 def read() -> list[Disk]:
     """Return the disks of all hosts."""
-    rows = db.execute("SELECT host, holds, total, free, used, at FROM disk_usage ORDER BY host, holds DESC").fetchall()
+    columns = "host, holds, total, free, used, fault, at"
+    rows = db.execute(f"SELECT {columns} FROM disk_usage ORDER BY host, holds DESC").fetchall()
     return [Disk(host, cast("Holds", holds), *row) for host, holds, *row in rows]
 
 

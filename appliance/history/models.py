@@ -57,6 +57,8 @@ class DiskUsage(BaseModel):
     free = BigIntegerField(null=True)
     #: The size of the database in bytes; null for a docroot.
     used = BigIntegerField(null=True)
+    #: Why nothing can be published to a shared docroot; null if nothing is wrong.
+    fault = TextField(null=True)
     #: When it was looked at, in seconds since the epoch.
     at = DoubleField()
 

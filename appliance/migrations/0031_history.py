@@ -47,6 +47,7 @@ class DiskUsage(Table):
     total = BigIntegerField(null=True)
     free = BigIntegerField(null=True)
     used = BigIntegerField(null=True)
+    fault = TextField(null=True)
     at = DoubleField()
 
     class Meta:

@@ -157,20 +157,34 @@ class Schedule:
 
     def state(self, task: PeriodicTask) -> TaskState:
         """The state of `task`."""
-        row = db.execute("SELECT due_at, done_at, host, error, lease_until FROM periodic WHERE name = ?", [task.name])
-        due_at, done_at, host, error, lease_until = row.fetchone() or (None, None, "", None, None)
-        return TaskState(task.name, due_at, done_at, host, error, self._next(task, due_at, done_at, error, lease_until))
+        return self.states([task])[0]
+
+    def states(self, tasks: Sequence[PeriodicTask] | None = None) -> list[TaskState]:
+        """The states of some tasks, or of all, in their order, by one query besides what tell the tasks themselves."""
+        chosen = self.tasks if tasks is None else tasks
+        rows = db.execute(
+            "SELECT name, due_at, done_at, host, error, lease_until FROM periodic"
+            f" WHERE name IN ({db.placeholders(len(chosen)) or 'NULL'})",
+            [task.name for task in chosen],
+        )
+        known, now = {name: row for name, *row in rows.fetchall()}, db.now()
+        found = []
+        for task in chosen:
+            due_at, done_at, host, error, lease_until = known.get(task.name) or (None, None, "", None, None)
+            next_at = self._next(task, now, due_at, done_at, error, lease_until)
+            found.append(TaskState(task.name, due_at, done_at, host, error, next_at))
+        return found
 
     def _next(
         self,
         task: PeriodicTask,
+        now: float,
         due_at: float | None,
         done_at: float | None,
         error: str | None,
         lease_until: float | None,
     ) -> float | None:
         """When `task` can be served next."""
-        now = db.now()
         if task.rule:
             latest, following = task.rule.latest(now), task.rule.next_after(now)
             due: float | None = latest if due_at is None or due_at < latest or due_at > following else following

@@ -21,7 +21,7 @@ def periodic(_context: Context, list: bool = False, json: bool = False, verbose:
     with open_installation() as (config, _):
         schedule = housekeeping.make_schedule(config)
         if list:
-            _print_states(config, [schedule.state(task) for task in schedule.tasks], json)
+            _print_states(config, schedule.states(), json)
             return
         runs = schedule.run_due()
     if json:

@@ -19,6 +19,13 @@ def test_a_host_says_what_is_free_below_its_docroot_and_how_large_the_database_i
     assert (base.total is None) == bool(database.database_url)
 
 
+def test_a_shared_docroot_that_is_away_is_told(database: Config) -> None:
+    disks.look(database.model_copy(update={"shared": "other"}))
+    assert str(database.docroot) in (disks.read()[0].fault or "")
+    disks.look(database)
+    assert disks.read()[0].fault is None
+
+
 def test_a_host_that_looks_no_more_is_forgotten_after_a_day(database: Config) -> None:
     disks.look(database.model_copy(update={"host": "gone"}))
     assert {disk.host for disk in disks.read()} == {"gone"}

@@ -31,7 +31,7 @@ class TaskName(Sent):
 def list_periodic_tasks(call: Call) -> Answer:
     """List the periodic tasks, and when each was and is due."""
     schedule = housekeeping.make_schedule(call.config)
-    return Answer({"rows": [schedule.state(task) for task in schedule.tasks]})
+    return Answer({"rows": schedule.states()})
 
 
 @operation("POST", "/periodic/run", "periodic.run", body=TaskName, status=202)
