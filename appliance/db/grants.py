@@ -56,6 +56,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     # How far each target is, what was measured of that, and the disks of hosts.
     **dict.fromkeys(("confirmation", "disk_usage", "lease", "measured_minute"), _READ),
     "measured_origin": _NOTHING,
+    # What publishing processes write down about targets.
+    **dict.fromkeys(("cursor_sample", "lag_sample", "page_look", "target_progress"), _READ),
     # Webhooks are enabled again, events come about, and hooks are noted.
     "webhook": ("SELECT", "INSERT", "UPDATE"),
     "webhook_event": _ADD,

@@ -130,3 +130,72 @@ class TargetControl(BaseModel):
         """The table keeps its name, which the previous release uses too."""
 
         table_name = "standing"
+
+
+class LagSample(BaseModel):
+    """How far behind a target was at one moment. Samples of some days are kept."""
+
+    target = TextField()
+    #: When the sample was taken, in seconds since the epoch.
+    at = DoubleField()
+    #: Seconds since the oldest unconfirmed publication was made, and the files waiting, up to the limit of counting.
+    lag = DoubleField()
+    waiting = IntegerField()
+    #: Whether somebody had paused it, and whether its last push had failed.
+    paused = BooleanField()
+    failing = BooleanField()
+
+    class Meta:
+        """One sample of a target at a moment."""
+
+        primary_key = CompositeKey("target", "at")
+        indexes = ((("at",), False),)
+
+
+class CursorSample(BaseModel):
+    """When a target had confirmed the publications of a host up to one. Samples of some days are kept."""
+
+    target = TextField()
+    origin = TextField()
+    publication = BigIntegerField()
+    #: When the cursor got there, in seconds since the epoch.
+    at = DoubleField()
+
+    class Meta:
+        """One row for each position that was seen."""
+
+        primary_key = CompositeKey("target", "origin", "publication")
+        indexes = ((("at",), False),)
+
+
+class TargetProgress(BaseModel):
+    """How far the comparison of a whole target is that runs now, of a verification or at the end of a repair."""
+
+    target = TextField(primary_key=True)
+    #: Files compared, and files to compare.
+    done = IntegerField()
+    total = IntegerField()
+    #: When this was written, in seconds since the epoch. A comparison that was killed leaves its row.
+    at = DoubleField()
+
+
+class PageLook(BaseModel):
+    """What a worker found when it looked whether a target has a path."""
+
+    path = TextField()
+    #: The name of the target; `host:NAME` for the docroot of a publishing host.
+    target = TextField()
+    #: 'same', 'different', 'absent', 'kept' or 'unknown'; see `page_look`.
+    found = TextField()
+    #: The number of the publication that it was compared with.
+    publication = BigIntegerField()
+    #: Why it could not be compared.
+    error = TextField(null=True)
+    #: The publishing host that looked, and when, in seconds since the epoch.
+    host = TextField()
+    at = DoubleField(index=True)
+
+    class Meta:
+        """The newest look at each place."""
+
+        primary_key = CompositeKey("path", "target")

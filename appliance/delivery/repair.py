@@ -7,13 +7,13 @@ never put there; and that no more is removed at once than the settings allow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 from appliance import audit, clock, db
 from appliance.config import Config
-from appliance.delivery import cursors, deletions, journal, target_state
+from appliance.delivery import cursors, deletions, journal, progress, target_state
 from appliance.delivery.journal import PublishedChange
 from appliance.delivery.models import TargetControl
 from appliance.delivery.targets import Target, courier_targets, find_target
@@ -63,14 +63,15 @@ def verify(
     with TransportFactory() as transports:
         transport = transports.open(target)
         checked, wrong = 0, list[PublishedChange]()
-        for changes in _confirmed_files(target):
-            if stopping():
-                break
-            began = clock.monotonic()
-            wrong += transport.differing(changes, newer=True)
-            checked += len(changes)
-            if gently:
-                clock.sleep(clock.monotonic() - began)
+        with closing(_noting_progress(target)) as batches:
+            for changes in batches:
+                if stopping():
+                    break
+                began = clock.monotonic()
+                wrong += transport.differing(changes, newer=True)
+                checked += len(changes)
+                if gently:
+                    clock.sleep(clock.monotonic() - began)
         # Once more, since a push may have been in progress.
         differing = [change.path for change in transport.differing(wrong, newer=True)]
         extra = _list_extra(config, transport)
@@ -142,7 +143,8 @@ def finish_repair(config: Config, transport: Transport, control: TargetControl) 
         RemovalRefused: too much would be removed; nothing was.
         DeliveryError: the target could not be compared or changed.
     """
-    replaced = sum(_replace_newer(transport, changes) for changes in _confirmed_files(transport.target))
+    with closing(_noting_progress(transport.target)) as batches:
+        replaced = sum(_replace_newer(transport, changes) for changes in batches)
     extra = _list_extra(config, transport)
     stale = set(extra) if control.clear_strangers else _select_stale(extra, transport)
     found = [name for name in extra if name in stale]
@@ -195,6 +197,18 @@ def _select_stale(extra: Sequence[str], transport: Transport) -> set[str]:
     known = journal.select_deleted(paths) | journal.select_published(paths)
     ours = {name for name, created_for in leftovers.items() if not created_for or not known.isdisjoint(created_for)}
     return ours | journal.select_deleted(extra)
+
+
+def _noting_progress(target: Target) -> Generator[list[PublishedChange], None, None]:
+    """Yield the batches of `_confirmed_files`, and write down how many of all files were compared before each."""
+    done, total = 0, journal.count_files()
+    try:
+        for changes in _confirmed_files(target):
+            progress.note(target.name, done, total)
+            yield changes
+            done += len(changes)
+    finally:
+        progress.end(target.name)
 
 
 def _confirmed_files(target: Target) -> Iterator[list[PublishedChange]]:

@@ -28,7 +28,9 @@ CIRCUIT_OPENS_AFTER = 3
 _STALE = 120.0
 
 #: The tables with rows for each target.
-_TABLES = ("confirmation", "cursor", "lease", "standing")
+_TABLES = (
+    *("confirmation", "cursor", "cursor_sample", "lag_sample", "lease", "page_look", "standing", "target_progress"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ connection. A docroot is said to show a version only once it has confirmed it; w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from appliance import db
 from appliance.config import Config
-from appliance.delivery import target_state
+from appliance.delivery import cursor_history, target_state
 from appliance.delivery.targets import Target, front_ends, own_docroot, peer_name, peers
 
 #: Publications of a path that are read, newest first, to find out what a target that is behind still shows.
@@ -57,6 +57,13 @@ class Place:
     #: Whether nothing is sent there until somebody resumes it, and why the last push failed.
     paused: bool = False
     error: str | None = None
+    #: Whether it is a docroot of publishing hosts.
+    is_host: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name under which looks there are kept (`page_look`)."""
+        return peer_name(self.name) if self.is_host else self.name
 
     @property
     def is_up_to_date(self) -> bool:
@@ -100,12 +107,34 @@ def whereabouts(config: Config, path: str) -> Whereabouts:
     """
     with db.snapshot():
         versions = _versions(path)
-        cursors, paused = _cursors(), target_state.paused_names()
-    latest = versions[0] if versions else None
-    if latest is None:
-        return Whereabouts(path, None, [], [])
-    found = _Reader(versions, cursors, paused)
-    return Whereabouts(path, latest, found.hosts(config), [found.place(one, one.name) for one in front_ends(config)])
+        if not versions:
+            return Whereabouts(path, None, [], [])
+        reader = _Reader(versions, _cursors(), target_state.paused_names())
+        hosts, fronts = reader.hosts(config), [reader.place(one, one.name) for one in front_ends(config)]
+        times = cursor_history.first_confirmed(
+            {_sought(place) for place in (*hosts, *fronts) if place.shown and place.target}
+        )
+    return Whereabouts(path, versions[0], _dated(hosts, times), _dated(fronts, times))
+
+
+def latest_version(path: str) -> PathVersion | None:
+    """Return the latest publication of `path`, or None."""
+    return next(iter(_versions(path, 1)), None)
+
+
+def _sought(place: Place) -> tuple[str, str, int]:
+    shown = place.shown
+    return (place.target, shown.origin, shown.number) if shown else (place.target, "", 0)
+
+
+def _dated(places: list[Place], times: Mapping[tuple[str, str, int], float]) -> list[Place]:
+    """The places with the earliest time at which each is known to have confirmed what it shows."""
+    return [
+        replace(place, confirmed_at=min(place.confirmed_at, times.get(_sought(place), place.confirmed_at)))
+        if place.confirmed_at is not None
+        else place
+        for place in places
+    ]
 
 
 class _Reader:
@@ -135,10 +164,10 @@ class _Reader:
     def _host(self, name: str, target: Target | None) -> Place:
         if name == self._latest.origin:  # it put the file in place before it said so
             return self._origin(name, peer_name(name) if target else "")
-        return self.place(target, name) if target else Place(name, "", "unknown")
+        return replace(self.place(target, name) if target else Place(name, "", "unknown"), is_host=True)
 
     def _origin(self, name: str, target: str = "") -> Place:
-        return Place(name, target, self._settled, self._latest, self._latest.at)
+        return Place(name, target, self._settled, self._latest, self._latest.at, is_host=True)
 
     @property
     def _settled(self) -> PlaceState:
@@ -169,11 +198,11 @@ def _has(row: _Confirmed | None, version: PathVersion) -> bool:
     return row is not None and row.publication >= version.number
 
 
-def _versions(path: str) -> list[PathVersion]:
+def _versions(path: str, limit: int = _VERSIONS) -> list[PathVersion]:
     found = db.execute(
         "SELECT id, op = 'delete', version, digest, size, origin, at FROM publication WHERE path = ? "
         "ORDER BY id DESC LIMIT ?",
-        (path, _VERSIONS),
+        (path, limit),
     )
     return [PathVersion(row[0], bool(row[1]), *row[2:]) for row in found.fetchall()]
 

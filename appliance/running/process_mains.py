@@ -54,6 +54,7 @@ KINDS = (
     pull_job.pull_source,
     target_job.check,
     target_job.verify,
+    target_job.look,
     mails.send_link,
     mails.send_notice,
     build_job.build_preview,

@@ -34,7 +34,7 @@ KINDS: Final = frozenset(
             "pull",
             "purge",
         ),
-        *("check-target", "rebuild", "verify-target"),
+        *("check-target", "look-at-page", "rebuild", "verify-target"),
         *("spam-check", "spam-report", "webhook", "webhook-events"),
     }
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from appliance.delivery.journal import PublishedChange
 from appliance.delivery.targets import Target
@@ -23,6 +23,13 @@ Permit = Callable[[], DeliveryError | None]
 def always_permitted() -> DeliveryError | None:
     """The permit of callers that nothing can interrupt."""
     return None
+
+
+#: What a target has at the path of a change, compared by content with what the docroot has there: the `same`, which for
+#: a deletion is nothing; something `different`; nothing where there should be a file, `absent`; or what `delivery.keep`
+#: protects, so that it is never sent, `kept`. It is `unknown` if the docroot itself does not show the change, and for a
+#: deletion on a publishing host, which makes those by itself.
+Found = Literal["same", "different", "absent", "kept", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,13 @@ class Transport(Protocol):
 
         A change that the docroot itself no longer shows is left out. So is a file that is newer on the target, unless
         `newer` is set.
+
+        Raises:
+            DeliveryError: the target could not be compared.
+        """
+
+    def look(self, change: PublishedChange) -> Found:
+        """Return what the target has at the path of one change.
 
         Raises:
             DeliveryError: the target could not be compared.

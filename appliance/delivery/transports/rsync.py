@@ -23,7 +23,7 @@ from appliance.delivery.file_lists import FileLists, is_clean, list_files, selec
 from appliance.delivery.journal import Delete, PublishedChange, Put
 from appliance.delivery.targets import Target
 from appliance.delivery.transports import kept_files, rsync_command, rsync_errors, rsync_leftovers
-from appliance.delivery.transports.base import Permit, PushResult, always_permitted
+from appliance.delivery.transports.base import Found, Permit, PushResult, always_permitted
 from appliance.delivery.transports.rsync_command import RsyncCommand
 from appliance.delivery.transports.rsync_removals import RemovalRules, removal_rules, split_into_runs
 from appliance.delivery.transports.ssh import SshConnection
@@ -89,6 +89,23 @@ class RsyncTransport:
         for names in split_into_runs(deleted):
             named |= self._preview_removal(removal_rules(names, self.target.docroot, self._keep))
         return select_current([c for c in chosen if os.fsencode(c.path) in named], self.target.docroot)
+
+    def look(self, change: PublishedChange) -> Found:
+        """Look by a dry run, which names a file as new, as changed or not at all."""
+        if not select_current([change], self.target.docroot):
+            return "unknown"
+        if isinstance(change, Delete):
+            if self.target.peer:  # which deletes by itself, and is not asked about that
+                return "unknown"
+            return "different" if self.differing([change], newer=True) else "same"
+        self.warm()
+        if self._select_kept([change]):
+            return "kept"
+        code, output, errors = self._run([change.path], "--dry-run", update=False)
+        self._check(code, errors)
+        if rsync_command.new_names(output):
+            return "absent"
+        return "different" if rsync_command.changed_names(output) else "same"
 
     def extras(self, keep: Sequence[str]) -> list[str]:
         """List what a removal of everything unknown would remove."""
