@@ -2,7 +2,7 @@
 
 - `scheduled` publishes and withdraws entries at their time.
 - `rescue` frees the jobs of workers that vanished, plans sites that nobody planned, and catches up on cache purges.
-- `measure` measures each minute, `disk` the disks of each host.
+- `measure` measures each minute and the lag of targets, `disk` the disks of each host.
 - `webhooks` tells of targets that are behind, and level again.
 - `search` reads the words of entries that no edit has read: imports, and sites that were never searched.
 - `statistics` updates the statistics of SQLite's query planner. PostgreSQL does that itself.
@@ -24,7 +24,7 @@ from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
 from appliance.content import changes
-from appliance.delivery import journal, repair
+from appliance.delivery import journal, lag_history, repair
 from appliance.delivery.targets import courier_targets
 from appliance.editorial import senders
 from appliance.history import disks, measuring
@@ -107,6 +107,7 @@ def _rescue(config: Config) -> str:
 
 
 def _measure(config: Config, stopping: Callable[[], bool]) -> str:
+    lag_history.sample(config)  # first, since minutes that were missed may take a while
     measuring.measure(config, stopping)
     return ""
 

@@ -22,6 +22,7 @@ from appliance.content import comments, entries, schedule
 from appliance.content.entries import EntryData
 from appliance.content.models import Change, Site
 from appliance.db.listener import CommitListener
+from appliance.delivery import lag_history
 from appliance.queue import store
 from appliance.queue.enqueue import JobRequest, enqueue
 from appliance.queue.periodic import Schedule
@@ -280,3 +281,19 @@ def test_the_command_runs_what_is_due_once(tmp_path: Path, monkeypatch: pytest.M
     standing = {one["name"]: one for one in json.loads(command("periodic", "--list", "--json"))}
     assert standing["scheduled"]["next_at"] is None
     assert standing["prune"]["next_at"] > standing["prune"]["due_at"]
+
+
+def test_the_lag_of_targets_is_sampled_each_minute(database: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "front"
+    fronts = [{"name": "www1", "address": str(folder), "other_path": True}]
+    with local_site(tmp_path, THEME, database=database.database, targets=fronts) as shop:
+        shop.save("Old")
+        shop.run()
+        began = db.now()
+        try:
+            for minute in (1, 2):
+                clock_to(began + 61 * minute)
+                assert run(shop)["measure"] == ""
+            assert [round(one.lag, -1) for one in lag_history.read("www1", 0)] == [60, 120]
+        finally:
+            db.backend().now_at(0.0)
