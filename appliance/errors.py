@@ -53,6 +53,7 @@ these two names must not change.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -163,6 +164,18 @@ class ThemeError(ApplianceError):
     exit_code = 3
 
 
+@dataclass(frozen=True, slots=True)
+class SourceExcerpt:
+    """The lines of a theme's file around a fault."""
+
+    #: The path below the theme's folder, and the number of the line that failed.
+    file: str
+    line: int
+    #: The number of the first of the lines.
+    first: int
+    lines: tuple[str, ...]
+
+
 class BuildError(ApplianceError):
     """An artifact could not be built. `path` is its path below the docroot."""
 
@@ -172,7 +185,14 @@ class BuildError(ApplianceError):
 
 
 class TemplateFailure(BuildError):  # noqa: N818 - an event
-    """A template raised an exception. It would fail again with the same content, so the job is not retried."""
+    """A template raised an exception. It would fail again with the same content, so the job is not retried.
+
+    `excerpt` has the lines around the fault, if the theme has the file.
+    """
+
+    def __init__(self, message: str, path: str = "", excerpt: SourceExcerpt | None = None) -> None:
+        self.excerpt = excerpt
+        super().__init__(message, path)
 
 
 class UploadElsewhere(BuildError):  # noqa: N818 - a state, not a mistake

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from appliance import audit, caches, db, logging, plan_job, publishing, pull_job
+from appliance.building import comparisons
 from appliance.building.verification import verify
 from appliance.config import Config
 from appliance.config.services import Interval
@@ -30,7 +31,7 @@ from appliance.editorial import senders
 from appliance.history import disks, measuring
 from appliance.importing import sources
 from appliance.previews import pruning as preview_pruning
-from appliance.queue import pruning, store
+from appliance.queue import failure_groups, pruning, store
 from appliance.queue.periodic import PeriodicTask, Schedule
 from appliance.queue.recurrence import Every, rule_for
 from appliance.webhooks import late_targets, outbox, published_pages, receipts
@@ -97,6 +98,7 @@ def _scheduled(config: Config) -> str:
 
 def _rescue(config: Config) -> str:
     freed = store.rescue(config.queue.retries, lease=config.queue.lease)
+    failure_groups.group_others()
     with db.write():
         caches.enqueue_purges(config)  # a cache or target that came to or left the settings is no event
         published_pages.enqueue_published(config)
@@ -139,6 +141,7 @@ def _prune(config: Config) -> str:
         "changes": changes.prune(config.schedule.keep_changes * _DAY),
         "webhook receipts": receipts.prune(),
         "previews": preview_pruning.prune(),
+        "comparisons": comparisons.prune(),
         **senders.erase_due(config),
     }
     _audit(counts)

@@ -18,6 +18,7 @@ from playhouse.migrations import Runner
 from appliance import db
 from appliance.accounts import models as accounts
 from appliance.audit import models as audit
+from appliance.building import comparisons
 from appliance.config import Config
 from appliance.content import comment_models, entries
 from appliance.content import models as content
@@ -47,6 +48,7 @@ MODELS = [
         accounts,
         webhooks,
         previews,
+        comparisons,
         request_keys,
     )
     for found in vars(module).values()

@@ -85,6 +85,7 @@ _TABLE: Final = (
     _site("job.retry", "retry failed jobs", "ed"),
     _site("job.prioritise", "change the priority of jobs", "ed"),
     _site("job.delete", "delete jobs", "d"),
+    _site("job.compare", "have a file compared with what would be built now", "ed"),
     _site("source.read", "see the sources of a site and their last imports", "vmaed", changes=False),
     _site("source.pull", "pull a source now", "ed"),
     _site("audit.read", "read the audit of a site", "d", changes=False),

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from markupsafe import Markup
 
 from appliance.building.dependency_tracking import TrackedMapping, TrackedReads, track, track_all, tracking
 from appliance.building.loaders import SiteContext
-from appliance.errors import TemplateFailure
+from appliance.errors import SourceExcerpt, TemplateFailure
 
 # The control characters that XML 1.0 forbids, even escaped.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -151,20 +152,38 @@ def _static(context: SiteContext) -> Callable[[str], str]:
 
 
 def template_failure(error: Exception, context: SiteContext, path: str) -> TemplateFailure:
-    """An error raised by a template, as a sentence that names the file and line."""
-    folder, where = str(context.theme.folder), ""
+    """An error raised by a template, as a sentence that names the file and line, with the lines around it."""
+    folder, file, line = str(context.theme.folder), "", 0
     trace = error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if name.startswith(folder):
-            where = f"{name}, line {trace.tb_lineno}"
+            file, line = name, trace.tb_lineno
         trace = trace.tb_next
-    file, line = getattr(error, "filename", None), getattr(error, "lineno", None)
-    if file and line:  # syntax errors name their own file and line
-        where = f"{file}, line {line}"
+    if getattr(error, "filename", None) and getattr(error, "lineno", None):  # syntax errors name their own
+        file, line = error.filename, error.lineno  # type: ignore[attr-defined]
+    where = f"{file}, line {line}" if file else folder
     what = getattr(error, "message", None) or str(error) or "no further word"
     return TemplateFailure(
-        f"{where or folder}: the template failed: {what} ({type(error).__name__});"
+        f"{where}: the template failed: {what} ({type(error).__name__});"
         f" correct it and publish again. This happened while “{path}” was built.",
         path,
+        _excerpt(context.theme.folder, file, line),
     )
+
+
+#: Lines before and after a fault that are kept with it, and characters of each.
+_AROUND, _WIDEST = 4, 300
+
+
+def _excerpt(folder: Path, file: str, line: int) -> SourceExcerpt | None:
+    """The lines around a line of a theme's file; None if the theme has no such line."""
+    try:
+        lines = Path(file).read_text("utf-8", "replace").splitlines()
+        name = Path(file).relative_to(folder).as_posix()
+    except (OSError, ValueError):
+        return None
+    if not 0 < line <= len(lines):
+        return None
+    first = max(1, line - _AROUND)
+    return SourceExcerpt(name, line, first, tuple(one[:_WIDEST] for one in lines[first - 1 : line + _AROUND]))

@@ -96,7 +96,7 @@ class Publisher:
             except Exception as error:  # a failure concerns only this artifact
                 elsewhere += isinstance(error, UploadElsewhere)
                 self._record_failed_build(artifact)
-                batch.fail(claim, self._docroot.explain(error))
+                batch.fail(claim, self._docroot.explain(error), artifact.template if artifact else "")
             if clock.monotonic() - started > _COMMIT_INTERVAL:
                 self._publish(pending, batch)
                 pending, started = {}, clock.monotonic()
@@ -215,7 +215,8 @@ class Publisher:
                 if built and built.staged:
                     built.staged.unlink(missing_ok=True)
         for claim, error in failures.items():
-            batch.fail(claim, self._docroot.explain(error))
+            built = pending[claim]
+            batch.fail(claim, self._docroot.explain(error), built.artifact.template if built else "")
 
     def _reserve(self, pending: Iterable[_Built | None]) -> None:
         """Reserve the versions before any file has them, since another host may have to do all of this again."""

@@ -50,6 +50,9 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "source": ("SELECT", "UPDATE"),
     # The queue: what is enqueued, retried and deleted; and the processes, of which its own workers are some.
     **dict.fromkeys(("job", "job_trigger", "process", "throttle"), _CHANGE),
+    "job_attempt": _READ,
+    # Asked for; workers build what they show.
+    "comparison": ("SELECT", "INSERT", "UPDATE"),
     "periodic": ("SELECT", "INSERT", "UPDATE"),
     # Targets are paused, resumed and asked to check themselves.
     **dict.fromkeys(("cursor", "standing"), ("SELECT", "INSERT", "UPDATE")),

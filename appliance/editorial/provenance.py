@@ -15,30 +15,18 @@ from zoneinfo import ZoneInfo
 from appliance import db
 from appliance.building.docroot import Docroot
 from appliance.config import Config
-from appliance.content.aspects import describe
 from appliance.content.models import Site
+from appliance.editorial.dependencies import EntryUse, about, entries_shown, linked_paths, published_at, shared_keys
 from appliance.errors import ContentError
-from appliance.planning import dependency_keys
 from appliance.planning.listings import ListingQuery, listing_digest, listing_page
 from appliance.planning.paths import address_path, path_fault
 from appliance.planning.permalinks import page_url
 from appliance.planning.plan import PUBLISH
-from appliance.planning.redirects import MOVED
 from appliance.queue import administration
 from appliance.queue.administration import JobDetails, JobFilter, TextFilter
 
 #: Number of paths that are searched for ones similar to an unknown path.
 _SIMILAR_CANDIDATES: Final = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class EntryUse:
-    """An entry that a file shows something of."""
-
-    id: int
-    title: str
-    #: In words; empty for the entry of its own page, which is read whole.
-    aspects: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +162,16 @@ def _provenance(config: Config, site: Site, row: Mapping[str, Any]) -> Provenanc
         **{name: row[name] for name in same},
         url=page_url(site, row["path"]),
         site=site.name,
-        about=_about(row["type"], row["subject"], row["period"]),
+        about=about(row["type"], row["subject"], row["period"]),
         wanted=bool(row["wanted"]),
         stale=row["marked"] > row["built"],
         unplanned=_unplanned(site),
         in_place=row["digest"] is not None and docroot.holds(row["path"], row["size"], row["version"]),
-        published_at=_published_at(row["path"]),
-        shared=_shared_keys(row["recipe"]),
-        entries=_entries(row),
-        uploads=_linked_paths(row["id"], "f", "asset"),
-        categories=_linked_paths(row["id"], "c", "category"),
+        published_at=published_at(row["path"]),
+        shared=shared_keys(row["recipe"]),
+        entries=entries_shown(row["id"], row["type"], row["subject"]),
+        uploads=linked_paths(row["id"], "f", "asset"),
+        categories=linked_paths(row["id"], "c", "category"),
         listing=_listing(site, row),
         last=last,
         changed=changed,
@@ -194,11 +182,6 @@ def _provenance(config: Config, site: Site, row: Mapping[str, Any]) -> Provenanc
 def _unplanned(site: Site) -> int:
     row = db.execute("SELECT COUNT(*) FROM change WHERE site_id = ? AND NOT planned", [site.id]).fetchone()
     return int(row[0])
-
-
-def _published_at(path: str) -> float | None:
-    row = db.execute("SELECT at FROM publication WHERE path = ? AND latest", [path]).fetchone()
-    return float(row[0]) if row else None
 
 
 def _jobs(path: str) -> tuple[JobDetails | None, JobDetails | None, JobDetails | None]:
@@ -212,68 +195,6 @@ def _jobs(path: str) -> tuple[JobDetails | None, JobDetails | None, JobDetails |
     )
     last, changed, waiting = (administration.show(some[0].id) if some else None for some in kinds)
     return last, changed, waiting
-
-
-_SUBJECTS: Final = {
-    "entry": "SELECT title FROM entry WHERE id = ?",
-    "page": "SELECT title FROM entry WHERE id = ?",
-    "asset": "SELECT path FROM asset WHERE id = ?",
-    "thumbnail": "SELECT path FROM asset WHERE id = ?",
-    "category": "SELECT path FROM category WHERE id = ?",
-    "author": "SELECT name FROM author WHERE id = ?",
-    "tag": "SELECT name FROM tag WHERE id = ?",
-}
-
-
-def _about(kind: str, subject: int | None, period: str) -> str:
-    """What a file is the page of, in words."""
-    if subject is None:
-        return ""
-    if kind == "redirect":
-        moved = period == MOVED
-        query = (
-            "SELECT type, subject FROM move WHERE id = ?"
-            if moved
-            else "SELECT 'entry', entry_id FROM alias WHERE id = ?"
-        )
-        found = db.execute(query, [subject]).fetchone()
-        return f"a former address of {_about(found[0], found[1], '')}" if found else ""
-    type_name = kind.partition("-")[0]
-    row = db.execute(_SUBJECTS[type_name], [subject]).fetchone()
-    named = {"thumbnail": "upload", "asset": "upload"}.get(type_name, type_name)
-    return f"{named} {subject} “{row[0]}”" if row else f"{named} {subject}, which is gone"
-
-
-def _shared_keys(dependency_set: int | None) -> dict[str, list[str]]:
-    """The keys of a dependency set in words, by sort."""
-    by_sort: dict[str, list[str]] = {sort: [] for sort in dependency_keys.SORTS}
-    rows = db.execute("SELECT key FROM recipe_key WHERE recipe_id = ? ORDER BY key", [dependency_set or 0]).fetchall()
-    for (key,) in rows:
-        by_sort[dependency_keys.sort_of(key)].append(dependency_keys.describe_key(key))
-    return {sort: names for sort, names in by_sort.items() if names}
-
-
-def _entries(row: Mapping[str, Any]) -> list[EntryUse]:
-    """The entries that a file shows something of; the one of its own page comes first."""
-    own = []
-    if row["type"] in ("entry", "page"):
-        found = db.execute("SELECT id, title FROM entry WHERE id = ?", [row["subject"]]).fetchone()
-        own = [EntryUse(found[0], found[1], "")] if found else []
-    rows = db.execute(
-        """SELECT r.subject, e.title, r.aspects FROM reading r LEFT JOIN entry e ON e.id = r.subject
-           WHERE r.artifact_id = ? AND r.kind = 'e' ORDER BY r.subject""",
-        [row["id"]],
-    ).fetchall()
-    return own + [EntryUse(key, title or "", describe(aspects, "and")) for key, title, aspects in rows]
-
-
-def _linked_paths(artifact: int, kind: str, table: str) -> list[str]:
-    rows = db.execute(
-        f"""SELECT t.path FROM reading r JOIN {table} t ON t.id = r.subject
-            WHERE r.artifact_id = ? AND r.kind = ? ORDER BY t.path""",
-        [artifact, kind],
-    ).fetchall()
-    return [path for (path,) in rows]
 
 
 def _listing(site: Site, row: Mapping[str, Any]) -> ListingUse | None:

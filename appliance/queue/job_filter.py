@@ -53,6 +53,8 @@ class JobFilter:
     older: float | None = None
     within: float | None = None
     workers: Sequence[str] = ()
+    #: Names of groups of failures.
+    faults: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""
@@ -89,7 +91,7 @@ def _conditions(wanted: JobFilter, by_index: bool) -> Iterator[Condition]:
         yield among("id", [i for i in wanted.ids if 0 < i <= _LARGEST_ID])  # no other can be a job's
     if wanted.states:
         yield in_states(wanted.states)
-    several = {"kind": wanted.kinds, "scope": wanted.scopes, "worker": wanted.workers}
+    several = {"kind": wanted.kinds, "scope": wanted.scopes, "worker": wanted.workers, "fault": wanted.faults}
     for name, values in several.items():
         if values:
             yield among(column(name), values)

@@ -71,6 +71,8 @@ class Job(BaseModel):
     error_class = TextField(null=True)
     error_message = TextField(null=True)
     error_trace = TextField(null=True)
+    #: The group of failures that the last error belongs to; see `failure_groups`.
+    fault = TextField(null=True)
 
 
 Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_pending", where=SQL("state = 'pending'")))
@@ -82,6 +84,7 @@ Job.add_index(Job.index(Job.run_at, name="job_held_back", where=SQL("state = 'pe
 Job.add_index(Job.index(Job.lease_until, name="job_lease", where=SQL("state = 'running'")))
 Job.add_index(Job.index(Job.worker, name="job_holder", where=SQL("state = 'running'")))
 Job.add_index(Job.index(Job.finished_at, Job.id, name="job_failed_at", where=SQL("state = 'failed'")))
+Job.add_index(Job.index(Job.fault, Job.finished_at, Job.id, name="job_fault", where=SQL("state = 'failed'")))
 _OVER = SQL("state IN ('done', 'superseded', 'cancelled')")
 Job.add_index(Job.index(Job.finished_at, Job.id, name="job_over", where=_OVER))
 # Lists and counts of those that are over, by kind, scope and state. The state is not the first: of a condition on it
@@ -108,6 +111,40 @@ class JobTrigger(BaseModel):
         """A repeated action of the same actor updates one row."""
 
         primary_key = CompositeKey("job", "reason", "actor")
+
+
+#: How an attempt without success ended: with an error; with one that is no fault of the job, such as a docroot that is
+#: away; or with its worker, which vanished.
+BadEnd = Literal["failed", "snoozed", "lost"]
+
+
+class JobAttempt(BaseModel):
+    """An attempt that ended without success. The attempt that runs, or that succeeded, is in the row of its job."""
+
+    job = ForeignKeyField(Job, backref="attempts", on_delete="CASCADE")
+    #: The number of the attempt; the last one if the row stands for several.
+    number = IntegerField()
+    #: Snoozed attempts in a row with the same error share a row.
+    times = IntegerField(default=1)
+    worker = TextField()
+    #: When it was due, began and ended; the first two are those of the first attempt of the row.
+    due_at = DoubleField()
+    started_at = DoubleField()
+    ended_at = DoubleField()
+    #: A `BadEnd`.
+    result = TextField()
+    error_class = TextField()
+    #: Shortened.
+    error_message = TextField()
+    #: What the job failed on: for publishing, the template.
+    about = TextField(default="")
+    #: The lines of a file around the fault, as JSON; see `errors.SourceExcerpt`.
+    excerpt = TextField(null=True)
+
+    class Meta:
+        """An attempt is found by its job and its number."""
+
+        primary_key = CompositeKey("job", "number")
 
 
 class Throttle(BaseModel):

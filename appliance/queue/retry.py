@@ -6,8 +6,8 @@ import random
 import traceback
 from dataclasses import dataclass
 
-from appliance.errors import ApplianceError
-from appliance.queue.store import FailureDetails
+from appliance.errors import ApplianceError, SourceExcerpt
+from appliance.queue.failures import FailureDetails
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class RetryPolicy:
         return isinstance(error, self.snooze_on + self.short_snooze_on)
 
 
-def failure_details(error: BaseException) -> FailureDetails:
-    """The details of an error that are stored with the job."""
+def failure_details(error: BaseException, about: str = "") -> FailureDetails:
+    """The details of an error that are stored with the job; `about` is what the job failed on, such as a template."""
     name = type(error).__name__
     message = str(error) if isinstance(error, ApplianceError) else f"{name}: {error}"
-    return FailureDetails(name, message, "".join(traceback.format_exception(error)))
+    excerpt: SourceExcerpt | None = getattr(error, "excerpt", None)
+    return FailureDetails(name, message, "".join(traceback.format_exception(error)), about, excerpt)

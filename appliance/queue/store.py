@@ -19,9 +19,10 @@ from peewee import IntegrityError
 
 from appliance import db
 from appliance.db import NOW
-from appliance.queue import future_times
+from appliance.queue import attempts, future_times
+from appliance.queue.failures import FailureDetails, group_of
 from appliance.queue.future_times import SLACK, is_from_future
-from appliance.queue.models import STATES, State
+from appliance.queue.models import STATES, BadEnd, State
 
 #: Default length of a lease, in seconds.
 LEASE = 30.0
@@ -163,7 +164,7 @@ UPDATE job SET
     state = CASE WHEN {_SUPERSEDED} THEN 'superseded' WHEN ? THEN 'pending' ELSE 'failed' END,
     run_at = {NOW} + ?, failures = failures + ?, finished_at = {NOW}, lease_until = NULL,
     error_class = COALESCE(?, error_class), error_message = COALESCE(?, error_message),
-    error_trace = COALESCE(?, error_trace)
+    error_trace = COALESCE(?, error_trace), fault = COALESCE(?, fault)
 WHERE id = ? AND attempt = ? AND state = 'running' %s RETURNING state
 """
 
@@ -185,13 +186,41 @@ def subscribe_failures(tell: Callable[[int], None]) -> Callable[[int], None]:
     return tell
 
 
+@dataclass(frozen=True, slots=True)
+class _BadEnd:
+    """How a run ends without success, in the words of `job_attempt`."""
+
+    result: BadEnd
+    failure: FailureDetails
+
+
+# Held until the transaction ends, since what it was due at is gone with the next statement.
+_HELD = "SELECT kind, key, scope, run_at FROM job WHERE id = ? AND attempt = ? AND state = 'running' {} {}"
+
+
 def _end_badly(
-    job: int, values: Sequence[object], still: str = "", more: Sequence[object] = (), tries: int = 20
-) -> str | None:
-    """End a run without success if the condition `still` holds for it; returns the job's new state."""
+    job: int, attempt: int, values: Sequence[object], end: _BadEnd | None = None, still: str = "",
+    more: Sequence[object] = (), tries: int = 20,
+) -> str | None:  # fmt: skip
+    """End a run without success if the condition `still` holds for it; returns the job's new state.
+
+    With `end` the attempt is recorded. Without, the run was given back.
+    """
     try:
         with db.write():
-            row = db.execute(_END_BADLY % still, [*values, *more]).fetchone()
+            told: list[object] = [None] * 4
+            due_at = 0.0
+            if end:
+                locked = _HELD.format(still, db.for_update())
+                held = db.execute(locked, [job, attempt, *more]).fetchone()
+                if held is None:
+                    return None
+                kind, key, scope, due_at = held
+                failure = end.failure
+                told = [failure.error, failure.message, failure.trace, group_of(kind, key, scope, failure)]
+            row = db.execute(_END_BADLY % still, [*values, *told, job, attempt, *more]).fetchone()
+            if row and end:
+                attempts.record(job, attempt, due_at, end.result, end.failure)
             if row and row[0] == "superseded":
                 db.execute(_INHERIT, [job])
             if row and row[0] == "failed":
@@ -204,17 +233,8 @@ def _end_badly(
         # superseded, unless the job is deleted and enqueued again at this very moment.
         if not tries:
             raise
-        return _end_badly(job, values, still, more, tries - 1)
+        return _end_badly(job, attempt, values, end, still, more, tries - 1)
     return row[0] if row else None
-
-
-@dataclass(frozen=True, slots=True)
-class FailureDetails:
-    """Why a run failed: the class of the error, its message and its stack trace."""
-
-    error: str
-    message: str
-    trace: str
 
 
 def fail(claim: Claim, fault: FailureDetails, *, retry_after: float | None, counts: bool = True) -> str | None:
@@ -225,14 +245,14 @@ def fail(claim: Claim, fault: FailureDetails, *, retry_after: float | None, coun
     Returns:
         The job's new state ('pending', 'failed' or 'superseded'); None if the lease was lost before.
     """
-    values = [retry_after is not None, retry_after or 0.0, int(counts), fault.error, fault.message, fault.trace]
-    return _end_badly(claim.id, [*values, claim.id, claim.attempt])
+    end = _BadEnd("failed" if counts else "snoozed", fault)
+    return _end_badly(claim.id, claim.attempt, [retry_after is not None, retry_after or 0.0, int(counts)], end)
 
 
 def release(claims: Iterable[Claim]) -> None:
     """Give claims back without having run them. This does not count as a failure."""
     for claim in claims:
-        _end_badly(claim.id, [True, 0.0, 0, None, None, None, claim.id, claim.attempt])
+        _end_badly(claim.id, claim.attempt, [True, 0.0, 0])
 
 
 def rescue(retries: int, *, worker: str | None = None, lease: float = LEASE) -> int:
@@ -254,10 +274,10 @@ def rescue(retries: int, *, worker: str | None = None, lease: float = LEASE) -> 
     ).fetchall()
     freed = 0
     for job, attempt, failures, holder in rows:
-        fault = ("JobLeaseLost", f"The worker {holder} vanished while it held this job.", "")
-        values = [failures < retries, 0.0, 1, *fault, job, attempt]
+        fault = FailureDetails("JobLeaseLost", f"The worker {holder} vanished while it held this job.", "")
+        values = [failures < retries, 0.0, 1]
         # A worker that was only late may have renewed its lease meanwhile.
-        freed += _end_badly(job, values, f"AND {lost}", whose) is not None
+        freed += _end_badly(job, attempt, values, _BadEnd("lost", fault), f"AND {lost}", whose) is not None
     return freed
 
 

@@ -99,8 +99,13 @@ class Batch:
             if claim in outcomes or claim.id not in still:
                 self.open_claims.pop(claim.id, None)
 
-    def fail(self, claim: Claim, error: BaseException) -> None:
+    def fail(self, claim: Claim, error: BaseException, about: str = "") -> None:
         """Fail a claim. The retry policy of the kind decides whether the job is retried.
+
+        Args:
+            claim: an open claim.
+            error: why.
+            about: what the job failed on, by which failures are grouped.
 
         Raises:
             PeeweeException: `error` itself, if it says that the database is unavailable: that is no failure of the job.
@@ -110,7 +115,7 @@ class Batch:
         if not isinstance(error, JobLeaseLost):
             retry = self.kind.retry.retry_delay(claim.failures, error)
             patient = self.kind.retry.is_snoozed(error)
-            state = store.fail(claim, failure_details(error), retry_after=retry, counts=not patient)
+            state = store.fail(claim, failure_details(error, about), retry_after=retry, counts=not patient)
             tell = log.debug if patient else log.warning  # a snoozed error would be logged once for each job
             values = {"job": claim.id, "attempt": claim.attempt, "kind": claim.kind, "key": claim.key, "state": state}
             tell("job failed", **values, error=str(error))

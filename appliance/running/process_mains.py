@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from appliance import caches, db, publishing, pull_job, target_job
 from appliance.accounts import mails
+from appliance.building import comparison_job
 from appliance.building import publish_job as publishing_kind
 from appliance.config import Config
 from appliance.db.listener import CommitListener
@@ -58,6 +59,7 @@ KINDS = (
     mails.send_link,
     mails.send_notice,
     build_job.build_preview,
+    comparison_job.compare_file,
 )
 
 _NUMBER = struct.Struct("q")

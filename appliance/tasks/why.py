@@ -10,7 +10,8 @@ from invoke import Context, task
 
 from appliance import db
 from appliance.editorial import provenance
-from appliance.editorial.provenance import EntryUse, ListingUse, Provenance
+from appliance.editorial.dependencies import EntryUse
+from appliance.editorial.provenance import ListingUse, Provenance
 from appliance.queue.administration import JobDetails
 from appliance.tasks.command_line import (
     command,
