@@ -15,7 +15,7 @@ import pytest
 from peewee import Database, Model
 from playhouse.migrations import Runner
 
-from appliance import db
+from appliance import db, settings_report
 from appliance.accounts import models as accounts
 from appliance.audit import models as audit
 from appliance.building import comparisons
@@ -25,6 +25,7 @@ from appliance.content import models as content
 from appliance.content.entries import EntryData
 from appliance.delivery import models as delivery
 from appliance.history import models as history
+from appliance.importing import pull_history
 from appliance.planning import models as planning
 from appliance.previews import models as previews
 from appliance.queue import models as queue
@@ -50,6 +51,8 @@ MODELS = [
         previews,
         comparisons,
         request_keys,
+        pull_history,
+        settings_report,
     )
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, Model) and found.__module__ == module.__name__

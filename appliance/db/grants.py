@@ -48,6 +48,9 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "ping": _READ,
     # Sources are asked for, and noted as asked.
     "source": ("SELECT", "UPDATE"),
+    "source_pull": _READ,
+    # What the daemons say of their settings.
+    "settings_report": _READ,
     # The queue: what is enqueued, retried and deleted; and the processes, of which its own workers are some.
     **dict.fromkeys(("job", "job_trigger", "process", "throttle"), _CHANGE),
     "job_attempt": _READ,

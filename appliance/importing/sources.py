@@ -20,7 +20,7 @@ from appliance.config import Config, SourceSettings
 from appliance.content import sites
 from appliance.content.models import Asset, Entry, Site, Source
 from appliance.errors import ApplianceError, ConfigError, ContentError
-from appliance.importing import Progress
+from appliance.importing import Progress, pull_history
 from appliance.importing.git import Repository
 from appliance.importing.markdown import metadata
 from appliance.importing.markdown.importer import import_folder
@@ -116,11 +116,13 @@ def pull(
     """
     site = sites.sync_site(config, source.site)
     with _locked(config, source):
-        row = _row(site, source)
+        row, began = _row(site, source), db.now()
         try:
-            return _pull(config, site, source, row, allow_removals, again, progress, on_change)
+            return _pull(config, site, source, row, began, allow_removals, again, progress, on_change)
         except ApplianceError as error:
-            _update(row, outcome="failed", error=str(error))
+            with db.write():
+                pull_history.record(row.id, began, "failed", error=str(error))
+                _update(row, outcome="failed", error=str(error))
             raise
 
 
@@ -162,6 +164,7 @@ def _pull(
     site: Site,
     source: SiteSource,
     row: Source,
+    began: float,
     allow_removals: bool,
     again: bool,
     progress: Progress | None,
@@ -174,7 +177,9 @@ def _pull(
         repository = Repository(settings, _home(config, source))
         revision = repository.fetch()
         if not again and (row.revision, row.place, row.unfinished) == (revision, place, False):
-            _update(row, outcome="unchanged", error=None, pulled_at=int(clock.now()))
+            with db.write():
+                pull_history.record(row.id, began, "unchanged", revision=revision)
+                _update(row, outcome="unchanged", error=None, pulled_at=int(clock.now()))
             return PullResult(source, revision, False, None)
         commit = repository.check_out(revision)
         folder, links = commit.folder, commit.links
@@ -185,14 +190,16 @@ def _pull(
     )
     report.notes += [f"{link}: is a symbolic link, which is left out; put a copy of the file there" for link in links]
     changed = was_unfinished or not report.changed_nothing
+    outcome = "changed" if changed else "unchanged"
     with db.write():
         if changed:
             at = f" at {revision[:12]}" if revision else ""
             on_change(site, f"source “{source.name}”{at}")
             _audit(site, source, row.revision, revision, report)
+        pull_history.record(row.id, began, outcome, revision=revision, lines=report.lines())
         _update(
             row,
-            outcome="changed" if changed else "unchanged",
+            outcome=outcome,
             error=None,
             pulled_at=int(clock.now()),
             revision=revision,

@@ -10,6 +10,7 @@ from appliance.delivery import courier
 from appliance.queue.supervisor import Supervisor, handle_signals
 from appliance.running.host import HostMaintenance, preflight
 from appliance.running.process_mains import PARTS, RunOptions, main_functions
+from appliance.settings_report import SettingsWatch
 
 log = logging.get_logger("supervisor")
 
@@ -49,6 +50,7 @@ def work(
         staying, maintenance.process.activity = True, "nothing to do"
         log.info("the settings leave nothing to do here; it stays until it is stopped", only=",".join(only))
     supervisor = Supervisor(wanted, maintenance.record_exit, db.disconnect)
+    settings = SettingsWatch(config, maintenance.process.name)
 
     def stop() -> None:
         nonlocal staying
@@ -61,5 +63,6 @@ def work(
         maintenance.notify_ready()
         while supervisor.supervise() or staying:
             maintenance.run_due(supervisor)
+            settings.run_due()
             clock.sleep(_LOOK)
     maintenance.stop()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 from invoke import Context, task
 
 from appliance import config as settings
 from appliance import installation
-from appliance.config import Config, ownership
-from appliance.errors import ApplianceError, ConfigError
+from appliance.config import ownership
+from appliance.errors import ConfigError
 from appliance.tasks.command_line import command, open_installation, pluralize, print_line
 from appliance.tasks.option_help import VERBOSE
 
@@ -106,22 +105,11 @@ def _private(path: str, flags: int) -> int:
 @command
 def check(_context: Context, file: str, as_: str = "", verbose: bool = False) -> None:
     """Check a settings file and report every error, with exit status 3; nothing is changed."""
-    config = settings.load(Path(file), Path(as_) if as_ else None)
-    if errors := list(_theme_errors(config)):
-        raise ConfigError(errors, config.path)
+    from appliance import settings_report  # imports all of publishing, which the other commands here do not need
+
+    config = settings_report.check(Path(file), Path(as_) if as_ else None)
     targets = len(config.targets)
     print_line(f"{config.path} is valid: {pluralize(len(config.sites), 'site')}, {pluralize(targets, 'target')}")
-
-
-def _theme_errors(config: Config) -> Iterator[str]:
-    """Yield the errors of the themes that sites use, and of the theme settings of sites."""
-    from appliance import publishing
-
-    for site in config.sites:
-        try:
-            publishing.load_themes(config, [site.name])
-        except ApplianceError as error:
-            yield f"sites.{site.name}: {error}"
 
 
 def settings_text(docroot: str, name: str, title: str, url: str) -> str:
