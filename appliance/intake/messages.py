@@ -165,6 +165,8 @@ class ProcessReport(Message):
     memory: int = Field(ge=0, le=2**62)
     #: Requests that were answered in this run.
     requests: int = Field(ge=0, le=2**62)
+    #: Seconds since this run began.
+    age: float = Field(0.0, ge=0, le=1e10)
 
 
 Request = Annotated[

@@ -37,7 +37,8 @@ class WebProcesses:
             row.activity = f"answering readers, {report.workers} worker{'' if report.workers == 1 else 's'}"
             row.memory, row.jobs_done = report.memory, report.requests
             if is_new:
-                row.register()  # what an earlier run was asked to do has been done
+                # What an earlier run was asked to do has been done. A fresh intake does not make the process younger.
+                row.register(report.age)
             else:
                 row.heartbeat()
             self._known[pid] = report.run, row

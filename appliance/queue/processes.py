@@ -7,7 +7,7 @@ A process deletes its row when it ends. If a process dies, its row is deleted af
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -66,7 +66,7 @@ def resident_memory() -> int:
 
 _ENTER = f"""
 INSERT INTO process (name, host, pid, role, keeper, doing, memory, jobs, started_at, beat_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, {NOW}, {NOW})
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, {NOW} - ?, {NOW})
 ON CONFLICT (name) DO UPDATE SET role = excluded.role, keeper = excluded.keeper, doing = excluded.doing,
     memory = excluded.memory, jobs = excluded.jobs, started_at = excluded.started_at, beat_at = excluded.beat_at,
     request = NULL
@@ -103,8 +103,8 @@ class RegisteredProcess:
         """Whether this process was asked to end so that a fresh one can replace it."""
         return self._request == "recycle"
 
-    def register(self) -> None:
-        """Insert the row."""
+    def register(self, age: float = 0.0) -> None:
+        """Insert the row of a process that started `age` seconds ago."""
         with db.write():
             row = [
                 self.name,
@@ -115,6 +115,7 @@ class RegisteredProcess:
                 self.activity,
                 self._memory_used(),
                 self.jobs_done,
+                age,
             ]
             db.execute(_ENTER, row)
         self._beaten = clock.monotonic()
@@ -168,6 +169,15 @@ def request(name: str, request: ProcessRequest) -> None:
         after = {"role": role, "request": request}
         audit.record("process.act", "process", name, label=name, before={"request": before}, after=after)
         db.notify()
+
+
+def names_to_ask(request: ProcessRequest, rows: Iterable[ProcessRow]) -> list[str]:
+    """Return which of some processes to ask so that a request reaches all of them that can do it.
+
+    A supervisor that is asked to recycle replaces its processes one by one instead of all at once.
+    """
+    chosen = [row for row in rows if request != "recycle" or not row.keeper]
+    return [row.name for row in chosen if request != "pause" or row.role not in ANSWERING]
 
 
 def _refuse_to_pause(name: str) -> None:

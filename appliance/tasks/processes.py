@@ -73,10 +73,7 @@ def _request(request: ProcessRequest, name: str, *, everyone: bool) -> None:
     if bool(name) == everyone:
         raise QueueError("name one process as processes.list shows it, or give --all")
     with open_processes() as verbs:
-        # A supervisor that is asked to recycle replaces its processes one by one instead of all at once.
-        rows = [row for row in verbs.list_processes()[0] if request != "recycle" or not row.keeper]
-        rows = [row for row in rows if request != "pause" or row.role not in processes.ANSWERING]
-        names = [row.name for row in rows] if everyone else [name]
+        names = processes.names_to_ask(request, verbs.list_processes()[0]) if everyone else [name]
         for each in names:
             verbs.request(each, request)
     print_line(f"asked to {request}: {', '.join(names) or 'no process is running'}")

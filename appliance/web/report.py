@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from appliance import logging
+from appliance import clock, logging
 from appliance.config import WebSettings
 from appliance.errors import IntakeUnavailable
 from appliance.intake.client import IntakeClient
@@ -32,7 +32,7 @@ class IntakeReporter:
     def __init__(self, settings: WebSettings, *, with_work: bool) -> None:
         self.use(settings)
         self._with_work = with_work
-        self._run = secrets.token_hex(8)
+        self._run, self._begun = secrets.token_hex(8), clock.monotonic()
         #: Why the intake cannot be reached, as it was said last.
         self._said = ""
 
@@ -50,8 +50,9 @@ class IntakeReporter:
         """
         memory = sum(_memory(process) for process in processes)
         report = ProcessReport(
-            run=self._run, with_work=self._with_work, workers=len(processes) - 1, memory=memory, requests=requests
-        )
+            run=self._run, with_work=self._with_work, workers=len(processes) - 1, memory=memory, requests=requests,
+            age=clock.monotonic() - self._begun,
+        )  # fmt: skip
         try:
             answer = self._client.ask(report)
         except IntakeUnavailable as error:

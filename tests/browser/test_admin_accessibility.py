@@ -38,6 +38,7 @@ INSIDE = (
     "/account/sessions", "/account/tokens", "/account/tokens/new", "/users", "/users?text=nobody-at-all", "/users/new",
     "/users/1", "/users/2", "/users/3", "/audit", "/audit?since=yesterday", "/audit?actor=ines", "/audit/1",
     "/sites/blog/audit", "/confirm?next=/users", "/nowhere",
+    "/processes", "/processes?since=1&n=2", "/processes/ask?request=recycle", "/processes/ask?request=pause&host=x",
 )  # fmt: skip
 
 

@@ -34,6 +34,13 @@ def test_a_process_appears_beats_and_leaves(database: Config, monkeypatch: pytes
     assert names() == []
 
 
+def test_a_process_may_be_older_than_its_row(database: Config) -> None:
+    process = RegisteredProcess("web", "pub1", pid=7)
+    process.register(age=90.0)
+    (row,) = processes.list_processes()
+    assert 89.0 < row.beat_at - row.started_at < 91.0
+
+
 def test_the_silent_are_pruned_and_may_come_back(database: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     process = RegisteredProcess("worker", "pub1")
     process.register()

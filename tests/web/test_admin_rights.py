@@ -68,6 +68,7 @@ SAMPLES: Final[dict[str, Any]] = {
     # The dashboard: a job and failures.
     # The dashboard: targets and pages.
     # The dashboard: processes.
+    "GET /processes": None, "GET /processes/ask": None, "POST /processes/act": FORM,
     # The dashboard: comments.
     # The dashboard: schedule, sources and settings.
     # Users.

@@ -53,6 +53,13 @@ def row_of(stack: WebStack) -> ProcessRow:
     return found
 
 
+def intake_of(stack: WebStack) -> ProcessRow:
+    found: ProcessRow = stack.await_that(
+        lambda: next((row for row in processes.list_processes() if row.role == "intake"), None)
+    )
+    return found
+
+
 def rows() -> dict[str, ProcessRow]:
     return {row.name: row for row in processes.list_processes()}
 
@@ -89,6 +96,12 @@ def test_the_web_process_of_a_daemon_is_listed_and_recycled(tmp_path: Path) -> N
             stack.await_that(lambda: row_of(stack).jobs > 0)
             processes.request(first.name, "recycle")
             stack.await_that(lambda: row_of(stack).name != first.name)
+            fresh, intake = row_of(stack), intake_of(stack)
+            processes.request(intake.name, "recycle")
+            stack.await_that(lambda: intake_of(stack).name != intake.name)
+            stack.await_that(lambda: row_of(stack).beat_at > intake_of(stack).started_at)
+            assert row_of(stack).name == fresh.name
+            assert abs(row_of(stack).started_at - fresh.started_at) < 1.0, "a fresh intake makes nobody younger"
             settings = stack.config.path.read_text("utf-8")
             stack.config.path.write_text(settings.replace("[web]\n", "[web]\nworkers = 3\n"), "utf-8")
             stack.await_that(lambda: row_of(stack).doing == "answering readers, 3 workers")

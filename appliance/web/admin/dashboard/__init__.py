@@ -13,9 +13,10 @@ from typing import Final
 from flask import Blueprint, Flask
 
 from appliance.config import Config
+from appliance.web.admin.dashboard import processes
 
 #: The modules of pages. Each has `add_routes(blueprint, config)`.
-_PAGES: Final[tuple[ModuleType, ...]] = ()
+_PAGES: Final[tuple[ModuleType, ...]] = (processes,)
 
 
 def add_routes(app: Flask, config: Config) -> None:

@@ -73,6 +73,9 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "disabled": Notice("The account is disabled; its sessions, tokens and links have ended."),
     "enabled": Notice("The account is enabled."),
     "link": Notice("A mail with a link is on its way."),
+    "process-paused": Notice("Asked to pause. Nothing new is started until it is resumed."),
+    "process-resumed": Notice("Asked to resume."),
+    "process-gone": Notice("It had ended before it could be asked, or it cannot do that.", grave=True),
     "confirmed": Notice("Thank you. Now do what you were about to do."),
 }
 
@@ -143,6 +146,7 @@ def see(address: str, done: str = "") -> Response:
 #: Where the navigation leads: the address, its text, the action that one needs, and the key after `g`.
 _PLACES: Final = (
     ("/", "Overview", "", "o"),
+    ("/processes", "Processes", "process.read", "p"),
     ("/audit", "Audit", "audit.read_all", "a"),
     ("/users", "Users", "user.read", "u"),
 )
