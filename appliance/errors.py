@@ -15,6 +15,7 @@
     ├── ThemeError                3   theme.toml or a template cannot be used
     ├── BuildError                1   an artifact could not be built
     │   ├── TemplateFailure       1   a template raised an exception; not retried
+    │   ├── TemplateEdited        1   a template failed that is another by now; built again
     │   ├── UploadElsewhere       1   another publishing host holds the uploaded file and will publish it
     │   └── ImageFailure          1   the original of a thumbnail cannot be decoded; not retried
     ├── JobLeaseLost              1   another worker owns the job now
@@ -193,6 +194,10 @@ class TemplateFailure(BuildError):  # noqa: N818 - an event
     def __init__(self, message: str, path: str = "", excerpt: SourceExcerpt | None = None) -> None:
         self.excerpt = excerpt
         super().__init__(message, path)
+
+
+class TemplateEdited(BuildError):  # noqa: N818 - an event
+    """A template failed that was edited after this worker had compiled it. The job is soon built by what it is now."""
 
 
 class UploadElsewhere(BuildError):  # noqa: N818 - a state, not a mistake

@@ -7,6 +7,7 @@ are kept between batches, until the content or the theme changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from appliance.building.template_variables import load_listings, redirect_target
 from appliance.building.thumbnails import Resizer
 from appliance.config import Config
 from appliance.content.models import Site
-from appliance.errors import BuildError
+from appliance.errors import BuildError, TemplateEdited, ThemeError
 from appliance.planning.listings import ListingPage, ListingQuery, listing_digest
 from appliance.planning.sitemaps import sitemap_outputs
 from appliance.planning.theme import Theme
@@ -94,6 +95,8 @@ class Builder:
         self._resizer = Resizer()
         #: What was read by artifacts whose template failed, by path, until a caller takes it. The content is empty.
         self.failed_results: dict[str, BuildResult] = {}
+        #: Sites with a template that failed since their templates were compiled.
+        self._failed_sites: set[int] = set()
         #: The time of the batch, on the database's clock.
         self._now = 0.0
 
@@ -158,8 +161,12 @@ class Builder:
                 with tracking(TrackedReads()) as reads:
                     content = renderer.templates.get_template(artifact.template).render(shared, **values).encode()
             except Exception as error:  # a template may raise anything
+                self._failed_sites.add(artifact.site)
                 self.failed_results[artifact.path] = _result(b"", renderer, artifact, reads, page)
-                raise template_failure(error, renderer.context, artifact.path) from error
+                failure = template_failure(error, renderer.context, artifact.path)
+                if self._is_theme_edited(renderer):
+                    raise TemplateEdited(str(failure), artifact.path) from error
+                raise failure from error
             return _result(content, renderer, artifact, reads, page)
 
         return build
@@ -203,9 +210,23 @@ class Builder:
             ).fetchone()
         )
         renderer = self._renderers.get(site_id)
+        if renderer and site_id in self._failed_sites and self._is_theme_edited(renderer):
+            self._failed_sites.discard(site_id)
+            renderer = None
         if renderer is None or renderer.state != state:
             renderer = self._renderers[site_id] = self._new_renderer(site_id, state, renderer)
         return renderer
+
+    def _is_theme_edited(self, renderer: SiteRenderer) -> bool:
+        """Whether the theme has changed on disk since its templates were compiled, and can be used as it is now.
+
+        Planning asks for that, so a page is built by one state of the theme. Whoever mends a template that failed
+        retries the job, before anything is planned.
+        """
+        context = renderer.context
+        with suppress(ThemeError):  # it is being edited
+            return Theme.load(context.site.theme, self._config.path.parent) is not context.theme
+        return False
 
     def _new_renderer(self, site_id: int, state: _RendererState, former: SiteRenderer | None) -> SiteRenderer:
         site = Site.get_by_id(site_id)

@@ -23,7 +23,15 @@ from appliance.building.docroot import Docroot, File
 from appliance.building.loaders import ArtifactRow, find_artifacts
 from appliance.config import Config
 from appliance.delivery import deletions, journal, reservations
-from appliance.errors import DocrootAway, DocrootError, ImageFailure, TemplateFailure, ThemeError, UploadElsewhere
+from appliance.errors import (
+    DocrootAway,
+    DocrootError,
+    ImageFailure,
+    TemplateEdited,
+    TemplateFailure,
+    ThemeError,
+    UploadElsewhere,
+)
 from appliance.planning.plan import PUBLISH
 from appliance.queue import store
 from appliance.queue.handlers import registry
@@ -44,7 +52,10 @@ def publish_kind(config: Config, docroot: Docroot) -> JobKind:
     """The publish kind of this host."""
     hopeless = (TemplateFailure, ImageFailure, ThemeError)
     retry = RetryPolicy(
-        max_retries=config.queue.retries, fatal=hopeless, snooze_on=(DocrootAway,), short_snooze_on=(UploadElsewhere,)
+        max_retries=config.queue.retries,
+        fatal=hopeless,
+        snooze_on=(DocrootAway,),
+        short_snooze_on=(UploadElsewhere, TemplateEdited),
     )
     return JobKind(PUBLISH, Publisher(config, docroot).perform, retry)
 

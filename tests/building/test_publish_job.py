@@ -22,7 +22,9 @@ from appliance.building.thumbnails import Resizer
 from appliance.content import assets, entries
 from appliance.delivery import journal
 from appliance.errors import DocrootError, ImageFailure
-from appliance.queue import store
+from appliance.queue import administration, store
+from appliance.queue.administration import JobFilter
+from appliance.queue.enqueue import JobRequest, enqueue
 from tests.building.conftest import OpenSite
 from tests.local_site import archive, index, local_site, refuses_root, stamps
 
@@ -405,3 +407,51 @@ def test_what_is_withdrawn_while_it_is_built_for_the_first_time_goes(
         monkeypatch.setattr(Publisher, "_publish", withdraw)
         shop.drain()
         assert shop.tree() == {}
+
+
+def test_a_mended_template_is_used_by_the_next_attempt(open_site: OpenSite) -> None:
+    """Whoever mends a template retries the job; until something is planned nothing else tells the worker."""
+    shop = open_site(SMALL, {"entry.html": "{{ entry.titel }}"})
+    shop.save("One")
+    shop.publish()
+    shop.drain()
+    assert list(shop.failed()) == ["one.html"]
+    (shop.folder / "theme" / "entry.html").write_text("{{ entry.title }}!", "utf-8")
+    administration.retry(JobFilter(states=["failed"]))
+    shop.drain()  # by the same worker
+    assert (shop.failed(), shop.text("one.html")) == ({}, "One!")
+    shop.run()
+    assert shop.text("one.html") == "One!"
+
+
+def test_a_worker_that_compiled_the_template_before_it_was_mended_builds_again(open_site: OpenSite) -> None:
+    shop = open_site(SMALL, {"entry.html": "{% if entry.title == 'Odd' %}{{ entry.titel }}{% endif %}fine"})
+    shop.save("Even")
+    shop.run()
+    first = shop.kind
+    shop.save("Odd")
+    shop.kind = None  # by another worker
+    shop.publish()
+    shop.drain()
+    assert list(shop.failed()) == ["odd.html"]
+    (shop.folder / "theme" / "entry.html").write_text("mended", "utf-8")
+    administration.retry(JobFilter(states=["failed"]))
+    shop.kind = first
+    shop.drain(retries=2)
+    assert (shop.failed(), shop.text("odd.html")) == ({}, "mended")
+
+
+def test_a_theme_that_is_being_edited_stops_no_other_page(open_site: OpenSite) -> None:
+    shop = open_site(SMALL, {"entry.html": "{% if entry.title == 'Odd' %}{{ entry.titel }}{% endif %}fine"})
+    shop.save("Odd")
+    shop.save("Even")
+    shop.publish()
+    shop.drain()
+    assert list(shop.failed()) == ["odd.html"]
+    manifest = shop.folder / "theme" / "theme.toml"
+    manifest.write_text("half writ", "utf-8")
+    shop.save("Late")
+    db.execute("UPDATE artifact SET marked = marked + 1 WHERE path = 'even.html'")
+    enqueue("publish", [JobRequest("even.html", scope="blog")], ageing=60.0)
+    shop.drain()
+    assert list(shop.failed()) == ["odd.html"]
