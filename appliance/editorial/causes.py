@@ -14,8 +14,9 @@ from appliance import db
 from appliance.planning.permalinks import OF_ENTRY
 from appliance.queue.administration import Trigger
 
-#: Seconds between the time of a change, which is a whole number, and that of its row in the audit.
-_AROUND: Final = 3.0
+#: Seconds from the time of a change, which is cut to a whole number, until that of its row in the audit. The clocks of
+#: the host and of the database may differ a little.
+_BEFORE, _AFTER = 0.5, 3.0
 #: Kinds of things that the audit names as changes do.
 _AUDITED: Final = ("entry", "comment", "asset", "category", "author", "tag")
 
@@ -76,9 +77,11 @@ def _entries(numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
 
 _AUDIT: Final = """
 WITH asked (number, subject, subject_id, at) AS (VALUES {})
-SELECT asked.number, a.id, a.site FROM asked JOIN audit a
-ON a.id = (SELECT b.id FROM audit b WHERE b.subject = asked.subject AND b.subject_id = asked.subject_id
-           AND b.at >= asked.at - ? AND b.at <= asked.at + ? ORDER BY ABS(b.at - asked.at - 0.5), b.id LIMIT 1)
+SELECT found.number, a.id, a.site FROM (
+    SELECT asked.number, (SELECT b.id FROM audit b WHERE b.subject = asked.subject AND b.subject_id = asked.subject_id
+                          AND b.at >= asked.at - ? AND b.at <= asked.at + ?
+                          ORDER BY b.at, b.id LIMIT 1) AS audit_id FROM asked) AS found
+JOIN audit a ON a.id = found.audit_id
 """
 _ASKED: Final = "(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS DOUBLE PRECISION))"
 
@@ -93,5 +96,5 @@ def _audited(changes: dict[int, tuple[str, int | None, int]]) -> dict[int, tuple
         for value in (number, subject, str(subject_id), float(at))
     ]
     asked = ", ".join([_ASKED] * len(changes))
-    rows = db.execute(_AUDIT.format(asked), [*values, _AROUND, _AROUND]).fetchall()
+    rows = db.execute(_AUDIT.format(asked), [*values, _BEFORE, _AFTER]).fetchall()
     return {number: (row, site) for number, row, site in rows}

@@ -68,7 +68,7 @@ FROM artifact WHERE path = ?
 
 
 def find_file(path: str, most: int) -> FileFacts | None:
-    """Return the file at a path below the docroot, with what it shows, `most` + 1 of each sort at most; None if unknown."""
+    """Return the file at a path and what it shows, `most` + 1 things of each sort at most; None if there is none."""
     with db.snapshot():
         row = db.execute(_FACTS, [path]).fetchone()
         if row is None:

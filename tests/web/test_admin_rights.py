@@ -25,6 +25,9 @@ from appliance.accounts.rights import ACTIONS, ALL_SITES, ROLES, Role, is_allowe
 from appliance.config import Config, validate
 from appliance.content import sites
 from appliance.editorial import senders
+from appliance.queue import store
+from appliance.queue.enqueue import JobRequest, enqueue
+from appliance.queue.failures import FailureDetails
 from appliance.queue.processes import RegisteredProcess
 from appliance.web.admin import database, guard
 from appliance.web.admin.app import create_app
@@ -66,6 +69,9 @@ SAMPLES: Final[dict[str, Any]] = {
     # The dashboard: the overview.
     # The dashboard: jobs.
     # The dashboard: a job and failures.
+    "GET /jobs/<job>": None, "POST /jobs/<job>/retry": FORM, "POST /jobs/<job>/prioritise": FORM,
+    "POST /jobs/<job>/compare": FORM, "GET /failures": None, "GET /failures/<group>/retry": None,
+    "POST /failures/<group>/retry": FORM,
     # The dashboard: targets and pages.
     # The dashboard: processes.
     "GET /processes": None, "GET /processes/ask": None, "POST /processes/act": FORM,
@@ -225,6 +231,10 @@ def fill(config: Config, folder: Path) -> dict[str, object]:
         asset = editorial.upload_asset(config, "blog", file, later=True).subject
     senders.ban(config, "blog", "198.51.100.0/24")
     (job,) = db.execute("SELECT id FROM job WHERE kind = 'plan' AND key = 'blog'").fetchone()
+    enqueue("publish", [JobRequest("blog/broken.html", scope="blog")], ageing=60.0)
+    (claim,) = store.claim("here:1", ["publish"], 1, 30.0)
+    store.fail(claim, FailureDetails("OSError", "It is broken.", ""), retry_after=None)
+    (group,) = db.execute("SELECT fault FROM job WHERE id = ?", [claim.id]).fetchone()
     process = RegisteredProcess("worker", "here", pid=1)
     process.register()
     victim = users.add_user("victim", "victim@example.org", roles={"blog": "author"})
@@ -235,7 +245,7 @@ def fill(config: Config, folder: Path) -> dict[str, object]:
     (row,) = db.execute("SELECT max(id) FROM audit").fetchone()
     return {
         "site": "blog", "name": "feed", "source": "feed", "filename": "admin.css", "secret": "secret",
-        "entry": entry.id, "comment": comment.id, "asset": asset.id, "job": job, "target": "front1",
+        "entry": entry.id, "comment": comment.id, "asset": asset.id, "job": job, "group": group, "target": "front1",
         "process": process.name,
         "kind": "category", "term": 1, "user": victim.id, "token": token.id, "session": session.id, "role_site": "blog",
         "preview": link.id, "users": victim.id, "audit": row,
@@ -315,6 +325,8 @@ def fits(status: int, caller: Caller, action: str, path: str, *, owns: bool) -> 
     known = ACTIONS[action]
     if known.scope == "self":
         return status not in (401, 403, 500)  # what is not one's own is not there
+    if re.search("<(job|group)>", path) and "<site>" not in path and caller.role and is_allowed(caller.role, known):
+        return status not in (401, 403, 404, 405, 500) if caller.knows else status == 404
     if known.scope == "site" and "<site>" not in path:  # about what one may see or act on, on whatever sites
         return status == (200 if caller.role and is_allowed(caller.role, known) else 403)
     if known.scope == "site" and not caller.knows:

@@ -25,6 +25,7 @@ from appliance.web.admin.pages.chosen_appearance import appearance
 from appliance.web.admin.pages.devices import device_of
 from appliance.web.admin.pages.own_addresses import own_address, with_query
 from appliance.web.admin.pages.shown_times import filters as time_filters
+from appliance.web.admin.pages.shown_times import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,14 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "disabled": Notice("The account is disabled; its sessions, tokens and links have ended."),
     "enabled": Notice("The account is enabled."),
     "link": Notice("A mail with a link is on its way."),
+    "compared": Notice("A worker builds the file and compares it. Nothing of it is published."),
+    "no-file": Notice("This job is not about a file of a site, so there is nothing to compare.", grave=True),
+    "job-retried": Notice("The job is on the queue again."),
+    "job-prioritised": Notice("The priority is changed."),
+    "no-priority": Notice("A priority is a whole number between -9,999 and 9,999; nothing was done.", grave=True),
+    "job-left": Notice("Nothing was done: the job has changed meanwhile. This is how it is now.", grave=True),
+    "group-retried": Notice("The jobs are on the queue again."),
+    "group-gone": Notice("None of these jobs is failed any more.", grave=True),
     "process-paused": Notice("Asked to pause. Nothing new is started until it is resumed."),
     "process-resumed": Notice("Asked to resume."),
     "process-gone": Notice("It had ended before it could be asked, or it cannot do that.", grave=True),
@@ -84,7 +93,7 @@ def add_frame(app: Flask, config: Config) -> None:
     """Add what templates need for the frame of every page, pages about errors among them."""
     app.jinja_env.filters.update(_FILTERS)
     app.jinja_env.filters.update(time_filters(config))
-    app.jinja_env.globals["own"] = with_query
+    app.jinja_env.globals |= {"own": with_query, "now": now}
     brand = config.sites[0].title if len(config.sites) == 1 else "Publishing appliance"
 
     @app.context_processor
@@ -146,6 +155,7 @@ def see(address: str, done: str = "") -> Response:
 #: Where the navigation leads: the address, its text, the action that one needs, and the key after `g`.
 _PLACES: Final = (
     ("/", "Overview", "", "o"),
+    ("/failures", "Failures", "job.read", "f"),
     ("/processes", "Processes", "process.read", "p"),
     ("/audit", "Audit", "audit.read_all", "a"),
     ("/users", "Users", "user.read", "u"),
@@ -199,7 +209,13 @@ def _scopes(names: tuple[str, ...] | None) -> str:
     return "all that you may do" if names is None else ", ".join(sorted(names))
 
 
+def _capitalized(text: str) -> str:
+    """Return a text that begins with a capital letter and is else as it was."""
+    return text[:1].upper() + text[1:]
+
+
 _FILTERS: Final[Mapping[str, Any]] = {
+    "capitalized": _capitalized,
     "device": device_of,
     "factors": _factors,
     "host": _host,
