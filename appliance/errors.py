@@ -319,10 +319,14 @@ class ApiInterrupted(ApiError):  # noqa: N818 - an event
 
 
 class ApiRefused(ApiError):  # noqa: N818 - an event
-    """The API refuses what a command asks for. `kind` is the type of the problem, such as `not-found`."""
+    """The API refuses what a command asks for.
 
-    def __init__(self, sentence: str, *, kind: str, exit_code: int) -> None:
+    `kind` is the type of the problem, such as `not-found`, and `status` that of HTTP; 0 if nobody was asked.
+    """
+
+    def __init__(self, sentence: str, *, kind: str, exit_code: int, status: int = 0) -> None:
         self.kind = kind
+        self.status = status
         self.exit_code = exit_code
         super().__init__(sentence)
 

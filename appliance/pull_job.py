@@ -15,6 +15,8 @@ from appliance.content.models import Site
 from appliance.errors import ApplianceError
 from appliance.importing import Progress, sources
 from appliance.importing.sources import PullResult, SiteSource
+from appliance.queue import administration
+from appliance.queue.administration import JobFilter, TextFilter
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, handler
 
@@ -69,6 +71,12 @@ def request_pull(config: Config, source: SiteSource) -> None:
     with db.write():
         enqueue(PULL, [request], ageing=config.queue.ageing, causes=[Cause("asked for", current().name)])
         audit.record("source.pull", "source", source.name, site=source.site, label=source.name)
+
+
+def is_requested(source: SiteSource) -> bool:
+    """Return whether a pull of a source waits or runs."""
+    key = TextFilter("equals", f"{source.site}/{source.name}")
+    return bool(administration.find(JobFilter(kinds=[PULL], keys=[key], states=["pending", "running"]), limit=1))
 
 
 @handler(PULL)

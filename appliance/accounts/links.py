@@ -8,6 +8,7 @@ looks whether there is such a user. Of a link that two people open at once, one 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urljoin
 
@@ -32,6 +33,18 @@ LIFETIMES: Final[dict[Purpose, float]] = {"invitation": 7 * 86_400.0, "reset": 3
 _INTERVAL: Final = 120.0
 
 _GONE: Final = "This link does not work any more. It works once and for a limited time; ask for another."
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a user was given to sign in with."""
+
+    #: The name of the user.
+    user: str
+    #: Whether somebody typed a password for the user.
+    has_password: bool = False
+    #: The address of a one-time link; empty if there is none, or if it was mailed.
+    url: str = ""
 
 
 def invite(user: User) -> None:

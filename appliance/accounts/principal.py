@@ -39,6 +39,8 @@ class Principal:
     pending: Pending = ""
     #: Whether no more than a password was shown for the token that acts. It makes no stronger ones.
     is_weak: bool = False
+    #: When the token that acts ends, in seconds since the epoch; None for a session.
+    expires_at: float | None = field(default=None, compare=False)
     #: The id of the session in the list of the user's sessions; 0 for a token.
     session: int = field(default=0, compare=False)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from appliance.errors import AccountError
+
 #: The roles of users, from the one with the fewest rights. A user has a role on a site, or on all sites.
 Role = Literal["viewer", "moderator", "author", "editor", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "moderator", "author", "editor", "admin")
@@ -108,6 +110,18 @@ _TABLE: Final = (
 
 #: All actions by their name.
 ACTIONS: Final = {action.name: action for action in _TABLE}
+
+
+def parse_role(name: str) -> Role:
+    """Return the role with this name.
+
+    Raises:
+        AccountError: there is none.
+    """
+    known: dict[str, Role] = {one: one for one in ROLES}
+    if name not in known:
+        raise AccountError(f"There is no role “{name}”; choose {', '.join(ROLES[:-1])} or {ROLES[-1]}.")
+    return known[name]
 
 
 def is_allowed(role: Role, action: Action, *, owns: bool = False) -> bool:

@@ -71,6 +71,7 @@ def create(
     sites: Iterable[str] | None = None,
     days: float | None = None,
     is_weak: bool = False,
+    until: float | None = None,
 ) -> tuple[str, TokenRow]:
     """Make a token; return its secret, which cannot be shown again, and the token.
 
@@ -80,10 +81,11 @@ def create(
         scopes: names of actions, `read` for all that change nothing, `write` for all; None for no limit.
         sites: names of sites; None for no limit. A token with sites has no say about the whole installation.
         days: until it ends; by default and at most `token_days` of [admin].
+        until: the moment, in seconds since the epoch, at which it has ended in any case; None for no such moment.
         is_weak: whether whoever asks showed no more than a password, whatever the user has set up since.
 
     Raises:
-        AccountError: a value cannot be used, or the user is disabled.
+        AccountError: a value cannot be used, such as more days than there are until then, or the user is disabled.
     """
     label = " ".join(label.split())
     if not label or len(label) > _LABEL or not label.isprintable():
@@ -96,10 +98,22 @@ def create(
     secret = new_secret(PREFIX)
     with db.write():
         lock_enabled(user)
+        now = db.now()
+        if until is not None:
+            lasting = _within(lasting, (until - now) / _DAY, is_asked=days is not None)
+        ends = now + lasting * _DAY
         found = db.execute(
             "INSERT INTO token (user_id, label, digest, scopes, sites, strong, created_at, expires_at, used_address)"
-            f" VALUES (?, ?, ?, ?, ?, ?, {NOW}, {NOW} + ?, '') RETURNING id",
-            [user.id, label, digest(secret), *limits.values(), not is_weak and _is_strong(user), lasting * _DAY],
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '') RETURNING id",
+            [
+                user.id,
+                label,
+                digest(secret),
+                *limits.values(),
+                not is_weak and _is_strong(user),
+                now,
+                min(ends, until or ends),
+            ],
         ).fetchone()
         acts.record("token.add", user, after={"token": label, "days": lasting, **limits})
         return secret, get_token(found[0])
@@ -107,7 +121,7 @@ def create(
 
 _FOUND: Final = f"""
 SELECT t.id, t.user_id, a.name, t.label, t.scopes, t.sites, t.strong,
-       t.used_at IS NULL OR t.used_at < {NOW} - {_NOTED} OR t.used_at > {NOW} + {_NOTED}
+       t.expires_at, t.used_at IS NULL OR t.used_at < {NOW} - {_NOTED} OR t.used_at > {NOW} + {_NOTED}
 FROM token t JOIN account a ON a.id = t.user_id
 WHERE t.digest = ? AND t.revoked_at IS NULL AND t.expires_at > {NOW} AND a.disabled_at IS NULL
 """
@@ -123,7 +137,7 @@ def find(secret: str, address: str = "") -> Principal | None:
     found = db.execute(_FOUND, [digest(secret)]).fetchone()
     if found is None:
         return None
-    number, user, name, label, scopes, sites, strong, is_noted = found
+    number, user, name, label, scopes, sites, strong, expires_at, is_noted = found
     if is_noted:
         with db.write():
             db.execute(f"UPDATE token SET used_at = {NOW}, used_address = ? WHERE id = ?", [address, number])
@@ -132,7 +146,7 @@ def find(secret: str, address: str = "") -> Principal | None:
         roles = {site: role for site, role in roles.items() if not sessions.needs_second_factor([role])}
     return Principal(
         user, name, roles, "api", _expanded(scopes), None if sites is None else frozenset(sites.split()),
-        token=label, address=address, is_weak=not strong,
+        token=label, address=address, is_weak=not strong, expires_at=expires_at,
     )  # fmt: skip
 
 
@@ -180,6 +194,17 @@ def revoke_all(user: User) -> int:
         for (label,) in ended:
             acts.record("token.revoke", user, before={"token": label})
     return len(ended)
+
+
+def _within(lasting: float, left: float, *, is_asked: bool) -> float:
+    """Return for how many days a token is valid that ends with another, which has so many left, at the latest."""
+    if left <= 0:
+        raise AccountError("The token that asks for another has ended; make one in your account.")
+    if is_asked and lasting > left:
+        raise AccountError(
+            f"This token is valid for {left:.1f} more days, and one that it makes ends no later; ask for fewer days."
+        )
+    return min(lasting, left)
 
 
 def _is_strong(user: User) -> bool:

@@ -18,7 +18,7 @@ from appliance import audit, db
 from appliance.accounts import acts, notices, sessions, tokens
 from appliance.accounts.locking import lock
 from appliance.accounts.models import OneTimeLink, RoleGrant, User
-from appliance.accounts.rights import ALL_SITES, ROLES, Role
+from appliance.accounts.rights import ALL_SITES, Role, parse_role
 from appliance.accounts.user_rows import version_of
 from appliance.config.services import is_mail_address
 from appliance.content.models import Site
@@ -126,8 +126,10 @@ def edit_user(
         return User.get_by_id(row.id)
 
 
-def set_role(user: User, site: str, role: str | None) -> None:
+def set_role(user: User, site: str, role: str | None) -> bool:
     """Give a user a role on a site, in place of an earlier one, or take it away. The site `*` stands for all.
+
+    Returns whether that changed anything. A role on a site that is there no more can be taken away.
 
     Raises:
         AccountError: there is no such role or site, or this is the last admin.
@@ -136,14 +138,17 @@ def set_role(user: User, site: str, role: str | None) -> None:
     with db.write():
         row = lock(user)
         before = sessions.roles_of(row.id).get(site)
+        if before is None and given is None:
+            _require_site(site)
         if before == given:
-            return
+            return False
         if site == ALL_SITES and before == "admin":
             _require_other_admin(row)
         RoleGrant.delete().where(RoleGrant.user == row.id, RoleGrant.site == site).execute()
         if given is not None:
             RoleGrant.insert(user=row.id, site=site, role=given).execute()
         acts.record("user.set_role", row, before={site: before}, after={site: given})
+        return True
 
 
 def disable(user: User) -> None:
@@ -224,9 +229,11 @@ def _display(text: str) -> str:
 
 
 def _role(site: str, role: str) -> Role:
-    known: dict[Any, Role] = {one: one for one in ROLES}
-    if role not in known:
-        raise AccountError(f"There is no role “{role}”; choose {', '.join(ROLES[:-1])} or {ROLES[-1]}.")
-    if site != ALL_SITES and Site.get_or_none(Site.name == site) is None:
-        raise AccountError(f"There is no site “{site}”; write * for all sites.")
-    return known[role]
+    found = parse_role(role)
+    _require_site(site)
+    return found
+
+
+def _require_site(name: str) -> None:
+    if name != ALL_SITES and Site.get_or_none(Site.name == name) is None:
+        raise AccountError(f"There is no site “{name}”; write * for all sites.")

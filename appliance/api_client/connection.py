@@ -197,7 +197,8 @@ class Connection:
         if errors := problem.get("errors"):
             detail = "; ".join(_field(error) for error in errors)
         code = problem.get("exit_status")
-        raise ApiRefused(detail, kind=kind, exit_code=code if isinstance(code, int) else 3 if status >= 500 else 1)
+        exit_code = code if isinstance(code, int) else 3 if status >= 500 else 1
+        raise ApiRefused(detail, kind=kind, exit_code=exit_code, status=status)
 
 
 def _field(error: Mapping[str, Any]) -> str:

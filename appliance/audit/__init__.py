@@ -9,13 +9,23 @@ row holds the digest of the row before it.
 
 from __future__ import annotations
 
-from appliance.audit.queries import ANYTHING, AuditFilter, AuditRow, all_rows, export, export_file, find_row, list_audit
+from appliance.audit.queries import (
+    ANYTHING,
+    AuditFilter,
+    AuditRow,
+    all_rows,
+    export,
+    export_file,
+    find_row,
+    list_audit,
+    list_oldest,
+)
 from appliance.audit.recording import record
 from appliance.audit.values import changed_values, mask_email, mask_network
 from appliance.audit.verification import Head, Verification, parse_head, read_head, verify
 
 __all__ = [
     "ANYTHING", "AuditFilter", "AuditRow", "Head", "Verification", "all_rows", "changed_values", "export",
-    "export_file", "find_row", "list_audit", "mask_email", "mask_network", "parse_head", "read_head", "record",
-    "verify",
+    "export_file", "find_row", "list_audit", "list_oldest", "mask_email", "mask_network", "parse_head", "read_head",
+    "record", "verify",
 ]  # fmt: skip

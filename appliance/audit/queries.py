@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -65,6 +65,7 @@ class AuditRow:
 
 _COLUMNS: Final = ", ".join(COLUMNS)
 _ORDER: Final = Order(("at", "id"), (float, int), descending=True)
+_NUMBERS: Final = Order(("id",), (int,))
 #: Columns that are compared with a filter's values.
 _EQUAL: Final = ("site", "actor", "action", "subject", "subject_id", "via")
 #: Those that an index begins with. The first that a filter has leaves the fewest rows.
@@ -92,21 +93,35 @@ def find_row(number: int) -> AuditRow | None:
     return _rows([found])[0] if found else None
 
 
-def export(stream: TextIO, wanted: AuditFilter = ANYTHING) -> int:
-    """Write the rows that match a filter to a stream as JSON lines, the oldest first; return how many.
+def list_oldest(
+    wanted: AuditFilter = ANYTHING, *, size: int = PAGE_SIZE, after: str | None = None, with_total: bool = True
+) -> Page[AuditRow]:
+    """Read a page of the rows that match a filter, by their numbers: the oldest first, as an export has them.
 
-    Rows that are added meanwhile may come too. The lines hold all columns, so that whoever has all lines can verify
-    the chain.
+    Raises:
+        CursorError: the cursor is of another list.
+    """
+    first, rest = _conditions(wanted)
+    listing = Listing("audit", _NUMBERS, (first & _times(wanted),), rest)
+    return keyset.page(
+        listing, "oldest audit", _COLUMNS, _rows, size=size, after=after, with_total=with_total
+    )  # fmt: skip
+
+
+def export(stream: TextIO, rows: Iterable[AuditRow]) -> int:
+    """Write rows to a stream as JSON lines; return how many.
+
+    The lines hold all columns, so that whoever has all lines, the oldest first, can verify the chain.
     """
     count = 0
-    for row in all_rows(wanted):
+    for row in rows:
         stream.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
         count += 1
     return count
 
 
-def export_file(file: Path, wanted: AuditFilter = ANYTHING) -> int:
-    """Write the rows that match a filter to a file that only its owner can read, whole or not at all; return how many.
+def export_file(file: Path, rows: Iterable[AuditRow]) -> int:
+    """Write rows to a file that only its owner can read, whole or not at all; return how many.
 
     Raises:
         OSError: the file cannot be written.
@@ -114,7 +129,7 @@ def export_file(file: Path, wanted: AuditFilter = ANYTHING) -> int:
     number, temporary = tempfile.mkstemp(prefix=".audit-", dir=file.absolute().parent)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as stream:
-            count = export(stream, wanted)
+            count = export(stream, rows)
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).replace(file)
@@ -124,7 +139,10 @@ def export_file(file: Path, wanted: AuditFilter = ANYTHING) -> int:
 
 
 def all_rows(wanted: AuditFilter = ANYTHING) -> Iterator[AuditRow]:
-    """Yield the rows that match a filter, the oldest first, a thousand read at once."""
+    """Yield the rows that match a filter, the oldest first, a thousand read at once.
+
+    Rows that are added meanwhile may come too.
+    """
     first, rest = _conditions(wanted)
     chosen, last = first & _times(wanted) & rest, 0
     while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -148,16 +149,28 @@ def list_links(
     site: str = "",
     entry: Entry | int | str | None = None,
     *,
+    within: Collection[str] | None = None,
     size: int = PAGE_SIZE,
     after: str | None = None,
 ) -> Page[PreviewLink]:
     """Read a page of the links to previews of a site, or of all sites if none is named, the newest first.
 
+    Args:
+        config: the settings of the opened installation.
+        site: the name of the site; empty for all sites.
+        entry: only links to this entry of the site.
+        within: the names of the sites that count, where none is named; None for all.
+        size: the number of links of a page.
+        after: the cursor of the page before.
+
     Raises:
         ContentError: there is no such entry.
         CursorError: `after` is no cursor of this list.
     """
-    sites = [find_site(config, site)] if site or entry is not None else find_sites(config)
+    if site or entry is not None:
+        sites = [find_site(config, site)]
+    else:
+        sites = [row for row in find_sites(config) if within is None or row.name in within]
     chosen = among("site_id", [row.id for row in sites])
     if entry is not None:
         chosen &= Condition("entry_id = ?", (find_entry(sites[0], entry).id,))

@@ -172,7 +172,9 @@ class Schedule:
         for task in chosen:
             due_at, done_at, host, error, lease_until = known.get(task.name) or (None, None, "", None, None)
             next_at = self._next(task, now, due_at, done_at, error, lease_until)
-            found.append(TaskState(task.name, due_at, done_at, host, error, next_at))
+            found.append(
+                TaskState(task.name, due_at, done_at, host, error, None if next_at is None else float(next_at))
+            )
         return found
 
     def _next(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,7 +14,6 @@ from invoke import Context, task
 from appliance import audit, clock
 from appliance.audit import AuditFilter, AuditRow, Head, Verification
 from appliance.audit.chain import canonical_json
-from appliance.config import Config
 from appliance.errors import AuditError
 from appliance.tasks.command_line import (
     command,
@@ -25,8 +24,10 @@ from appliance.tasks.command_line import (
     remaining_arguments,
     warn,
 )
+from appliance.tasks.edit_output import parse_id
 from appliance.tasks.list_output import one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.audit import open_audit
 
 _FILTER: Final = {
     "site": "What was done on this site.",
@@ -57,9 +58,10 @@ def audit_list(
     verbose: bool = False,
 ) -> None:
     """List what people and their programs did, the newest first."""
-    with open_installation() as (config, _):
-        wanted = _filter(config, site, actor, action, subject, via, since, until)
-        rows = read_rows(lambda size, after: audit.list_audit(wanted, size=size, after=after, with_total=False), limit)
+    wanted = _filter(site, actor, action, subject, via)
+    with open_audit() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_audit(wanted, since, until, size=size, after=after), limit)
+        zone = verbs.timezone
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -68,7 +70,7 @@ def audit_list(
         print_columns(
             {
                 "id": [str(row.id) for row in rows],
-                "time": [_format_time(config, row.at) for row in rows],
+                "time": [_format_time(zone, row.at) for row in rows],
                 "who": [row.actor for row in rows],
                 "via": [row.via for row in rows],
                 "action": [row.action for row in rows],
@@ -84,14 +86,15 @@ def audit_list(
 @command
 def show(_context: Context, number: int, json: bool = False, verbose: bool = False) -> None:
     """Show a row of the audit: who did what, from where, and what it changed."""
-    with open_installation() as (config, _):
-        row = audit.find_row(number)
+    number = parse_id(number, "a row by the number that audit.list shows")
+    with open_audit() as verbs:
+        row, zone = verbs.find_row(number), verbs.timezone
     if row is None:
         raise AuditError(f"the audit has no row {number}; audit.list shows them")
     if json:
         print_json(row_json(row))
     else:
-        for name, value in _described(config, row):
+        for name, value in _described(zone, row):
             print_line(f"{name + ':':<12} {value}")
 
 
@@ -115,17 +118,17 @@ def export(
     files = remaining_arguments(context)
     if len(files) > 1:
         raise AuditError(f"{' and '.join(files)} are too many files to export to; name one")
-    with open_installation() as (config, _):
-        wanted = _filter(config, site, actor, action, subject, via, since, until)
+    with open_audit() as verbs:
+        rows = verbs.all_rows(_filter(site, actor, action, subject, via), since, until)
         if not files:
-            audit.export(sys.stdout, wanted)
+            audit.export(sys.stdout, rows)
         for file in files:
-            print_line(f"{file}: {_export_file(file, wanted):,} rows")
+            print_line(f"{file}: {_export_file(file, rows):,} rows")
 
 
-def _export_file(file: str, wanted: AuditFilter) -> int:
+def _export_file(file: str, rows: Iterable[AuditRow]) -> int:
     try:
-        return audit.export_file(Path(file), wanted)
+        return audit.export_file(Path(file), rows)
     except OSError as error:
         raise AuditError(f"{file}: cannot be written: {error.strerror}; fix that and export again") from error
 
@@ -163,22 +166,9 @@ def verify(
         warn(f"{anchors} names no row of the audit, so its end was not compared with anything.")
 
 
-def _filter(
-    config: Config, site: str, actor: str, action: str, subject: str, via: str, since: str, until: str
-) -> AuditFilter:
+def _filter(site: str, actor: str, action: str, subject: str, via: str) -> AuditFilter:
     kind, _, number = subject.partition("/")
-    return AuditFilter(
-        site=site, actor=actor, action=action, subject=kind, subject_id=number, via=via,
-        since=_parse_time(config, since), until=_parse_time(config, until),
-    )  # fmt: skip
-
-
-def _parse_time(config: Config, text: str) -> float | None:
-    if not text:
-        return None
-    from appliance.editorial.dates import parse_local  # imports all of editing
-
-    return parse_local(ZoneInfo(config.schedule.timezone), text)
+    return AuditFilter(site=site, actor=actor, action=action, subject=kind, subject_id=number, via=via)
 
 
 def _read_anchors(name: str) -> list[Head]:
@@ -200,10 +190,10 @@ def _verification_json(found: Verification, expected: int) -> dict[str, Any]:
     }
 
 
-def _described(config: Config, row: AuditRow) -> Iterator[tuple[str, str]]:
+def _described(zone: str, row: AuditRow) -> Iterator[tuple[str, str]]:
     about = f"{row.subject} {row.subject_id}".strip()
     texts = {
-        "time": _format_time(config, row.at, seconds=True), "who": row.actor, "via": row.via, "address": row.address,
+        "time": _format_time(zone, row.at, seconds=True), "who": row.actor, "via": row.via, "address": row.address,
         "request": row.request, "token": row.token, "action": row.action, "site": row.site, "subject": about,
         "name": row.label,
     }  # fmt: skip
@@ -215,6 +205,6 @@ def _described(config: Config, row: AuditRow) -> Iterator[tuple[str, str]]:
     yield "digest", row.digest
 
 
-def _format_time(config: Config, time: float, *, seconds: bool = False) -> str:
-    local = clock.to_datetime(time, ZoneInfo(config.schedule.timezone))
+def _format_time(zone: str, time: float, *, seconds: bool = False) -> str:
+    local = clock.to_datetime(time, ZoneInfo(zone))
     return local.strftime("%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M")

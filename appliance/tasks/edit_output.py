@@ -46,9 +46,16 @@ def require_ids(context: Context, description: str) -> list[int]:
     Raises:
         ContentError: there are none, or an argument is not a number.
     """
-    ids = []
-    for argument in require_arguments(context, description):
-        if not (argument.isascii() and argument.isdigit() and len(argument) < 10):
-            raise ContentError(f"“{argument}” is not a number; name {description}.")
-        ids.append(int(argument))
-    return ids
+    return [parse_id(argument, description) for argument in require_arguments(context, description)]
+
+
+def parse_id(argument: str | int, description: str) -> int:
+    """Return the id that an argument is; invoke gives that of a positional one as text, whatever type it has.
+
+    Raises:
+        ContentError: it is not a number.
+    """
+    text = str(argument)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ContentError(f"“{text}” is not a number; name {description}.")
+    return int(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from invoke import Context, task
 
 from appliance import clock
-from appliance import previews as links
 from appliance.previews import DEFAULT_DAYS, PreviewLink
-from appliance.tasks.command_line import command, open_installation, print_json, print_line
+from appliance.tasks.command_line import command, print_json, print_line
 from appliance.tasks.edit_output import require_ids
 from appliance.tasks.list_output import format_date, one_line, print_columns, read_rows, row_json
 from appliance.tasks.option_help import ENTRY, JSON, SITE, VERBOSE
+from appliance.tasks.verbs.previews import open_previews
 
 
 @task(
@@ -22,9 +22,8 @@ def share(
     _context: Context, entry: str, days: int = DEFAULT_DAYS, json: bool = False, site: str = "", verbose: bool = False
 ) -> None:
     """Make a link that shows an entry, draft or not, as it would be published now; the link is printed once."""
-    with open_installation() as (config, _):
-        secret, link = links.share(config, site, entry, days=days)
-        address = links.link_url(config, secret)
+    with open_previews() as verbs:
+        address, link = verbs.share(site, entry, days=days)
     if json:
         print_json({"url": address, **row_json(link)})
         return
@@ -46,10 +45,8 @@ def previews_list(
     _context: Context, entry: str = "", limit: int = 50, json: bool = False, site: str = "", verbose: bool = False
 ) -> None:
     """List the links to previews, the newest first."""
-    with open_installation() as (config, _):
-        rows = read_rows(
-            lambda size, after: links.list_links(config, site, entry or None, size=size, after=after), limit
-        )
+    with open_previews() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_links(site, entry or None, size=size, after=after), limit)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -71,9 +68,9 @@ def previews_list(
 @command
 def revoke(context: Context, site: str = "", verbose: bool = False) -> None:
     """Revoke links to previews, by the ids in previews.list."""
-    with open_installation() as (config, _):
+    with open_previews() as verbs:
         for number in require_ids(context, "the links by the ids that previews.list shows"):
-            link = links.revoke(config, site, number)
+            link = verbs.revoke(site, number)
             print_line(f"link {link.id} to “{link.title}” is {link.state}")
 
 

@@ -11,6 +11,7 @@ from appliance import clock, publishing, running
 from appliance.config import Config, QueueSettings
 from appliance.delivery import courier, shared_docroot
 from appliance.planning.plan import Plan, PublishOptions
+from appliance.tasks import api_mode
 from appliance.tasks.command_line import (
     command,
     exit_with,
@@ -23,6 +24,7 @@ from appliance.tasks.command_line import (
 from appliance.tasks.option_help import JSON, VERBOSE
 from appliance.tasks.plan_output import explanation_json, format_summary, print_explanation, summary_json
 from appliance.tasks.progress import ProgressBar
+from appliance.tasks.publication import publish_later, refuse_others
 from appliance.tasks.status import describe_target
 
 
@@ -33,6 +35,9 @@ from appliance.tasks.status import describe_target
         "all": "Enqueue every artifact. An unchanged one is not rebuilt, but restored if its file is gone.",
         "allow-removals": "Delete unwanted files even if they are a large part of the site.",
         "force": "Rebuild everything, or the files that match, even if nothing changed.",
+        "later": "Have workers plan and build it, as by an API.",
+        "wait": "As --later, and wait at most so many seconds until every front end has it; exit status 1 if files"
+        " failed, 2 if it is not done by then.",
         "limit": "With --plan: list at most this many files per reason; 0 lists all.",
         "match": "Build the artifacts with a path below the docroot that matches this pattern; may be repeated, and"
         " patterns may also follow as arguments.",
@@ -52,6 +57,8 @@ def publish(
     force: bool = False,
     allow_removals: bool = False,
     limit: int = 10,
+    later: bool = False,
+    wait: float = 0.0,
     json: bool = False,
     verbose: bool = False,
 ) -> None:
@@ -61,6 +68,13 @@ def publish(
     status is 0.
     """
     patterns = [*(match or ()), *remaining_arguments(context)]
+    if later or wait or api_mode.address():
+        refuse_others(
+            plan=plan, match=patterns, allow_removals=allow_removals,
+            all=all and not force, force=force and not all,
+        )  # fmt: skip
+        publish_later(list(site or ()), rebuild=all and force, wait=wait, json=json)
+        return
     options = PublishOptions(
         everything=all, force=force, patterns=patterns, allow_removals=allow_removals, explain=plan, asked=True
     )

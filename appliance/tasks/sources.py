@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from invoke import Context, task
 
 from appliance import clock
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, ContentError
 from appliance.importing import sources
 from appliance.importing.sources import PullResult, SourceState
+from appliance.tasks import api_mode
 from appliance.tasks.command_line import (
     command,
     exit_with,
@@ -23,20 +26,38 @@ from appliance.tasks.command_line import (
 from appliance.tasks.option_help import JSON, VERBOSE
 from appliance.tasks.verbs.sources import open_sources
 
+#: Seconds between two looks whether a worker has pulled.
+_LOOK: Final = 0.25
+_OUTCOMES: Final = {"changed": "changed", "unchanged": "nothing new"}
+
 
 @task(
     help={
         "site": "Only sources of this site.",
         "allow_removals": "Import even if that removes a large part of the entries from this source.",
         "again": "Import a commit again that was imported before.",
+        "later": "Have workers import them, as by an API.",
+        "wait": "As --later, and wait at most so many seconds for them; exit status 1 if one failed, 2 if one is not"
+        " done by then.",
         **VERBOSE,
     }
 )
 @command
 def pull(
-    context: Context, site: str = "", allow_removals: bool = False, again: bool = False, verbose: bool = False
+    context: Context,
+    site: str = "",
+    allow_removals: bool = False,
+    again: bool = False,
+    later: bool = False,
+    wait: float = 0.0,
+    verbose: bool = False,
 ) -> None:
     """Import the current state of the named sources, or of all, and plan the sites that it changes."""
+    if later or wait or api_mode.address():
+        if allow_removals or again:
+            raise ContentError("--allow-removals and --again are for pulling on a publishing host; leave them out.")
+        _pull_later(remaining_arguments(context), site, wait)
+        return
     from appliance import pull_job  # imports all of publishing, which `content.sources` does not need
 
     failures = []
@@ -48,6 +69,34 @@ def pull(
                 failures.append(f"{source.site}, {source.name}: {error}")
     if failures:
         exit_with("\n".join(failures), 1)
+
+
+def _pull_later(names: Sequence[str], site: str, wait: float) -> None:
+    with open_sources() as verbs:
+        asked = verbs.find_sources(names, site)
+        for one in asked:
+            verbs.request_pull(*one)
+        if wait <= 0:
+            for of_site, name in asked:
+                print_line(f"{of_site}, {name}: a worker imports it")
+            return
+        ends = clock.monotonic() + wait
+        waiting = list(asked)
+        while (waiting := [one for one in waiting if verbs.is_requested(*one)]) and clock.monotonic() < ends:
+            clock.sleep(_LOOK)
+        states = {(state.site, state.name): state for state in verbs.list_sources(site)[0]}
+    problems = [f"{of_site}, {name}: not done after {wait:g} s" for of_site, name in waiting]
+    for of_site, name in asked:
+        state = states[of_site, name]
+        if (of_site, name) in waiting:
+            continue
+        if state.error:
+            problems.append(f"{of_site}, {name}: {state.error}")
+        else:
+            at = f" at {state.revision[:12]}" if state.revision else ""
+            print_line(f"{of_site}, {name}{at}: {_OUTCOMES.get(state.outcome, state.outcome)}")
+    if problems:
+        exit_with("\n".join(problems), 1 if len(problems) > len(waiting) else 2)
 
 
 @task(name="sources", help={"site": "Only sources of this site.", **JSON, **VERBOSE})

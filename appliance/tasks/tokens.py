@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from invoke import Context, task
 
-from appliance.accounts import tokens, users
 from appliance.accounts.tokens import TokenRow
-from appliance.tasks.command_line import command, open_installation, print_json, print_line
+from appliance.tasks.command_line import command, print_json, print_line
+from appliance.tasks.edit_output import parse_id
 from appliance.tasks.list_output import format_timestamp, print_columns, row_json
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.tokens import open_tokens
 
 _USER = {"user": "The user: the name for signing in, or the e-mail address."}
 
@@ -36,10 +37,8 @@ def add(
     verbose: bool = False,
 ) -> None:
     """Make a token for a user and print its secret, which is not shown again."""
-    with open_installation():
-        secret, row = tokens.create(
-            users.find_user(user), label, scopes=scope or None, sites=site or None, days=days or None
-        )
+    with open_tokens() as verbs:
+        secret, row = verbs.add(user, label, scopes=scope or None, sites=site or None, days=days or None)
     print_line(secret)
     print_line(f"Token {row.id} is valid until {format_timestamp(row.expires_at)}. Keep it now: it is not shown again.")
 
@@ -53,8 +52,8 @@ def tokens_list(
     _context: Context, user: str = "", all: bool = False, json: bool = False, verbose: bool = False
 ) -> None:
     """List the tokens that can be used, the newest first."""
-    with open_installation():
-        rows = tokens.list_tokens(users.find_user(user) if user else None, all_states=all)
+    with open_tokens() as verbs:
+        rows = verbs.list_tokens(user, ended=all)
     if json:
         print_json([row_json(row) for row in rows])
     elif not rows:
@@ -76,9 +75,8 @@ def tokens_list(
 @command
 def revoke(_context: Context, token: int, verbose: bool = False) -> None:
     """End a token at once."""
-    with open_installation():
-        row = tokens.get_token(token)
-        tokens.revoke(row.id)
+    with open_tokens() as verbs:
+        row = verbs.revoke(parse_id(token, "a token by the number that tokens.list shows"))
     print_line(f"token {row.id} of {row.user_name} ({row.label}) is revoked")
 
 

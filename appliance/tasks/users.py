@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from appliance import db
-from appliance.accounts import links, sessions, user_rows, users
 from appliance.accounts.rights import ALL_SITES
-from appliance.accounts.user_rows import UserFilter
 from appliance.errors import AccountError
-from appliance.tasks.command_line import command, open_installation, pluralize, print_json, print_line
+from appliance.tasks.command_line import command, pluralize, print_json, print_line
 from appliance.tasks.list_output import format_timestamp, print_columns, read_rows, row_json
 from appliance.tasks.option_help import JSON, VERBOSE
+from appliance.tasks.verbs.users import open_users
 
 if TYPE_CHECKING:
-    from appliance.accounts.models import User
     from appliance.accounts.user_rows import UserRow
 
 _NAME = {"name": "The user: the name for signing in, or the e-mail address."}
@@ -56,29 +51,19 @@ def add(
     roles = dict(_role(one) for one in role or [])
     if admin:
         roles[ALL_SITES] = "admin"
-    with open_installation() as (config, _):
-        made = _make_hash(name, email) if password or not config.admin.url else ""
-        with db.write():
-            user = users.add_user(name, email, display, roles)
-            if made:
-                _store(user, made)
-            if mail:
-                links.invite(user)
-            url = "" if made or mail else links.issue(user, "invitation")
-        print_line(f"added {user.name}{', and mailed an invitation' if mail else ''}")
-        if url:
-            print_line(f"Within 7 days, choose the password at\n{url}")
+    with open_users() as verbs:
+        given = verbs.add_user(name, email, display, roles, password=password, mail=mail)
+    print_line(f"added {given.user}{', and mailed an invitation' if mail else ''}")
+    if given.url:
+        print_line(f"Within 7 days, choose the password at\n{given.url}")
 
 
 @task(name="list", help={"text": "Only users with this in their name or address.", **JSON, **VERBOSE})
 @command
 def users_list(_context: Context, text: str = "", json: bool = False, verbose: bool = False) -> None:
     """List the users by name, with their roles and second factors."""
-    with open_installation():
-        wanted = UserFilter(text=text)
-        rows = read_rows(
-            lambda size, after: user_rows.list_users(wanted, size=size, after=after, with_total=False), limit=0
-        )
+    with open_users() as verbs:
+        rows = read_rows(lambda size, after: verbs.list_users(text, size=size, after=after), limit=0)
     if json:
         print_json([_json(row) for row in rows])
     elif not rows:
@@ -99,8 +84,8 @@ def users_list(_context: Context, text: str = "", json: bool = False, verbose: b
 @command
 def show(_context: Context, name: str, json: bool = False, verbose: bool = False) -> None:
     """Show a user: address, roles, second factors, and when the user was seen."""
-    with open_installation():
-        row = user_rows.user_row(users.find_user(name))
+    with open_users() as verbs:
+        row = verbs.get_user(name)
     if json:
         print_json(_json(row))
         return
@@ -137,9 +122,9 @@ def edit(
     """Change the address of a user, or the name that others see. The name for signing in stays."""
     if email is None and display is None:
         raise AccountError("Give something to change: --email or --display.")
-    with open_installation():
-        user = users.edit_user(users.find_user(name), email=email, display=display)
-        print_line(f"{user.name}: {user.display}{f', {user.email}' if user.email else ''}")
+    with open_users() as verbs:
+        user = verbs.edit_user(name, email=email, display=display)
+    print_line(f"{user.name}: {user.display}{f', {user.email}' if user.email else ''}")
 
 
 @task(
@@ -150,30 +135,27 @@ def edit(
 def role(_context: Context, name: str, role: str, verbose: bool = False) -> None:
     """Give a user a role on a site, or take it away."""
     site, given = _role(role)
-    with open_installation():
-        user = users.find_user(name)
-        users.set_role(user, site, None if given == "none" else given)
-        print_line(f"{user.name}: {_roles(user_rows.user_row(user)) or 'no role'}")
+    with open_users() as verbs:
+        user = verbs.set_role(name, site, None if given == "none" else given)
+    print_line(f"{user.name}: {_roles(user) or 'no role'}")
 
 
 @task(positional=["name"], help={**_NAME, **VERBOSE})
 @command
 def disable(_context: Context, name: str, verbose: bool = False) -> None:
     """Disable a user: sessions, tokens and links end at once."""
-    with open_installation():
-        user = users.find_user(name)
-        users.disable(user)
-        print_line(f"{user.name} is disabled, all sessions and tokens are ended")
+    with open_users() as verbs:
+        user = verbs.disable(name)
+    print_line(f"{user} is disabled, all sessions and tokens are ended")
 
 
 @task(positional=["name"], help={**_NAME, **VERBOSE})
 @command
 def enable(_context: Context, name: str, verbose: bool = False) -> None:
     """Let a user who was disabled sign in again. Sessions and tokens from before stay ended."""
-    with open_installation():
-        user = users.find_user(name)
-        users.enable(user)
-        print_line(f"{user.name} is enabled")
+    with open_users() as verbs:
+        user = verbs.enable(name)
+    print_line(f"{user} is enabled")
 
 
 @task(
@@ -196,27 +178,14 @@ def reset(
     verbose: bool = False,
 ) -> None:
     """Print a one-time link with which a user chooses a new password, for somebody who forgot it or lost a phone."""
-    with open_installation() as (config, _):
-        user = users.find_user(name)
-        made = _make_hash(user.name, user.email) if password or not config.admin.url else ""
-        if mail:
-            links.require_mail(user)
-        with db.write():
-            if second_factor:
-                from appliance.accounts import factors
-
-                factors.remove_all(user)
-            if made:
-                _store(user, made)
-            elif mail:
-                links.mail_reset(user)
-            url = "" if made or mail else links.issue(user, "reset")
+    with open_users() as verbs:
+        given = verbs.reset(name, password=password, mail=mail, second_factor=second_factor)
     if second_factor:
-        print_line(f"removed the second factors of {user.name}")
-    if made:
-        print_line(f"{user.name} has the new password")
-    if url:
-        print_line(f"Within an hour, choose the password at\n{url}")
+        print_line(f"removed the second factors of {given.user}")
+    if given.has_password:
+        print_line(f"{given.user} has the new password")
+    if given.url:
+        print_line(f"Within an hour, choose the password at\n{given.url}")
 
 
 @task(
@@ -234,14 +203,13 @@ def users_sessions(
     _context: Context, name: str, end: int = 0, end_all: bool = False, json: bool = False, verbose: bool = False
 ) -> None:
     """List the sessions of a user, the one used last first; or end one or all of them."""
-    with open_installation():
-        user = users.find_user(name)
+    with open_users() as verbs:
         if end:
-            sessions.end(end, user=user)
+            verbs.end_session(name, end)
         if end_all:
-            print_line(f"{pluralize(sessions.end_all(user), 'session')} ended")
+            print_line(f"{pluralize(verbs.end_sessions(name), 'session')} ended")
             return
-        rows = sessions.list_sessions(user)
+        rows = verbs.list_sessions(name)
     if json:
         print_json([{**row_json(row), "factors": sorted(row.factors)} for row in rows])
     elif not rows:
@@ -263,27 +231,6 @@ def _role(text: str) -> tuple[str, str]:
     if not (site and colon and name):
         raise AccountError(f"“{text}” is not a role on a site; write it like blog:editor or *:viewer.")
     return site, name
-
-
-def _make_hash(name: str, email: str) -> str:
-    """Ask for a password, and return its hash."""
-    from appliance.accounts import passwords
-    from appliance.accounts.models import User
-
-    if sys.stdin.isatty():
-        given = getpass(f"Password of {name}: ")
-        if getpass("Once more: ") != given:
-            raise AccountError("The two passwords differ; nothing was changed.")
-    else:
-        given = sys.stdin.readline().rstrip("\r\n")
-    passwords.require_strong(given, User(name=name, email=email))
-    return passwords.make_hash(given)
-
-
-def _store(user: User, made: str) -> None:
-    from appliance.accounts import passwords
-
-    passwords.store(user, made)
 
 
 def _json(row: UserRow) -> dict[str, object]:

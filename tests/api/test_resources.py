@@ -12,6 +12,7 @@ from PIL import Image
 
 from appliance import audit, db, editorial, running
 from appliance.accounts import tokens, totp, users
+from appliance.accounts.models import RoleGrant
 from appliance.actor import Actor, acting
 from appliance.audit import AuditFilter
 from appliance.config import Config
@@ -308,6 +309,46 @@ def test_a_token_makes_no_stronger_one(caller: MakeCaller) -> None:
     assert ada.delete(f"/tokens/{same.json['id']}").status_code == 204
     ben = caller("ben", scopes=["token.add"], blog="editor")
     assert ben.delete(f"/tokens/{less.json['id']}").status_code == 404
+
+
+def test_a_token_makes_none_that_outlives_it(caller: MakeCaller) -> None:
+    ada = caller("ada", blog="editor")
+    user = users.find_user("ada")
+    with acting(Actor("root", "shell")):
+        secret, parent = tokens.create(user, "parent", scopes=["token.add", "site.read"], days=2)
+    ada = Caller(ada.client, secret)
+    refused = ada.post("/tokens", {"label": "longer", "days": 2.5})
+    assert (refused.status_code, "ends no later" in refused.json["detail"]) == (422, True)
+    child = ada.post("/tokens", {"label": "child"})
+    assert child.status_code == 201
+    assert child.json["expires_at"] <= parent.expires_at
+    grandchild = Caller(ada.client, child.json["secret"]).post("/tokens", {"label": "grandchild"})
+    assert grandchild.json["expires_at"] <= child.json["expires_at"]
+    assert ada.post("/tokens", {"label": "shorter", "days": 1}).json["expires_at"] < parent.expires_at - 80_000
+    assert ada.post("/tokens", {"label": "longer", "days": 2.5}).status_code == 422
+
+
+def test_a_role_that_is_taken_away_was_there(admin: Caller, caller: MakeCaller) -> None:
+    ada = caller("ada", blog="editor")
+    roles = f"/users/{ada.user}/roles"
+    before = [row["id"] for row in admin.get("/audit").json["rows"]]
+    refused = admin.delete(f"{roles}/nosuch")
+    assert (refused.status_code, "There is no site “nosuch”" in refused.json["detail"]) == (422, True)
+    for site in ("news", "*"):
+        same = admin.delete(f"{roles}/{site}")
+        assert (same.status_code, same.headers.get("Appliance-Changed")) == (204, "?0"), site
+    same = admin.put(f"{roles}/blog", {"role": "editor"})
+    assert (same.status_code, same.headers.get("Appliance-Changed")) == (200, "?0")
+    assert [row["id"] for row in admin.get("/audit").json["rows"]] == before
+    gone = admin.delete(f"{roles}/blog")
+    assert (gone.status_code, gone.headers.get("Appliance-Changed")) == (204, None)
+
+
+def test_a_role_on_a_site_that_is_gone_can_be_taken_away(admin: Caller, caller: MakeCaller) -> None:
+    ada = caller("ada", blog="editor")
+    RoleGrant.create(user=ada.user, site="former", role="author")
+    assert admin.delete(f"/users/{ada.user}/roles/former").status_code == 204
+    assert "former" not in admin.get(f"/users/{ada.user}").json["roles"]
 
 
 def test_a_token_made_with_a_password_alone_makes_none_for_roles_that_need_more(caller: MakeCaller) -> None:

@@ -38,6 +38,9 @@ other_path = true
 url = "https://127.0.0.1:{port}/"
 preview_url = "https://127.0.0.2:{port}/"
 listen = "127.0.0.1:{port}"
+[mail]
+host = "127.0.0.1"
+sender = "blog@example.org"
 """
 SITE = """\
 [[sites]]

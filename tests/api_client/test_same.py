@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.tasks import api_mode
-from tests.api_client import test_same_content, test_same_jobs
+from tests.api_client import test_same_administration, test_same_content, test_same_jobs
 from tests.api_client.comparison import acts, settled, words_of
 from tests.api_client.conftest import Make
 
@@ -118,5 +118,6 @@ def acts_on(line: tuple[str, ...]) -> bool:
 
 
 def test_every_command_that_is_supported_is_compared() -> None:
-    compared = {words_of(line)[0].split()[0] for line in (*LINES, *test_same_content.LINES, *test_same_jobs.LINES)}
+    lines = (*LINES, *test_same_administration.LINES, *test_same_content.LINES, *test_same_jobs.LINES)
+    compared = {words_of(line)[0].split()[0] for line in lines}
     assert compared == api_mode.SUPPORTED

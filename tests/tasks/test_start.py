@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance import publishing, running
+from appliance import publishing, running, status
 from appliance.queue.handlers import registry
-from appliance.tasks import command_table, status
+from appliance.tasks import command_table
 from devtools import reference
 from devtools.command_table import all_tasks, register
 from tests.postgresql import Server

@@ -89,6 +89,8 @@ SAMPLES: Final[dict[str, Any]] = {
     f"PUT {API}/users/<user>/roles/<role_site>": {"role": "editor"},
     f"DELETE {API}/users/<user>/roles/<role_site>": None,
     f"POST {API}/users/<user>/link": None, f"DELETE {API}/users/<user>/factors": None,
+    f"GET {API}/users/lookup": "?reference=victim", f"GET {API}/users/tokens": None,
+    f"DELETE {API}/users/<user>/sessions": None,
     f"GET {API}/users/<user>/sessions": None, f"DELETE {API}/users/<user>/sessions/<session>": None,
     f"GET {API}/users/<user>/tokens": None, f"DELETE {API}/users/<user>/tokens/<token>": None,
     # The audit.
@@ -96,8 +98,9 @@ SAMPLES: Final[dict[str, Any]] = {
     "GET /sites/<site>/audit": None, "GET /sites/<site>/audit/<number>": None,
     "GET /sites/<site>/audit/export.jsonl": None, "GET /sites/<site>/audit/export.csv": None,
     f"GET {API}/audit": None, f"GET {SITE}/audit": None,
+    f"GET {API}/audit/<row>": None, f"GET {SITE}/audit/<row>": None,
     # Sites and their content.
-    f"GET {API}/sites": None, f"GET {SITE}": None, f"POST {SITE}/publish": {},
+    f"GET {API}/sites": None, f"GET {SITE}": None, f"POST {SITE}/publish": {}, f"GET {SITE}/publication": None,
     f"GET {SITE}/entries": None, f"POST {SITE}/entries": {"title": "An entry"}, f"GET {SITE}/entries/<entry>": None,
     f"PATCH {SITE}/entries/<entry>": {"title": "Another"}, f"DELETE {SITE}/entries/<entry>": None,
     f"GET {SITE}/entries/<entry>/status": None,
@@ -118,6 +121,7 @@ SAMPLES: Final[dict[str, Any]] = {
     f"DELETE {SITE}/assets/<asset>": None, f"GET {SITE}/assets/lookup": "?reference=1",
     f"POST {SITE}/assets/delete": {"assets": ["1"]}, f"GET {SITE}/terms/<kind>/lookup": "?reference=One",
     f"GET {SITE}/entries/lookup": "?reference=1", f"POST {SITE}/entries/<entry>/previews": {},
+    f"GET {API}/previews": None, f"GET {SITE}/previews/<preview>": None,
     f"GET {SITE}/previews": None, f"DELETE {SITE}/previews/<preview>": None,
     # The queue, and what runs.
     f"GET {SITE}/jobs": None, f"GET {SITE}/jobs/counts": None, f"GET {SITE}/jobs/<job>": None,
@@ -131,7 +135,7 @@ SAMPLES: Final[dict[str, Any]] = {
     f"POST {API}/targets/<target>/resume": None, f"POST {API}/targets/<target>/resync": {},
     f"POST {API}/targets/<target>/check": None, f"POST {API}/targets/<target>/verify": None,
     f"GET {API}/processes": None, f"POST {API}/processes/<process>": {"request": "recycle"},
-    f"GET {API}/periodic": None, f"POST {API}/periodic/run": {"name": "rescue"},
+    f"GET {API}/status": None, f"GET {API}/periodic": None, f"POST {API}/periodic/run": {"name": "rescue"},
 }  # fmt: skip
 #: Where a user has a role: on the site of the request, on another one, on all; or nowhere.
 PLACES: Final = ("blog", "news", ALL_SITES)
@@ -248,7 +252,7 @@ def fill(config: Config, folder: Path) -> dict[str, object]:
         "entry": entry.id, "comment": comment.id, "asset": asset.id, "job": job, "group": group, "target": "front1",
         "process": process.name,
         "kind": "category", "term": 1, "user": victim.id, "token": token.id, "session": session.id, "role_site": "blog",
-        "preview": link.id, "users": victim.id, "audit": row,
+        "preview": link.id, "users": victim.id, "audit": row, "row": row,
     }  # fmt: skip
 
 

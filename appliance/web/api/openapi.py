@@ -209,7 +209,8 @@ def _responses(one: Operation, refs: _Refs) -> dict[str, Any]:
 
 def _problems_of(one: Operation) -> list[int]:
     found = {400, 401, 403, 429, 503}
-    found |= {404} if "{" in one.path or one.method != "GET" else set()
+    looks_up = one.query is not None and "reference" in one.query.model_fields
+    found |= {404} if "{" in one.path or one.method != "GET" or looks_up else set()
     found |= {409} if one.is_repeatable else set()
     found |= {412} if one.is_conditional else set()
     found |= {413, 415} if one.body is not None or one.takes_file else set()

@@ -6,8 +6,7 @@ from pydantic import Field
 
 from appliance import housekeeping
 from appliance.web.api.fields import Rows, Sent, Shown
-from appliance.web.api.operations import Answer, Call, operation
-from appliance.web.api.problems import NotThere
+from appliance.web.api.operations import Answer, Call, found, operation
 
 
 class PeriodicTask(Shown):
@@ -21,24 +20,28 @@ class PeriodicTask(Shown):
     next_at: float | None
 
 
+class PeriodicTasks(Rows[PeriodicTask]):
+    """The periodic tasks."""
+
+    timezone: str = Field(description="The time zone of the schedule.")
+
+
 class TaskName(Sent):
     """Which task."""
 
     name: str = Field(min_length=1, max_length=200)
 
 
-@operation("GET", "/periodic", "periodic.read", answer=Rows[PeriodicTask])
+@operation("GET", "/periodic", "periodic.read", answer=PeriodicTasks)
 def list_periodic_tasks(call: Call) -> Answer:
     """List the periodic tasks, and when each was and is due."""
     schedule = housekeeping.make_schedule(call.config)
-    return Answer({"rows": schedule.states()})
+    return Answer({"rows": schedule.states(), "timezone": call.config.schedule.timezone})
 
 
 @operation("POST", "/periodic/run", "periodic.run", body=TaskName, status=202)
 def run_periodic_task(call: Call) -> Answer:
     """Have a publishing host run a periodic task now."""
-    schedule, name = housekeeping.make_schedule(call.config), call.body.name
-    if name not in {task.name for task in schedule.tasks}:
-        raise NotThere(f"There is no periodic task “{name}”.")
-    schedule.request_run(name)
+    schedule = housekeeping.make_schedule(call.config)
+    found(lambda: schedule.request_run(call.body.name))
     return Answer()

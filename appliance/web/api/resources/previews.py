@@ -25,8 +25,10 @@ class Preview(Shown):
     created_at: float
     expires_at: float
     revoked_at: float | None
+    revoked_by: str
     seen_at: float | None
     state: Literal["active", "expired", "revoked"]
+    built_at: float | None
     build: Literal["waiting", "ready", "failed"]
     fault: str = Field(description="Why it cannot be built, or what is left out; empty if all is well.")
 
@@ -47,6 +49,19 @@ class NewPreview(Sent):
     """For how long a preview is shared."""
 
     days: int = Field(7, ge=1, le=30)
+
+
+@operation("GET", "/previews", "entry.read", query=PageQuery, answer=PageOf[Preview])
+def list_all_previews(call: Call) -> Answer:
+    """List the links to previews of all sites whose entries one may read."""
+    sites = guard.allowed_sites("entry.read")
+    return Answer(previews.list_links(call.config, within=sites, size=call.query.size, after=call.query.after))
+
+
+@operation("GET", "/sites/{site}/previews/{preview}", "entry.read", answer=Preview)
+def read_preview(call: Call) -> Answer:
+    """Return a link to a preview."""
+    return Answer(_link(call))
 
 
 @operation("GET", "/sites/{site}/previews", "entry.read", query=PreviewQuery, answer=PageOf[Preview])

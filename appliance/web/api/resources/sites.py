@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from appliance import publishing
+from appliance import db, publishing
 from appliance.config import Config
 from appliance.content.sites import find_site
-from appliance.editorial import count_comments, count_entries
+from appliance.editorial import count_comments, count_entries, site_publication
 from appliance.paging import Counts
 from appliance.queue import administration
 from appliance.queue.administration import JobFilter
@@ -43,10 +43,47 @@ class Publication(Sent):
     rebuild: bool = Field(False, description="Build every file of the site again, not only what changed.")
 
 
+class PublicationQuery(Sent):
+    """Since when."""
+
+    since: float | None = Field(None, ge=0, le=1e11, description="Only jobs that failed since then are told.")
+
+
+class FailedJob(Shown):
+    """A job of the site that failed."""
+
+    id: int
+    key: str
+    error: str
+
+
+class FrontEndLevel(Shown):
+    """Whether a front end has everything that was published."""
+
+    name: str
+    is_level: bool
+    error: str | None = Field(description="Why the last push to it failed.")
+
+
+class SitePublication(Shown):
+    """How far a site is."""
+
+    site: str
+    is_planned: bool = Field(description="Whether no worker plans the site or is about to.")
+    waiting: int = Field(description="Files that wait to be built, or are being built.")
+    is_capped: bool = Field(description="Whether at least so many wait.")
+    failed: list[FailedJob] = Field(description="The latest jobs that failed, 20 at most.")
+    front_ends: list[FrontEndLevel]
+    is_built: bool = Field(description="Whether nothing of the site waits to be planned or built.")
+    is_level: bool = Field(description="Whether everything is built, and on every front end.")
+    now: float = Field(description="The time of the database.")
+
+
 class Requested(Shown):
     """What was asked for. A worker does it."""
 
     requested: bool
+    since: float = Field(description="The time of the database when it was asked for, for the site's `publication`.")
     detail: str = Field(description="A sentence that says what happens now.")
 
 
@@ -76,9 +113,18 @@ def publish_site(call: Call) -> Answer:
 
     Changes are published by themselves; this is for a theme that changed, and to make sure.
     """
+    since = db.now()
     publishing.request_publication(call.config, call.site, rebuild=call.body.rebuild)
     what = "every file of the site" if call.body.rebuild else "what changed"
-    return Answer({"requested": True, "detail": f"A worker plans {what} now."})
+    return Answer({"requested": True, "since": since, "detail": f"A worker plans {what} now."})
+
+
+@operation(
+    "GET", "/sites/{site}/publication", "site.read", query=PublicationQuery, answer=SitePublication,
+)  # fmt: skip
+def read_site_publication(call: Call) -> Answer:
+    """Tell how far the publication of a site is: planned, built, and on which front ends."""
+    return Answer(site_publication.read_site_publication(call.config, call.site, call.query.since))
 
 
 def _site(config: Config, name: str) -> dict[str, object]:

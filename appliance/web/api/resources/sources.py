@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ class Source(Shown):
     tried_at: int | None
     outcome: str = Field(description="`changed`, `unchanged` or `failed`; empty before the first pull.")
     error: str | None
+    is_requested: bool = Field(description="Whether a pull of it waits or runs.")
 
 
 class PullRequested(Shown):
@@ -35,9 +36,14 @@ class PullRequested(Shown):
 @operation("GET", "/sites/{site}/sources", "source.read", answer=Rows[Source])
 def list_sources(call: Call) -> Answer:
     """List the sources of a site and their last imports."""
-    states = [state for state in sources.source_states(call.config) if state.site == call.site]
     may_pull = call.may("source.pull")
-    return Answer({"rows": [state if may_pull else replace(state, place="") for state in states]})
+    waiting = {one.name for one in sources.find_sources(call.config, site=call.site) if pull_job.is_requested(one)}
+    rows = [
+        {**asdict(state), "place": state.place if may_pull else "", "is_requested": state.name in waiting}
+        for state in sources.source_states(call.config)
+        if state.site == call.site
+    ]
+    return Answer({"rows": rows})
 
 
 @operation("POST", "/sites/{site}/sources/{source}/pull", "source.pull", answer=PullRequested, status=202)

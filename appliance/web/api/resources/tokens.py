@@ -12,7 +12,7 @@ from appliance.accounts.rights import ACTIONS, Role
 from appliance.web.api.fields import Rows, Sent, Shown
 from appliance.web.api.operations import Answer, Call, found, operation
 from appliance.web.api.problems import Problem
-from appliance.web.api.resources.token_model import Token
+from appliance.web.api.resources.token_model import Token, TokenQuery
 
 
 class Me(Shown):
@@ -27,7 +27,7 @@ class Me(Shown):
 
 
 class NewToken(Sent):
-    """A new token, with at most the rights of the one that asks for it."""
+    """A new token, with at most the rights of the one that asks for it, and no longer life."""
 
     label: str = Field(min_length=1, max_length=100, description="What it is for. The audit names it.")
     scopes: list[str] | None = Field(
@@ -59,21 +59,23 @@ def read_me(call: Call) -> Answer:
     )  # fmt: skip
 
 
-@operation("GET", "/tokens", "account.read", answer=Rows[Token])
+@operation("GET", "/tokens", "account.read", query=TokenQuery, answer=Rows[Token])
 def list_tokens(call: Call) -> Answer:
-    """List your tokens that can be used."""
-    return Answer({"rows": tokens.list_tokens(users.find_user(call.principal.user))})
+    """List your tokens."""
+    user = users.find_user(call.principal.user)
+    return Answer({"rows": tokens.list_tokens(user, all_states=call.query.ended)})
 
 
 @operation("POST", "/tokens", "token.add", body=NewToken, answer=MadeToken, status=201, has_secret=True)
 def add_token(call: Call) -> Answer:
-    """Make a token with at most the rights of the one that asks. Its secret is shown this once."""
+    """Make a token with at most the rights of the one that asks, which ends no later. Its secret is shown this once."""
     who, body = call.principal, call.body
     scopes = _within("scopes", body.scopes, who.scopes, _expanded)
     sites = _within("sites", body.sites, who.sites, set)
     secret, row = tokens.create(
-        users.find_user(who.user), body.label, scopes=scopes, sites=sites, days=body.days, is_weak=who.is_weak
-    )
+        users.find_user(who.user), body.label, scopes=scopes, sites=sites, days=body.days, is_weak=who.is_weak,
+        until=who.expires_at,
+    )  # fmt: skip
     values = {name: getattr(row, name) for name in Token.model_fields}
     return Answer({**values, "secret": secret})
 

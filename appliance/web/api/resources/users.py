@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,7 +14,7 @@ from appliance.accounts.user_rows import UserFilter
 from appliance.web.api.fields import PageOf, PageQuery, Rows, Sent, Shown, left_out
 from appliance.web.api.operations import Answer, Call, found, operation
 from appliance.web.api.problems import NotThere
-from appliance.web.api.resources.token_model import Token
+from appliance.web.api.resources.token_model import Token, TokenQuery
 
 
 class User(Shown):
@@ -25,6 +26,7 @@ class User(Shown):
     display: str = Field(description="The name that others see.")
     roles: dict[str, Role] = Field(description="By the name of a site; `*` stands for all sites.")
     has_password: bool
+    password_at: float | None
     has_totp: bool = Field(description="Whether codes of an authenticator app are asked for.")
     passkeys: int
     created_at: float
@@ -66,15 +68,46 @@ class GivenRole(Sent):
     role: Role
 
 
+class UserReference(Sent):
+    """Which user."""
+
+    reference: str = Field(min_length=1, max_length=254, description="The name for signing in, the address, or the id.")
+
+
+class LinkQuery(Sent):
+    """Which link."""
+
+    purpose: Literal["invitation", "reset"] | None = Field(
+        None, description="By default an invitation for a user without a password, and else a reset."
+    )
+
+
+class FactorQuery(Sent):
+    """What else is done."""
+
+    mail: bool = Field(False, description="Whether to mail the user a link to choose a new password with.")
+
+
+class EndedSessions(Shown):
+    """What was ended."""
+
+    sessions: int
+
+
 class Session(Shown):
     """A session of a browser. Times are seconds since the epoch."""
 
     id: int
+    user: int
     factors: list[str] = Field(description="What the user has shown: `password`, `totp`, `recovery` or `passkey`.")
     address: str
     agent: str = Field(description="The browser, as it names itself.")
     created_at: float
     used_at: float
+    confirmed_at: float = Field(description="When the user last showed a password or another factor.")
+    pending: Literal["", "second_factor", "set_up"] = Field(
+        description="What it still lacks before it may do anything."
+    )
     ends_at: float = Field(description="When it ends in any case.")
 
 
@@ -93,6 +126,18 @@ def list_users(call: Call) -> Answer:
 def read_user(call: Call) -> Answer:
     """Return a user."""
     return _answer(call.path["user"])
+
+
+@operation("GET", "/users/lookup", "user.read", query=UserReference, answer=User, has_version=True)
+def look_up_user(call: Call) -> Answer:
+    """Return the user with a name, an address or an id, as the commands of the shell take them."""
+    return _answer(found(lambda: users.find_user(call.query.reference)).id)
+
+
+@operation("GET", "/users/tokens", "user.read", query=TokenQuery, answer=Rows[Token])
+def list_all_tokens(call: Call) -> Answer:
+    """List the tokens of all users, without their secrets."""
+    return Answer({"rows": tokens.list_tokens(all_states=call.query.ended)})
 
 
 @operation("POST", "/users", "user.edit", body=NewUser, answer=User, status=201, has_version=True)
@@ -125,29 +170,33 @@ def edit_user(call: Call) -> Answer:
 def set_role(call: Call) -> Answer:
     """Give a user a role on a site, or with `*` on all sites, in place of the one there."""
     user = _user(call)
-    users.set_role(user, call.path["role_site"], call.body.role)
-    return _answer(user.id)
+    changed = users.set_role(user, call.path["role_site"], call.body.role)
+    return replace(_answer(user.id), changed=changed)
 
 
 @operation("DELETE", f"{_PATH}/roles/{{role_site}}", "user.edit")
 def remove_role(call: Call) -> Answer:
     """Take away a user's role on a site, or with `*` that on all sites."""
-    users.set_role(_user(call), call.path["role_site"], None)
-    return Answer()
+    return Answer(changed=users.set_role(_user(call), call.path["role_site"], None))
 
 
-@operation("POST", f"{_PATH}/link", "user.edit")
+@operation("POST", f"{_PATH}/link", "user.edit", query=LinkQuery)
 def mail_link(call: Call) -> Answer:
-    """Mail a user a link to choose a password with: an invitation, or a new password for who has one."""
+    """Mail a user a link to choose a password with."""
     user = _user(call)
-    (links.mail_reset if user.password else links.invite)(user)
+    purpose = call.query.purpose or ("reset" if user.password else "invitation")
+    (links.mail_reset if purpose == "reset" else links.invite)(user)
     return Answer()
 
 
-@operation("DELETE", f"{_PATH}/factors", "user.edit")
+@operation("DELETE", f"{_PATH}/factors", "user.edit", query=FactorQuery)
 def remove_factors(call: Call) -> Answer:
     """Remove the second factors of a user who lost them, and end all sessions."""
-    factors.remove_all(_user(call))
+    user = _user(call)
+    with db.write():
+        factors.remove_all(user)
+        if call.query.mail:
+            links.mail_reset(user)
     return Answer()
 
 
@@ -160,6 +209,12 @@ def list_user_sessions(call: Call) -> Answer:
     return Answer({"rows": shown})
 
 
+@operation("DELETE", f"{_PATH}/sessions", "token.revoke", answer=EndedSessions)
+def end_user_sessions(call: Call) -> Answer:
+    """End all sessions of a user at once."""
+    return Answer({"sessions": sessions.end_all(_user(call))})
+
+
 @operation("DELETE", f"{_PATH}/sessions/{{session}}", "token.revoke")
 def end_user_session(call: Call) -> Answer:
     """End a session of a user at once. One that has ended already is left alone."""
@@ -168,10 +223,10 @@ def end_user_session(call: Call) -> Answer:
     return Answer()
 
 
-@operation("GET", f"{_PATH}/tokens", "user.read", answer=Rows[Token])
+@operation("GET", f"{_PATH}/tokens", "user.read", query=TokenQuery, answer=Rows[Token])
 def list_user_tokens(call: Call) -> Answer:
-    """List the tokens of a user that can be used, without their secrets."""
-    return Answer({"rows": tokens.list_tokens(_user(call))})
+    """List the tokens of a user, without their secrets."""
+    return Answer({"rows": tokens.list_tokens(_user(call), all_states=call.query.ended)})
 
 
 @operation("DELETE", f"{_PATH}/tokens/{{token}}", "token.revoke")
