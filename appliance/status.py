@@ -31,7 +31,7 @@ KINDS: Final = frozenset(
             "pull",
             "purge",
         ),
-        *("check-target", "look-at-page", "rebuild", "verify-target"),
+        *("check-target", "compare", "look-at-page", "rebuild", "verify-target"),
         *("spam-check", "spam-report", "webhook", "webhook-events"),
     }
 )
