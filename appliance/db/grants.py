@@ -38,7 +38,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     # Content.
     **dict.fromkeys(
-        ("author", "asset", "category", "comment", "comment_ban", "comment_closing", "comment_origin", "entry",
+        ("alias", "author", "asset", "category", "comment", "comment_ban", "comment_closing", "comment_origin", "entry",
          "entry_asset", "entry_author", "entry_category", "entry_tag", "reply_notice", "search_document",
          "search_stale", "search_state", "tag"),
         _CHANGE,
@@ -77,7 +77,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("preview_content", "preview_file"), _READ),
     # What is planned, built and sent is read, to show how far a change is.
     **dict.fromkeys(
-        ("alias", "answer", "artifact", "move", "planned", "publication", "reading", "recipe", "recipe_key"), _READ
+        ("answer", "artifact", "move", "planned", "publication", "reading", "recipe", "recipe_key"), _READ
     ),
 }  # fmt: skip
 

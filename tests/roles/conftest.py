@@ -38,11 +38,17 @@ def carry_out(tmp_path: Path) -> Carry:
     """Carries out a file of a role's tasks, or `only` those of some names, with variables by name.
 
     Tells how many tasks changed anything. `path` comes before the programs of the system; `fails` is what it is
-    refused with.
+    refused with; `vault` is a file with further variables and the file with the password that it is encrypted with.
     """
 
     def run(
-        role: str, tasks: str, only: Collection[str] = (), path: Path | None = None, fails: str = "", **variables: Any
+        role: str,
+        tasks: str,
+        only: Collection[str] = (),
+        path: Path | None = None,
+        fails: str = "",
+        vault: tuple[Path, Path] | None = None,
+        **variables: Any,
     ) -> int:
         folder = ROOT / "roles" / role
         play = {
@@ -67,6 +73,7 @@ def carry_out(tmp_path: Path) -> Carry:
             [
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 f"--extra-vars={json.dumps(given, default=str)}",
+                *([f"--extra-vars=@{vault[0]}", f"--vault-password-file={vault[1]}"] if vault else []),
                 "play.yml",
             ],
             cwd=tmp_path,
@@ -76,6 +83,7 @@ def carry_out(tmp_path: Path) -> Carry:
             timeout=240,
         )
         said = done.stdout + done.stderr
+        (tmp_path / "said").write_text(said)
         assert (done.returncode != 0) == bool(fails), said
         assert " ".join(fails.split()) in " ".join(said.split()), said
         return int(re.findall(r"changed=(\d+)", done.stdout)[0])

@@ -87,7 +87,7 @@ def test_a_release_that_does_not_work(cluster: Cluster, editor: Editor) -> None:
 
 def _releases(cluster: Cluster) -> dict[str, str]:
     """The release that is installed on each publishing host, of which its processes are."""
-    found, units = {}, "'appliance-worker@*' appliance-intake appliance-web"
+    found, units = {}, "'appliance-worker@*' appliance-intake appliance-web appliance-admin"
     for name in cluster.publishers:
         found[name] = cluster.run(name, "readlink -f /opt/appliance/current")
         workers = cluster.run(name, f"systemctl show --property=MainPID --value {units}").split()

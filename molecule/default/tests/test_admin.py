@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import ssl
-from contextlib import closing
 
 import pytest
+from browsing import PREVIEW, Browser
 from operating import Cluster
-
-ADMIN, PREVIEW = "admin.example.org", "preview.example.org"
 
 #: What the process could read or write if it were broken into: in its sandbox, with its account.
 PROBE = r"""
@@ -48,55 +44,41 @@ systemctl daemon-reload
 """
 
 
-class Browser:
-    """Asks the publishing host over TLS, and trusts the certificate that was made for it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        (publisher,) = cluster.publishers
-        self._address = cluster.addresses[publisher]
-        certificate = cluster.run(publisher, f"cat /etc/ssl/certs/{ADMIN}.pem")
-        self._trust = ssl.create_default_context(cadata=certificate)
-
-    def get(self, name: str, path: str = "/", host: str = "") -> tuple[int, http.client.HTTPMessage, str]:
-        """Ask for a path under a name; return status, headers and text."""
-        with socket.create_connection((self._address, 443), timeout=30) as opened:
-            connection = http.client.HTTPSConnection(name, context=self._trust, timeout=30)
-            connection.sock = self._trust.wrap_socket(opened, server_hostname=name)
-            with closing(connection):
-                connection.request("GET", path, headers={"Host": host or name})
-                answer = connection.getresponse()
-                return answer.status, answer.headers, answer.read().decode()
-
-
 @pytest.fixture(scope="module")
 def browser(published: Cluster) -> Browser:
     return Browser(published)
 
 
-def test_people_are_asked_to_sign_in_under_its_name(browser: Browser) -> None:
-    status, headers, _ = browser.get(ADMIN)
+@pytest.fixture(scope="module")
+def publisher(published: Cluster) -> str:
+    (found,) = published.publishers
+    return found
+
+
+def test_people_are_asked_to_sign_in_under_its_name(browser: Browser, publisher: str) -> None:
+    status, headers, _ = browser.get(publisher)
     assert (status, headers["Location"]) == (303, "/sign-in")
-    status, headers, text = browser.get(ADMIN, "/sign-in")
+    status, headers, text = browser.get(publisher, "/sign-in")
     assert (status, "<form" in text) == (200, True)
     assert headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
     assert len(headers.get_all("Content-Security-Policy") or []) == 1
-    assert browser.get(ADMIN, "/api/v1/sites")[0] == 401
+    assert browser.get(publisher, "/api/v1/sites").status == 401
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_what_is_for_the_host_is_not_passed_on(browser: Browser, path: str) -> None:
-    assert browser.get(ADMIN, path)[0] == 404
+def test_what_is_for_the_host_is_not_passed_on(browser: Browser, publisher: str, path: str) -> None:
+    assert browser.get(publisher, path).status == 404
 
 
-def test_previews_are_another_application(browser: Browser) -> None:
-    assert browser.get(PREVIEW)[0] == 404
-    assert browser.get(PREVIEW, "/sign-in")[0] == 404
+def test_previews_are_another_application(browser: Browser, publisher: str) -> None:
+    assert browser.get(publisher, name=PREVIEW).status == 404
+    assert browser.get(publisher, "/sign-in", name=PREVIEW).status == 404
 
 
-def test_no_other_name_has_an_answer(browser: Browser) -> None:
-    assert browser.get(ADMIN, host="www.example.org")[0] == 421
+def test_no_other_name_has_an_answer(browser: Browser, publisher: str) -> None:
+    assert browser.get(publisher, host="www.example.org").status == 421
     with pytest.raises(ssl.SSLError):
-        browser.get("www.example.org")
+        browser.get(publisher, name="www.example.org")
 
 
 def test_front_ends_know_nothing_of_it(published: Cluster) -> None:
@@ -105,8 +87,7 @@ def test_front_ends_know_nothing_of_it(published: Cluster) -> None:
         assert said.strip() == ""
 
 
-def test_whoever_breaks_into_it_reads_no_key_and_writes_the_database_alone(published: Cluster) -> None:
-    (publisher,) = published.publishers
+def test_whoever_breaks_into_it_reads_no_key_and_writes_the_database_alone(published: Cluster, publisher: str) -> None:
     assert sorted(published.run(publisher, PROBE).splitlines()) == [
         "reads /etc/appliance/admin/appliance.toml",
         "reads /var/lib/appliance/appliance.db",
@@ -118,8 +99,7 @@ def test_whoever_breaks_into_it_reads_no_key_and_writes_the_database_alone(publi
     assert exposed.rc == 0, exposed.stdout
 
 
-def test_the_socket_is_for_the_web_server(published: Cluster) -> None:
-    (publisher,) = published.publishers
+def test_the_socket_is_for_the_web_server(published: Cluster, publisher: str) -> None:
     said = published.run(
         publisher, "stat --format='%a %U:%G %n' /run/appliance-admin.sock /etc/appliance/admin/appliance.toml"
     )
@@ -129,7 +109,6 @@ def test_the_socket_is_for_the_web_server(published: Cluster) -> None:
     ]
 
 
-def test_its_workers_are_listed(published: Cluster) -> None:
-    (publisher,) = published.publishers
+def test_its_workers_are_listed(published: Cluster, publisher: str) -> None:
     processes = json.loads(published.appliance(publisher, "processes.list", "--json"))
     assert [process["doing"] for process in processes if process["role"] == "admin"] == ["answering users"]
