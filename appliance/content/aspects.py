@@ -49,6 +49,7 @@ _COLUMN_ASPECTS: Final[Mapping[str, Aspect]] = {
     "slug": Aspect.ADDRESS | Aspect.PLACE,
     "address": Aspect.ADDRESS | Aspect.PLACE,
     "folder": Aspect.ADDRESS | Aspect.PLACE,
+    "gives_way": Aspect.ADDRESS | Aspect.PLACE,
     "published_at": Aspect.DATE | Aspect.ADDRESS | Aspect.PLACE,
     "day": Aspect.PLACE,
     "week": Aspect.PLACE,

@@ -143,11 +143,13 @@ def save(
     entry: Entry | int | None = None,
     source: str | None = None,
     source_path: str | None = None,
+    gives_way: bool = False,
     actor: str = "",
 ) -> tuple[Asset, bool]:
     """Put a stored file on the site at `path`; returns the asset and whether anything changed.
 
-    An asset of the same source path is moved to `path`. An asset that is at `path` already is replaced.
+    An asset of the same source path is moved to `path`. An asset that is at `path` already is replaced. A file that
+    `gives_way` is not published where the theme makes something.
 
     Raises:
         ContentError: the path is invalid, or it belongs to a file of another source.
@@ -161,6 +163,7 @@ def save(
         "media_type": stored.media_type,
         "width": stored.width,
         "height": stored.height,
+        "gives_way": gives_way or None,
         "source": source,
         "source_path": source_path,
     }
@@ -186,8 +189,8 @@ def save(
     return asset, changed
 
 
-def move(asset: Asset, path: str, actor: str = "") -> bool:
-    """Move an asset to another address; returns whether the address changed.
+def move(asset: Asset, path: str, actor: str = "", *, gives_way: bool = False) -> bool:
+    """Move an asset to another address, where it `gives_way` to the theme or not; returns whether that changed.
 
     Raises:
         ContentError: the asset was removed, the path is invalid, or it belongs to another file.
@@ -201,7 +204,7 @@ def move(asset: Asset, path: str, actor: str = "") -> bool:
             return False
         if Asset.select().where(Asset.site == row.site_id, Asset.path == path).exists():
             raise ContentError(f"another file has the address “{path}”; choose another, or remove that file first")
-        Asset.update(path=path).where(Asset.id == row.id).execute()
+        Asset.update(path=path, gives_way=gives_way or None).where(Asset.id == row.id).execute()
         record(row.site_id, "asset moved", "asset", row.id, row.entry_id, actor, previous={"path": row.path})
     asset.path = path
     return True

@@ -64,6 +64,8 @@ class EntryData:
     extra: Mapping[str, Any] = field(default_factory=dict)
     #: Whether scripts and the like are left out of its HTML, since its author may not publish them.
     sanitised: bool | None = None
+    #: Whether its path gives way to what the theme makes, since its author may not replace pages of the site.
+    gives_way: bool | None = None
     source: str | None = None
     source_path: str | None = None
     source_digest: str | None = None
@@ -229,7 +231,9 @@ def _columns(site: Site, data: EntryData, rendered: RenderedEntry) -> dict[str, 
         "excerpt": rendered.excerpt,
         "summary": rendered.summary,
         "late_bound": rendered.late_bound,
-        "sanitised": data.sanitised or None,  # as in rows that the release before wrote
+        # As in rows that the release before wrote.
+        "sanitised": data.sanitised or None,
+        "gives_way": data.gives_way or None,
         "extra": json.dumps(data.extra, ensure_ascii=False, sort_keys=True, default=str),
     }
 

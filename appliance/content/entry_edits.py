@@ -49,6 +49,7 @@ class EntryFields(TypedDict, total=False):
     aliases: Sequence[str]
     extra: Mapping[str, Any]
     sanitised: bool | None
+    gives_way: bool | None
 
 
 class EntryEdits(EntryFields, total=False):

@@ -144,6 +144,9 @@ class Entry(BaseModel):
     extra = TextField(default="{}")
     #: Whether its HTML was sanitised, since its author may not publish HTML as written; null stands for no.
     sanitised = BooleanField(null=True)
+    #: Whether its address, slug or folder was given by somebody who may not replace pages of the site, so that it gives
+    #: way to what the theme makes; null stands for no.
+    gives_way = BooleanField(null=True)
     #: JSON object or null. For each path below the site that another entry already has, it holds the number that is
     #: appended to the name of this entry. Planning stores the number, so that the address of this entry stays the same
     #: if the other entry is removed.
@@ -317,6 +320,8 @@ class Asset(BaseModel):
     #: Width and height in pixels. Null for a file that is not a picture.
     width = IntegerField(null=True)
     height = IntegerField(null=True)
+    #: Whether its path was given by somebody who may not replace pages of the site; as of entries.
+    gives_way = BooleanField(null=True)
     source = TextField(null=True)
     source_path = TextField(null=True)
 

@@ -68,7 +68,14 @@ def upload_asset(
                 raise ContentError(f"There is a file at “{place}” already; choose another path, or replace that file.")
             values = acts.asset_values(before) if before is not None else None
             saved, changed = content.save(
-                row, stored, place, entry=owner, source=source, source_path=source_path, actor=actor.name
+                row,
+                stored,
+                place,
+                entry=owner,
+                source=source,
+                source_path=source_path,
+                actor=actor.name,
+                gives_way=accepts == "harmless" if replaced is None else bool(replaced.gives_way),
             )
             acts.record_upload(row, saved, values, actor)
         return saved, changed
@@ -107,7 +114,7 @@ def move_asset(
         with db.write():
             versions.expect(found, expected_version)
             before = found.path
-            changed = content.move(found, path.removeprefix(row.url), actor.name)
+            changed = content.move(found, path.removeprefix(row.url), actor.name, gives_way=accepts == "harmless")
             if changed:
                 acts.record_asset_moved(row, found, before, actor)
         return found, changed

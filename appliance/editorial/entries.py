@@ -73,7 +73,8 @@ def add_entry(
     """Add an entry, or a page if `kind` is `page` or a `folder` is given.
 
     By default the entry is a draft with the current date and a free slug derived from the title. Unless the actor may
-    publish HTML `as_written`, it is sanitised and marked so, and takes no path at which anything else is published.
+    publish HTML `as_written`, it is sanitised and marked so, takes no path at which anything else is or may once be
+    published, and gives way to what the theme makes.
 
     Raises:
         ContentError: a field is invalid, or the slug or address belongs to something else.
@@ -82,7 +83,7 @@ def add_entry(
 
     def edit(row: Site) -> tuple[Entry, bool]:
         given = _with_mark(fields, as_written, is_new=True)
-        values = _content_edits(row, given)
+        values = _content_edits(row, given, as_written)
         with db.write():
             added = entry_edits.add(row, title, text, actor=actor.name, **values)  # type: ignore[misc]
             if not as_written:
@@ -110,7 +111,7 @@ def edit_entry(
     If the actor may not publish HTML `as_written`, an edit of the text or the excerpt has the entry sanitised and
     marked so. The mark stays, whoever edits the entry later, until somebody who may sets `sanitised` to False: a
     correction of one word must not publish a script that an author has written into the text. Nor does an address or
-    a slug that such an actor gives take a path at which anything else is published.
+    a slug that such an actor gives take a path at which anything else is or may once be published.
 
     Raises:
         EditConflict: somebody has changed the entry since that version.
@@ -121,13 +122,14 @@ def edit_entry(
 
     def edit(row: Site) -> tuple[Entry, bool]:
         found, given = find_editable_entry(config, row, entry), _with_mark(changes, as_written)
-        values = _content_edits(row, given)
+        values = _content_edits(row, given, as_written, found)
         with db.write():
             versions.expect(found, expected_version)
             before = acts.locked_entry_values(found, given)
             edited, changed = entry_edits.edit(found, actor=actor.name, **values)
             if not as_written:
-                taken_paths.require_free_entry(row, edited, changes)
+                moved = taken_paths.changed_paths(before, acts.entry_values(edited, given))
+                taken_paths.require_free_entry(row, edited, moved, former=before.get("aliases", ()))
             acts.record_entry_edited(row, edited, before, given, actor)
             return edited, changed
 
@@ -232,8 +234,8 @@ def _with_mark(fields: Mapping[str, Any], as_written: bool, *, is_new: bool = Fa
     return {**fields, "sanitised": True} if is_new or _SOURCES & set(fields) else fields
 
 
-def _content_edits(site: Site, fields: Mapping[str, Any]) -> EntryEdits:
-    """Convert fields to the names and types that `content.entry_edits` uses."""
+def _content_edits(site: Site, fields: Mapping[str, Any], as_written: bool, entry: Entry | None = None) -> EntryEdits:
+    """Convert fields given for `entry`, or a new one, to the names and types that `content.entry_edits` uses."""
     edits = dict(fields)
     if "date" in edits:
         edits["published_at"] = parse_timestamp(site, edits.pop("date"))
@@ -242,4 +244,5 @@ def _content_edits(site: Site, fields: Mapping[str, Any]) -> EntryEdits:
         edits["unpublish_at"] = None if end is None else parse_timestamp(site, end)
     if "categories" in edits:
         edits["categories"] = [[name.strip() for name in path.split("/")] for path in edits["categories"]]
-    return cast(EntryEdits, edits)
+    mark = taken_paths.gives_way(entry, edits, as_written)
+    return cast(EntryEdits, edits if mark is None else {**edits, "gives_way": mark})

@@ -61,29 +61,44 @@ class ArtifactSpec(NamedTuple):
 
 
 def file_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
-    """Uploads, thumbnails and the static files of the theme: those of the whole site, or the uploads of `scope`."""
+    """Uploads, thumbnails and the static files of the theme: those of the whole site, or the uploads of `scope`.
+
+    Uploads that give way are not among them.
+    """
     prefix = path_prefix(site)
     for spec in chain(_static_artifacts(theme) if scope is None else (), _asset_artifacts(site, theme, scope)):
         yield spec._replace(path=prefix + spec.path)
 
 
-def listing_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
-    """Index templates, archives, and redirects from aliases."""
+def yielding_uploads(site: Site, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
+    """The uploads that give way to what the theme makes, without their thumbnails."""
     prefix = path_prefix(site)
-    for spec in _listings(site, theme, scope):
-        yield spec._replace(path=prefix + spec.path)
+    sql = _ASSETS.replace("%s", "AND a.gives_way %s")
+    for asset_id, path, *_ in rows_in_chunks(sql, [site.id], "a.id", scope.assets if scope else None):
+        yield _upload(asset_id, prefix + path)
 
 
-def _listings(site: Site, theme: Theme, scope: Scope | None) -> Iterator[ArtifactSpec]:
+def listing_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
+    """Index templates and archives."""
+    prefix = path_prefix(site)
     for output in theme.outputs:
         if output.build == "never" or output.type in ("entry", "page"):
             continue
+        made: Iterator[ArtifactSpec] = iter(())
         if output.type != "index":
-            yield from _archive_artifacts(site, output, scope)
+            made = _archive_artifacts(site, output, scope)
         elif scope is None or scope.entries:
-            yield from _index_artifacts(site, output)
+            made = _index_artifacts(site, output)
+        for spec in made:
+            yield spec._replace(path=prefix + spec.path)
+
+
+def alias_redirects(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
+    """Redirects from aliases; none if the theme has no redirects."""
     if theme.manifest.redirect:
-        yield from _alias_redirects(site, theme.manifest.redirect.template, scope)
+        prefix = path_prefix(site)
+        for spec in _alias_redirects(site, theme.manifest.redirect.template, scope):
+            yield spec._replace(path=prefix + spec.path)
 
 
 def path_prefix(site: Site) -> str:
@@ -108,19 +123,24 @@ def _static_artifacts(theme: Theme) -> Iterator[ArtifactSpec]:
 
 
 _ASSETS = f"""
-SELECT a.id, a.path, a.media_type, a.width FROM asset a
+SELECT a.id, a.path, a.media_type, a.width, a.gives_way FROM asset a
 WHERE a.site_id = ? AND {PUBLIC} %s AND a.id > ? ORDER BY a.id LIMIT ?
 """
 
 
 def _asset_artifacts(site: Site, theme: Theme, scope: Scope | None) -> Iterator[ArtifactSpec]:
-    for asset_id, path, media_type, width in rows_in_chunks(
+    for asset_id, path, media_type, width, gives_way in rows_in_chunks(
         _ASSETS, [site.id], "a.id", scope.assets if scope else None
     ):
-        yield ArtifactSpec(path, "asset", "", asset_id, "", 1, 0, True, FILE_PRIORITY)
+        if not gives_way:
+            yield _upload(asset_id, path)
         for smaller in thumbnail_widths(theme, media_type, width):
             made = ("thumbnail", str(smaller), asset_id, "", 1, 0, False, FILE_PRIORITY)
             yield ArtifactSpec(thumbnail_path(path, smaller), *made)
+
+
+def _upload(asset: int, path: str) -> ArtifactSpec:
+    return ArtifactSpec(path, "asset", "", asset, "", 1, 0, True, FILE_PRIORITY)
 
 
 def thumbnail_widths(theme: Theme, media_type: str, width: int | None) -> list[int]:

@@ -3,7 +3,8 @@
 Guarantees that no two artifacts share a path, and that the content alone decides who gets it. In order: the site with
 the nearest folder before a site above it, what an author made before what the theme makes, an uploaded file before a
 page, a page with an explicit address before one whose path comes from its name. Between two names, the one that has the
-path keeps it, and `planning.path_claims` gives the other a number.
+path keeps it, and `planning.path_claims` gives the other a number. What was put at its path by somebody who may not
+replace pages of the site gives way to what the theme makes there.
 """
 
 from __future__ import annotations
@@ -19,21 +20,30 @@ from appliance.planning.paths import path_fault
 
 CHUNK: Final = 500
 
-#: Types of artifacts that authors make. Files of the theme give way to them at every path.
+#: Types of artifacts that authors make. What the theme makes gives way to them at every path, unless they give way.
 AUTHORED_TYPES: Final = ("asset", "entry", "page")
 _FILES: Final = ("static", "thumbnail")
 
 _IS_AUTHORS = "{0}.type IN ('asset', 'entry', 'page')"
+_IS_THEMES = "{0}.type NOT IN ('asset', 'entry', 'page', 'redirect')"
 _DIFFERS = " OR ".join(
     [f"artifact.{c} <> excluded.{c}" for c in ("site_id", "type", "template", "period", "page", "per_page")]
     + ["artifact.subject IS DISTINCT FROM excluded.subject", "artifact.is_permalink <> excluded.is_permalink"]
     + ["NOT artifact.wanted"]
 )
 _COLUMNS = ArtifactSpec._fields[1:]
+#: Whether an artifact, under a name in the query, gives way to what the theme makes.
+GIVES_WAY: Final = """CASE WHEN {0}.type = 'asset' THEN EXISTS
+        (SELECT 1 FROM asset yielding WHERE yielding.id = {0}.subject AND yielding.gives_way)
+    WHEN {0}.type IN ('entry', 'page') THEN EXISTS
+        (SELECT 1 FROM entry yielding WHERE yielding.id = {0}.subject AND yielding.gives_way)
+    ELSE false END"""
 #: Holds for a path that the last plan gave to a page or an upload, which may still want it: it is claimed later.
 _KEPT = f"""
-artifact.wanted AND {_IS_AUTHORS.format("artifact")} AND (NOT {_IS_AUTHORS.format("excluded")}
-    OR artifact.type <> 'asset' AND excluded.type <> 'asset' AND artifact.subject <> excluded.subject)
+artifact.wanted AND {_IS_AUTHORS.format("artifact")} AND (
+    NOT {_IS_AUTHORS.format("excluded")} AND NOT {GIVES_WAY.format("artifact")}
+    OR {_IS_AUTHORS.format("excluded")}
+    AND artifact.type <> 'asset' AND excluded.type <> 'asset' AND artifact.subject <> excluded.subject)
 """
 # Each site numbers its own plans and has its own dependency sets.
 _OF_THE_SITE = ", ".join(
@@ -49,7 +59,8 @@ ON CONFLICT (path) DO UPDATE SET
     {_OF_THE_SITE}
 WHERE (artifact.site_id = excluded.site_id AND artifact.plan <> excluded.plan %s)
    OR (artifact.site_id = excluded.site_id AND artifact.plan = excluded.plan
-       AND artifact.type IN ('static', 'thumbnail') AND {_IS_AUTHORS.format("excluded")})
+       AND {_IS_THEMES.format("artifact")} AND {_IS_AUTHORS.format("excluded")}
+       AND NOT {GIVES_WAY.format("excluded")})
    OR (artifact.site_id <> excluded.site_id AND (NOT artifact.wanted OR artifact.site_id IN (%s)))
 RETURNING path
 """
@@ -66,6 +77,8 @@ class ArtifactStore:
         self.faults: list[str] = []
         #: (type, subject) of artifacts that lost their path to another one. No row records that afterwards.
         self.displaced: set[tuple[str, int | None]] = set()
+        #: What the theme would make at paths that this plan then gave to an author.
+        self.outdone: list[ArtifactSpec] = []
         self._above = _sites_above(site)
 
     def put(self, specs: Iterable[ArtifactSpec], *, may_displace: bool = True) -> list[ArtifactSpec]:
@@ -100,13 +113,26 @@ class ArtifactStore:
     def upsert(self, specs: Sequence[ArtifactSpec], *, may_displace: bool = True) -> set[str]:
         """Write artifacts that have distinct paths; return the paths they got."""
         before = self._addresses_at([spec.path for spec in specs])
+        outdone = self._themes_at([spec.path for spec in specs if spec.type in AUTHORED_TYPES])
         values = [value for spec in specs for value in (self.site.id, *spec, self.number, self.number)]
         above = ", ".join(str(site) for site in self._above) or "NULL"
         sql = _UPSERT % (", ".join([_ONE] * len(specs)), "" if may_displace else f"AND NOT ({_KEPT})", above)
         taken = {path for (path,) in db.execute(sql, values).fetchall()}
         now = {spec.path: (spec.type, spec.subject) for spec in specs if spec.path in taken}
         self.displaced |= {before[path] for path, owner in now.items() if before.get(path, owner) != owner}
+        self.outdone += [spec for spec in outdone if spec.path in taken]
         return taken
+
+    def _themes_at(self, paths: Sequence[str]) -> list[ArtifactSpec]:
+        """What the theme makes at these paths in this plan."""
+        if not paths:
+            return []
+        rows = db.execute(
+            f"""SELECT {", ".join(ArtifactSpec._fields)} FROM artifact WHERE path IN ({db.placeholders(len(paths))})
+                AND site_id = ? AND plan = ? AND {_IS_THEMES.format("artifact")}""",
+            [*paths, self.site.id, self.number],
+        )
+        return [ArtifactSpec(*row) for row in rows.fetchall()]
 
     def _addresses_at(self, paths: Sequence[str]) -> dict[str, tuple[str, int | None]]:
         """(type, subject) of the permalinks that are at these paths, or were until this plan."""

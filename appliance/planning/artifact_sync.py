@@ -17,8 +17,23 @@ from appliance import db
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Site
 from appliance.planning import path_conflicts, redirects, sitemaps
-from appliance.planning.archives import ArtifactSpec, file_artifacts, listing_artifacts, split_type, theme_paths
-from appliance.planning.artifact_store import AUTHORED_TYPES, CHUNK, ArtifactStore, artifact_at, conflict_message
+from appliance.planning.archives import (
+    ArtifactSpec,
+    alias_redirects,
+    file_artifacts,
+    listing_artifacts,
+    split_type,
+    theme_paths,
+    yielding_uploads,
+)
+from appliance.planning.artifact_store import (
+    AUTHORED_TYPES,
+    CHUNK,
+    GIVES_WAY,
+    ArtifactStore,
+    artifact_at,
+    conflict_message,
+)
 from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope
 from appliance.planning.path_claims import NumberedPaths, fixed_claims, named_claims, wanted_artifacts
 from appliance.planning.paths import path_fault
@@ -51,10 +66,12 @@ def sync_site(site: Site, theme: Theme, number: int, changeset: ChangeSet) -> Sy
     store = ArtifactStore(site, number)
     numbered = NumberedPaths(store)
     before = store.count_overlaps()
-    blocked_files = store.put(file_artifacts(site, theme), may_displace=False)
-    lost = store.put(claim.spec for claim in fixed_claims(site, theme))
+    # What the theme makes comes first, since some claims give way to it; all others take its place.
+    blocked = store.put(chain(file_artifacts(site, theme), listing_artifacts(site, theme)), may_displace=False)
+    lost = store.put(yielding_uploads(site))
+    lost += store.put(claim.spec for claim in fixed_claims(site, theme))
     numbered.put(named_claims(site, theme))
-    lost += store.put(chain(blocked_files, listing_artifacts(site, theme)))
+    lost += store.put(chain(store.outdone, blocked, alias_redirects(site, theme)))
     # Only now is it known which addresses were given up, and so which redirects and sitemaps there are.
     unwant = "UPDATE artifact SET wanted = false, marked = ? WHERE site_id = ? AND plan <> ? AND wanted"
     db.execute(f"{unwant} AND type NOT IN ('redirect', 'sitemap')", [number, site.id, number])
@@ -135,7 +152,12 @@ def _without_displaced_indexes(
     held = set()
     for some in db.chunks(fresh):
         held |= set(
-            _specs_where(site, f"type IN ('asset', 'entry', 'page') AND path IN ({db.placeholders(len(some))})", some)
+            _specs_where(
+                site,
+                f"type IN ('asset', 'entry', 'page') AND path IN ({db.placeholders(len(some))})"
+                f" AND NOT {GIVES_WAY.format('artifact')}",
+                some,
+            )
         )
     return [spec for spec in specs if spec.path not in held]
 

@@ -97,6 +97,8 @@ class SitePlanState(BaseModel):
     at = DoubleField(default=0)
     #: JSON list with one sentence for each artifact that the last plan left out; null when there are none.
     faults = TextField(null=True)
+    #: JSON list of the paths that the theme may use one day; see `planning.reserved_paths`.
+    reserved = TextField(null=True)
 
     class Meta:
         """Keeps the table name of earlier releases, which may still run."""

@@ -13,21 +13,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, count, islice
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
 from appliance.content.models import Site
+from appliance.planning import reserved_paths
 from appliance.planning.archives import (
     ArtifactSpec,
+    alias_redirects,
     file_artifacts,
     listing_artifacts,
     path_prefix,
     rows_in_chunks,
+    yielding_uploads,
 )
 from appliance.planning.artifact_store import CHUNK, ArtifactStore, artifact_at, conflict_message, describe
 from appliance.planning.changeset import Scope
 from appliance.planning.paths import Subject, address_path, path_fault
 from appliance.planning.theme import Output, Theme
+
+#: The number of the second entry of a name. One that gives way has a number from the start where the theme has pages.
+FIRST_NUMBER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +57,28 @@ def wanted_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> It
     addresses are not included, since they depend on the other artifacts.
     """
     yield from file_artifacts(site, theme, scope)
+    yield from yielding_uploads(site, scope)
     for claim in chain(fixed_claims(site, theme, scope), named_claims(site, theme, scope)):
         yield claim.spec
     yield from listing_artifacts(site, theme, scope)
+    yield from alias_redirects(site, theme, scope)
 
 
 def fixed_claims(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[PathClaim]:
     """Claims of entry pages with a fixed path: an explicit address, or a pattern without a name."""
     for output in _entry_maps(theme):
         if not _is_numberable(output):
-            yield from _entry_claims(site, output, scope, "")
+            yield from _entry_claims(site, theme, output, scope, "")
         elif output.preferred:
-            yield from _entry_claims(site, output, scope, "AND e.address IS NOT NULL")
+            yield from _entry_claims(site, theme, output, scope, "AND e.address IS NOT NULL")
 
 
 def named_claims(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[PathClaim]:
     """Claims of entry pages whose path contains a name, to which a number can be added."""
     for output in _entry_maps(theme):
         if _is_numberable(output):
-            yield from _entry_claims(site, output, scope, "AND e.address IS NULL" if output.preferred else "")
+            among = "AND e.address IS NULL" if output.preferred else ""
+            yield from _entry_claims(site, theme, output, scope, among)
 
 
 _ENTRIES = """
@@ -77,7 +87,7 @@ SELECT e.id, e.slug, e.address, e.folder, e.published_at,
         WHERE m.entry_id = e.id AND m.is_primary LIMIT 1),
        (SELECT a.slug FROM entry_author m JOIN author a ON a.id = m.author_id
         WHERE m.entry_id = e.id ORDER BY m.position LIMIT 1),
-       e.numbers
+       e.numbers, e.gives_way
 FROM entry e
 WHERE e.site_id = ? AND e.kind = ? AND e.status = 'published' AMONG %s AND e.id > ? ORDER BY e.id LIMIT ?
 """
@@ -91,11 +101,11 @@ def _is_numberable(output: Output) -> bool:
     return bool(output.first.fields & {"slug", "file", "file_stem"})
 
 
-def _entry_claims(site: Site, output: Output, scope: Scope | None, among: str) -> Iterator[PathClaim]:
+def _entry_claims(site: Site, theme: Theme, output: Output, scope: Scope | None, among: str) -> Iterator[PathClaim]:
     zone, prefix, numberable = ZoneInfo(site.timezone), path_prefix(site), _is_numberable(output)
     sql = _ENTRIES.replace("AMONG", among)
     found = rows_in_chunks(sql, [site.id, output.type], "e.id", scope.entries if scope else None)
-    for entry_id, slug, address, folder, moment, category, author, numbers in found:
+    for entry_id, slug, address, folder, moment, category, author, numbers, gives_way in found:
         made = (output.type, output.template, entry_id, "", 1, 0, output.preferred)
         how = (output.priority, output.every, output.build)
         if address is not None and output.preferred:
@@ -116,6 +126,8 @@ def _entry_claims(site: Site, output: Output, scope: Scope | None, among: str) -
         row = ArtifactSpec(prefix + plain, *made, *how)
         numbered = partial(_numbered_spec, row, prefix, output, subject) if numberable else None
         number = json.loads(numbers).get(plain) if numbers else None
+        if number is None and gives_way and reserved_paths.is_certain(theme, plain):
+            number = FIRST_NUMBER
         yield PathClaim(numbered(number) if numbered and number else row, plain, numbered)
 
 
@@ -156,7 +168,7 @@ class NumberedPaths:
         if claim.with_number is None or (holder.type in ("entry", "page") and holder.subject == spec.subject):
             self.faults.append(conflict_message(spec, holder))
             return
-        for number in count(self._next.get(claim.base_path, 2)):
+        for number in count(self._next.get(claim.base_path, FIRST_NUMBER)):
             numbered = claim.with_number(number)
             if path_fault(numbered.path):  # no room for a number
                 self.faults.append(conflict_message(spec, holder))

@@ -1,7 +1,8 @@
 """Resolves conflicts between a file and a folder of the same name: one of the two is not published.
 
 The folder wins, since it holds more than one file. A file wins if an author made it and the folder holds only files of
-the theme, or if it belongs to the site with the nearest folder.
+the theme, or if it belongs to the site with the nearest folder. What gives way to the theme counts for less than the
+theme's own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 from appliance import db
 from appliance.content.models import Site
 from appliance.planning.archives import ArtifactSpec
-from appliance.planning.artifact_store import AUTHORED_TYPES, artifact_at, describe
+from appliance.planning.artifact_store import GIVES_WAY, artifact_at, describe
+
+#: What a file counts for where it is in the way of others.
+YIELDING, THEMES, AUTHORED = 0, 1, 2
 
 # Paths in the folder f/ sort between f/ and f0, since 0 is the character after the slash.
 _BELOW = "d.path > f.path || '/' AND d.path < f.path || '0'"
@@ -18,10 +22,17 @@ SELECT f.path, f.site_id FROM artifact f
 WHERE f.wanted AND EXISTS (SELECT 1 FROM artifact d WHERE d.wanted AND {_BELOW} AND ? IN (f.site_id, d.site_id))
 ORDER BY f.path
 """
-_INNER = """
-SELECT d.path, d.site_id, LENGTH(s.folder) FROM artifact d JOIN site s ON s.id = d.site_id
+_RANK = f"""CASE WHEN {GIVES_WAY.format("d")} THEN {YIELDING} WHEN d.type IN ('asset', 'entry', 'page') THEN {AUTHORED}
+    ELSE {THEMES} END"""
+_INNER = f"""
+SELECT d.path, d.site_id, LENGTH(s.folder), {_RANK} AS value FROM artifact d JOIN site s ON s.id = d.site_id
 WHERE d.wanted AND d.path > ? AND d.path < ?
-ORDER BY LENGTH(s.folder) DESC, CASE WHEN d.type IN ('asset', 'entry', 'page') THEN 0 ELSE 1 END, d.path LIMIT 1
+ORDER BY LENGTH(s.folder) DESC, value DESC, d.path LIMIT 1
+"""
+
+
+_FILE = f"""
+SELECT LENGTH(s.folder), {_RANK} FROM artifact d JOIN site s ON s.id = d.site_id WHERE d.path = ?
 """
 
 
@@ -43,11 +54,11 @@ def _resolve_conflict(site: Site, number: int, path: str, owner: int) -> tuple[s
     nearest = db.execute(_INNER, below).fetchone()
     if nearest is None:  # the files in the folder are no longer wanted
         return "", None
-    inner, other, nearness = nearest
+    inner, other, nearness, inner_value = nearest
     file_spec, inner_spec = artifact_at(path), artifact_at(inner)
-    (depth,) = db.execute("SELECT LENGTH(folder) FROM site WHERE id = ?", [owner]).fetchone()
+    depth, value = db.execute(_FILE, [path]).fetchone()
     if owner == other == site.id:
-        file_stays = file_spec.type in AUTHORED_TYPES and inner_spec.type not in AUTHORED_TYPES
+        file_stays = (value, inner_value) in ((AUTHORED, THEMES), (THEMES, YIELDING))
     elif owner == site.id:
         file_stays = depth > nearness
         if file_stays:

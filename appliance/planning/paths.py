@@ -8,7 +8,7 @@ docroot, whatever pattern, slug or category name it is made from.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -114,6 +114,21 @@ _VALUES: Final[Mapping[str, Callable[[Subject], str]]] = {
 }
 
 
+_NAME: Final = "[^/]+"
+_NAMES: Final = f"{_NAME}(?:/{_NAME})*"
+#: Fields whose values may hold slashes.
+_MANY: Final = frozenset({"category", "folder"})
+#: What the value of each field looks like, as a regular expression.
+_FORMS: Final[Mapping[str, str]] = {
+    "year": r"\d{4,}", "year_short": r"\d\d", "month": r"(?:0[1-9]|1[0-2])",
+    "month_name": f"(?:{'|'.join(_MONTHS[1:])})",
+    "day": r"(?:0[1-9]|[12]\d|3[01])", "day_of_year": r"\d{3}", "weekday": f"(?:{'|'.join(_DAYS)})", "hour": r"\d\d",
+    "hour_short": r"\d{1,2}", "minute": r"\d\d", "second": r"\d\d", "id": r"\d+", "id6": r"\d{6,}", "page": r"\d+",
+    "slug": _NAME, "author": _NAME, "tag": _NAME, "category": _NAMES, "folder": _NAMES, "file": r"index\.html",
+    "file_stem": "index", "index": r"index\.html", "index_stem": "index", "extension": r"\.html",
+}  # fmt: skip
+
+
 class Pattern:
     """A compiled path pattern for one archive type."""
 
@@ -169,6 +184,23 @@ class Pattern:
         """Names of the fields that the pattern uses."""
         return {part[0] for part in self._parts if not isinstance(part, str)}
 
+    @property
+    def expression(self) -> str:
+        """A regular expression that every path of a listing matches, whatever it lists."""
+        return _expression(self._parts)
+
+    @property
+    def folder_expression(self) -> str:
+        """A regular expression that the folder of every path of a listing matches, with a slash at its end if any."""
+        slashed = [at for at, part in enumerate(self._parts) if isinstance(part, str) and "/" in part]
+        after = self._parts[slashed[-1] + 1 :] if slashed else self._parts
+        if any(part[0] in _MANY for part in after):
+            return "(?:.*/)?"
+        if not slashed:
+            return ""
+        last = str(self._parts[slashed[-1]])
+        return _expression([*self._parts[: slashed[-1]], last[: last.rfind("/") + 1]])
+
     def path(self, subject: Subject) -> str:
         """The path of `subject` below the folder of the site. It may still be unsafe; see `path_fault`.
 
@@ -179,6 +211,11 @@ class Pattern:
             for part in self._parts
         )
         return _SLASHES.sub("/", made).lstrip("/")
+
+
+def _expression(parts: Sequence[str | tuple[str, str]]) -> str:
+    made = "".join(re.escape(part) if isinstance(part, str) else _FORMS[part[0]] for part in parts)
+    return _SLASHES.sub("/", made).lstrip("/")
 
 
 def address_path(address: str) -> str:

@@ -20,7 +20,7 @@ from appliance import __version__, db
 from appliance.content import removal_guard
 from appliance.content.models import Site
 from appliance.errors import ContentError
-from appliance.planning import artifact_sync, dependency_keys, enqueueing, sitemaps
+from appliance.planning import artifact_sync, dependency_keys, enqueueing, reserved_paths, sitemaps
 from appliance.planning.artifact_sync import FullSyncNeeded, SyncResult
 from appliance.planning.changeset import ChangeSet, Scope, job_causes, take_changes
 from appliance.planning.enqueueing import Enqueuer
@@ -146,6 +146,8 @@ class Planner:
             " faults = excluded.faults",
             [self.site.id, theme, self.site_digest, self.number, structure, db.now(), faults],
         )
+        if self.theme_changed:
+            reserved_paths.store(self.site, self.theme)
 
     def _explain_sync(self) -> None:
         if self.options.explain:

@@ -31,6 +31,21 @@ CLAIMS: tuple[dict[str, Any], ...] = (
     {"aliases": ["tides"]},
     {"kind": "page", "slug": "archives"},
 )
+#: What nothing is published at yet, and the theme makes one day.
+FUTURE: tuple[dict[str, Any], ...] = (
+    {"address": "2027/01/index.html"},
+    {"address": "2027"},
+    {"address": "2027/12/page/2/index.html"},
+    {"address": "2027/01/index.html/x.html"},
+    {"address": "page/2/index.html"},
+    {"address": "tag/storms"},
+    {"address": "category/weather/storms/page/3/index.html"},
+    {"address": "author/bob"},
+    {"address": "theme/about.html"},
+    {"aliases": ["2027/01/index.html"]},
+    {"aliases": ["tag/storms"]},
+)
+FUTURE_UPLOADS = ("theme/x.txt", "2027/01/index.html/x.txt", "sitemap-entry-1.xml/x.txt")
 UPLOADS = ("index.html/x.txt", "tides/index.html/x.txt", "feed.xml/a/x.txt", "robots.txt")
 
 
@@ -61,6 +76,46 @@ def test_nothing_that_an_author_names_displaces_a_page(config: Config, author: C
         assert upload(author, path, TEXT).status_code == 422, path
     published(config)
     assert files(config) == before
+
+
+def test_nothing_that_an_author_names_is_what_the_theme_makes_one_day(config: Config, author: Caller) -> None:
+    own = author.post(ENTRIES, {"title": "Own"}).json["id"]
+    for fields in FUTURE:
+        new = author.post(ENTRIES, {"title": "Mine", "status": "published", **fields})
+        edited = author.patch(f"{ENTRIES}/{own}", {"status": "published", **fields})
+        assert (new.status_code, edited.status_code) == (422, 422), fields
+        assert "is kept for" in new.json["detail"], new.json
+    for path in FUTURE_UPLOADS:
+        assert upload(author, path, TEXT).status_code == 422, path
+    free = ({"address": "2027/13"}, {"address": "2027/01/notes"}, {"address": "tag/a/b"}, {"address": "page/two"})
+    for fields in free:
+        answer = author.post(ENTRIES, {"title": "Mine", "status": "published", **fields})
+        assert answer.status_code == 201, answer.json
+
+
+def test_an_author_edits_an_entry_that_an_editor_has_put_in_the_place_of_a_page(
+    config: Config, author: Caller, caller: MakeCaller
+) -> None:
+    made = author.post(ENTRIES, {"title": "January", "status": "published"}).json
+    place = f"{ENTRIES}/{made['id']}"
+    assert caller(blog="editor").patch(place, {"address": "2027/01/"}).status_code == 200
+    answer = author.patch(place, {"address": "2027/01/", "text": "It snows."})
+    assert answer.status_code == 200, answer.json
+    editorial.add_entry(config, "blog", "Frost", date="2027-01-05", status="published", later=True)
+    published(config)
+    assert b"It snows." in files(config)["2027/01/index.html"]
+
+
+def test_a_name_leads_where_the_theme_has_nothing(config: Config, author: Caller) -> None:
+    answer = author.post(ENTRIES, {"title": "January", "kind": "page", "folder": "2027", "slug": "01",
+                                   "status": "published", "text": "It snows."})  # fmt: skip
+    assert answer.status_code == 201, answer.json
+    published(config)
+    assert b"It snows." in files(config)["2027/01-2/index.html"]
+    editorial.add_entry(config, "blog", "Frost", date="2027-01-05", status="published", later=True)
+    published(config)
+    assert b"Frost" in files(config)["2027/01/index.html"]
+    assert b"It snows." in files(config)["2027/01-2/index.html"]
 
 
 def test_an_editor_may_put_files_and_pages_in_the_place_of_others(author: Caller, caller: MakeCaller) -> None:
