@@ -95,7 +95,7 @@ def admin_stack(
         folder: an empty folder for all of it.
         database: the URL of an empty PostgreSQL database; SQLite without it.
         sites: the sites.
-        sections: further sections of the settings, such as admin={"idle_minutes": 5}.
+        sections: further sections of the settings, such as admin={"idle_minutes": 5}, or targets=[…].
     """
     with ExitStack() as stack:
         stack.enter_context(none_left())
@@ -121,8 +121,9 @@ def _settings(
     own: dict[str, Any] = {
         "admin": {"url": f"https://{NAME}:{port}/", "listen": f"unix:{short}/admin.sock"},
         "queue": {"workers": 1},
+        "delivery": {"temp_path": f"{short}/ssh"},
     }
-    merged = {name: {**own.get(name, {}), **sections.get(name, {})} for name in {**own, **sections}}
+    merged = {**sections, **{name: {**values, **sections.get(name, {})} for name, values in own.items()}}
     file = folder / "appliance.toml"
     made = {
         "docroot": folder / "www",

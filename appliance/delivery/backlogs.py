@@ -10,6 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from appliance import db
+from appliance.delivery import cursors, journal
+from appliance.delivery.journal import PublishedChange
+from appliance.delivery.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,15 @@ def read(origin: str, cursors: Collection[int], limit: int) -> dict[int, Backlog
     behind = [cursor for cursor, at in oldest.items() if at is not None]
     waiting = _waiting(origin, sorted(behind, reverse=True), limit) if behind else {}
     return {cursor: Backlog(at, waiting.get(cursor, 0)) for cursor, at in oldest.items()}
+
+
+def first_changes(target: Target, limit: int) -> list[PublishedChange]:
+    """Return up to `limit` changes that `target` has yet to be sent, in the order in which they were published."""
+    found: list[tuple[int, PublishedChange]] = []
+    for origin, cursor in cursors.read_all(target).items():
+        part = journal.latest_after(origin, cursor, limit)
+        found += zip(part.numbers, part.changes, strict=True)
+    return [change for _, change in sorted(found, key=lambda one: one[0])[:limit]]
 
 
 def _oldest(origin: str, cursors: list[int]) -> dict[int, float | None]:

@@ -33,6 +33,9 @@ _TABLES = (
 )
 
 
+Word = Literal["paused", "repairing", "failing", "level", "behind"]
+
+
 @dataclass(frozen=True, slots=True)
 class TargetState:
     """The state of one target at one moment. Times are seconds since the epoch."""
@@ -72,6 +75,17 @@ class TargetState:
     verified_at: float | None = None
     differing: int | None = None
     extra: int | None = None
+
+    @property
+    def word(self) -> Word:
+        """The state in one word. `behind` is being sent what it lacks."""
+        if self.paused:
+            return "paused"
+        if self.repairing:
+            return "repairing"
+        if self.error and (self.circuit != "closed" or not self.level):
+            return "failing"
+        return "level" if self.level else "behind"
 
 
 def read(target: Target) -> TargetState:

@@ -5,11 +5,10 @@ Everything but the listing page is what the last build recorded, so it explains 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from appliance import db
@@ -17,9 +16,9 @@ from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.editorial.dependencies import EntryUse, about, entries_shown, linked_paths, published_at, shared_keys
+from appliance.editorial.page_paths import candidate_paths
 from appliance.errors import ContentError
 from appliance.planning.listings import ListingQuery, listing_digest, listing_page
-from appliance.planning.paths import address_path, path_fault
 from appliance.planning.permalinks import page_url
 from appliance.planning.plan import PUBLISH
 from appliance.queue import administration
@@ -109,9 +108,7 @@ _COLUMNS: Final = (
 
 
 def _row(path_or_url: str) -> dict[str, Any] | None:
-    paths = [
-        path for path in dict.fromkeys(_candidates(path_or_url)) if path_fault(path) is None
-    ]  # nothing else is published
+    paths = candidate_paths(path_or_url)
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM artifact WHERE path IN ({db.placeholders(len(paths)) or 'NULL'})", paths
     ).fetchall()
@@ -119,26 +116,9 @@ def _row(path_or_url: str) -> dict[str, Any] | None:
     return min(found, key=lambda row: (not row["wanted"], paths.index(row["path"])), default=None)
 
 
-def _candidates(path_or_url: str) -> Iterator[str]:
-    """Yield the paths below the docroot that a path or URL may stand for."""
-    plain = path_or_url.strip().partition("#")[0]
-    if "://" not in plain:
-        for below in (plain.strip("/"), plain.partition("?")[0].strip("/")):
-            yield from (below, address_path(below), unquote(below), address_path(unquote(below)))
-        return
-    host = plain.partition("?")[0].partition("://")[2]
-    for site in Site.select():
-        start = site.url.partition("://")[2]
-        if f"{host}/".startswith(start):
-            below, folder = unquote(host[len(start) :]), f"{site.folder}/" if site.folder else ""
-            yield from (folder + below.strip("/"), folder + address_path(below))
-    yield plain
-
-
 def _unknown(path_or_url: str) -> str:
     """The message for an unknown file, with similar paths."""
-    wanted = next(_candidates(path_or_url))
-    wanted = "" if path_fault(wanted) else wanted
+    wanted = next(iter(candidate_paths(path_or_url)), "")
     last = next((part for part in reversed(wanted.split("/")) if part and part != "index.html"), wanted)
     rows = db.execute(
         "SELECT path FROM artifact WHERE wanted ORDER BY CASE WHEN replace(path, ?, '') <> path THEN 0 ELSE 1 END, id"

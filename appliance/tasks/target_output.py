@@ -16,7 +16,7 @@ def print_targets(states: Sequence[TargetState], now: float) -> None:
     """Print a table of the targets, then the last error of each. `now` is the time of the database."""
     columns = {
         "target": [state.name for state in states],
-        "state": [state_name(state) for state in states],
+        "state": [str(state.word) for state in states],
         "lag": ["" if state.level else _format_duration(state.lag) for state in states],
         "waiting": [_format_waiting(state) if state.waiting else "" for state in states],
         "last push": [_format_last_push(state, now) for state in states],
@@ -31,20 +31,9 @@ def print_targets(states: Sequence[TargetState], now: float) -> None:
             print_line(f"{state.name}: {error}{_format_next_try(state, now)}")
 
 
-def state_name(state: TargetState) -> str:
-    """Return the state of a target in one word: paused, repairing, failing, level or behind."""
-    if state.paused:
-        return "paused"
-    if state.repairing:
-        return "repairing"
-    if state.error and (state.circuit != "closed" or not state.level):
-        return "failing"
-    return "level" if state.level else "behind"
-
-
 def target_json(state: TargetState) -> dict[str, Any]:
     """Return a target's state for programs."""
-    return {**asdict(state), "state": state_name(state)}
+    return {**asdict(state), "state": state.word}
 
 
 def count_waiting(state: TargetState) -> str:

@@ -182,7 +182,7 @@ def test_a_target_that_left_the_settings_is_forgotten(typed: Typed, tmp_path: Pa
     assert "front1: " in refused and "still names this target; take it out there first" in refused
     file = tmp_path / "appliance.toml"
     file.write_text(SETTINGS.format(folder=tmp_path) + TARGET.format(name="front2", folder=tmp_path))
-    assert typed("targets.forget front1") == "front1: 1 rows forgotten\n"
+    assert typed("targets.forget front1") == "front1: 2 rows forgotten\n"
     assert typed("targets.forget front1") == "front1: nothing was stored about it\n"
     file.write_text(file.read_text() + TARGET.format(name="front1", folder=tmp_path))
     states = {state["name"]: state for state in json.loads(typed("targets.list --json"))}

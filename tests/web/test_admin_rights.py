@@ -73,6 +73,10 @@ SAMPLES: Final[dict[str, Any]] = {
     "POST /jobs/<job>/compare": FORM, "GET /failures": None, "GET /failures/<group>/retry": None,
     "POST /failures/<group>/retry": FORM,
     # The dashboard: targets and pages.
+    "GET /targets": None, "GET /targets/<target>": None, "POST /targets/<target>/pause": FORM,
+    "POST /targets/<target>/resume": FORM, "POST /targets/<target>/check": FORM,
+    "POST /targets/<target>/verify": FORM, "GET /targets/<target>/resync": None,
+    "POST /targets/<target>/resync": FORM, "GET /pages": None, "POST /pages/look": FORM,
     # The dashboard: processes.
     "GET /processes": None, "GET /processes/ask": None, "POST /processes/act": FORM,
     # The dashboard: comments.

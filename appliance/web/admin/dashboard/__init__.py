@@ -13,10 +13,10 @@ from typing import Final
 from flask import Blueprint, Flask
 
 from appliance.config import Config
-from appliance.web.admin.dashboard import failures, job, job_actions, processes
+from appliance.web.admin.dashboard import failures, job, job_actions, page_places, processes, targets
 
 #: The modules of pages. Each has `add_routes(blueprint, config)`.
-_PAGES: Final[tuple[ModuleType, ...]] = (job, job_actions, failures, processes)
+_PAGES: Final[tuple[ModuleType, ...]] = (job, job_actions, failures, targets, page_places, processes)
 
 
 def add_routes(app: Flask, config: Config) -> None:

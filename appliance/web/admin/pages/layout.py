@@ -85,6 +85,12 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "process-paused": Notice("Asked to pause. Nothing new is started until it is resumed."),
     "process-resumed": Notice("Asked to resume."),
     "process-gone": Notice("It had ended before it could be asked, or it cannot do that.", grave=True),
+    "target-paused": Notice("The target is paused: nothing is sent to it until somebody resumes it.", grave=True),
+    "target-resumed": Notice("The target is resumed, and is sent what it has missed."),
+    "target-check": Notice("A worker checks the setup; the result appears here."),
+    "target-verify": Notice("A worker compares all files; this shows how far it is, and then the result."),
+    "target-resync": Notice("Everything is sent again; this shows how far it is."),
+    "page-look": Notice("A worker looks on every docroot; what it finds appears here."),
     "confirmed": Notice("Thank you. Now do what you were about to do."),
 }
 
@@ -156,6 +162,7 @@ def see(address: str, done: str = "") -> Response:
 _PLACES: Final = (
     ("/", "Overview", "", "o"),
     ("/failures", "Failures", "job.read", "f"),
+    ("/targets", "Targets", "target.read", "t"),
     ("/processes", "Processes", "process.read", "p"),
     ("/audit", "Audit", "audit.read_all", "a"),
     ("/users", "Users", "user.read", "u"),
