@@ -23,6 +23,7 @@ from unittest.mock import patch
 from appliance import clock, config, db, logging
 from appliance.accounts import passwords, users
 from appliance.content import sites
+from appliance.queue import failure_groups
 from appliance.web.admin.app import create_app
 from bench.administration.installation import fill, fill_cluster, settings, timed
 from tests import postgresql
@@ -32,6 +33,7 @@ MOST_STATEMENTS = 60
 PASSWORD = "correct horse battery staple"
 PAGES = (
     "/", "/audit", "/users",
+    "/failures", "/jobs/1000000", "/jobs/999999",  # failed, done
 )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ def opened(made: config.Config, entries: int, jobs: int) -> Iterator[Callable[[s
         sites.sync(made)
         fill(entries, jobs)
         fill_cluster(made, jobs)
+        failure_groups.group_others()
         passwords.set_password(users.add_user("root", "root@bench.example", roles={"*": "admin"}), PASSWORD)
         client, base = create_app(made).test_client(), str(made.admin.url)
         form = {"name": "root", "password": PASSWORD}

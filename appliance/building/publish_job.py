@@ -107,7 +107,7 @@ class Publisher:
             except Exception as error:  # a failure concerns only this artifact
                 elsewhere += isinstance(error, UploadElsewhere)
                 self._record_failed_build(artifact)
-                batch.fail(claim, self._docroot.explain(error), artifact.template if artifact else "")
+                batch.fail(claim, self._docroot.explain(error), _template_of(artifact))
             if clock.monotonic() - started > _COMMIT_INTERVAL:
                 self._publish(pending, batch)
                 pending, started = {}, clock.monotonic()
@@ -227,7 +227,7 @@ class Publisher:
                     built.staged.unlink(missing_ok=True)
         for claim, error in failures.items():
             built = pending[claim]
-            batch.fail(claim, self._docroot.explain(error), built.artifact.template if built else "")
+            batch.fail(claim, self._docroot.explain(error), _template_of(built.artifact if built else None))
 
     def _reserve(self, pending: Iterable[_Built | None]) -> None:
         """Reserve the versions before any file has them, since another host may have to do all of this again."""
@@ -270,6 +270,11 @@ class Publisher:
         if not self._config.targets:  # with targets, both wait until all targets have the file
             caches.enqueue_purges(self._config)
             published_pages.enqueue_published(self._config)
+
+
+def _template_of(artifact: ArtifactRow | None) -> str:
+    """The template that an artifact is built with; empty for files. For them the column holds something else."""
+    return "" if artifact is None or artifact.type in ("static", "thumbnail") else artifact.template
 
 
 def _raise(error: Exception) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Final
 
 from appliance import db
 from appliance.db import keyset
+from appliance.errors import SourceExcerpt
 from appliance.paging import Count
 from appliance.queue import failures
 from appliance.queue.failures import FailureDetails
@@ -41,13 +42,18 @@ class FailureGroup:
     message: str
     #: What the jobs failed on: for publishing, the template; empty if that is not known.
     about: str
-    #: The file of the theme and its line, as `archive.html:12`; empty if none is known.
-    place: str
+    #: The lines of the theme's file around the fault; None if none are known.
+    excerpt: SourceExcerpt | None
+
+    @property
+    def place(self) -> str:
+        """The file of the theme and its line, as `archive.html:12`; empty if none is known."""
+        return f"{self.excerpt.file}:{self.excerpt.line}" if self.excerpt else ""
 
     @property
     def sentence(self) -> str:
-        """The first line of the message without the key of the job that it came from."""
-        return failures.without_key(self.message.partition("\n")[0], self.key)
+        """What is wrong, in one line."""
+        return failures.shortened(self.message, self.key, self.excerpt)
 
     @property
     def same_in_all(self) -> str:
@@ -122,9 +128,8 @@ def _group(row: tuple[str, int, float, float, int], told: tuple[str, ...]) -> Fa
     kind, scope, key, error_class, message, about, excerpt_text = told
     counted = Count(min(number, keyset.CAP), number > keyset.CAP)
     excerpt = failures.decode_excerpt(excerpt_text)
-    place = f"{excerpt.file}:{excerpt.line}" if excerpt else ""
     return FailureGroup(
-        name, counted, first_at, last_at, newest, kind, scope, key, error_class, message, about or "", place
+        name, counted, first_at, last_at, newest, kind, scope, key, error_class, message, about or "", excerpt
     )
 
 

@@ -42,6 +42,13 @@ def group_of(kind: str, key: str, scope: str, failure: FailureDetails) -> str:
     return hashlib.blake2b(json.dumps(values).encode(), digest_size=10).hexdigest()
 
 
+def shortened(message: str, key: str, excerpt: SourceExcerpt | None) -> str:
+    """Return what is wrong in one line: without the key of the job, what to do about it, and the folder of a theme."""
+    what = without_key(message.partition("\n")[0].partition("; ")[0], key)
+    place = f"{excerpt.file}, line {excerpt.line}" if excerpt else ""
+    return place + what.partition(place)[2] if place and place in what else what
+
+
 def without_key(message: str, key: str, instead: str = "…") -> str:
     """Return a message with something else where it has the key of its job as a whole word."""
     return re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", lambda _match: instead, message) if key else message

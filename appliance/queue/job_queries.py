@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Final
 
@@ -18,6 +18,7 @@ from appliance.db.keyset import Condition, Listing, Order
 from appliance.errors import CursorError
 from appliance.paging import NONE, PAGE_SIZE, Count, Counts, Group, Page, all_rows, decode_cursor, encode_cursor
 from appliance.queue import store
+from appliance.queue.attempts import Attempt, list_attempts
 from appliance.queue.job_filter import ANY_JOB, ERROR, JobFilter, condition, in_states
 from appliance.queue.models import OVER, STATES, State
 
@@ -285,10 +286,12 @@ class JobDetails:
     payload: str | None
     #: The latest last.
     chain: list[Trigger]
+    #: The first one first.
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 def show(job_id: int) -> JobDetails | None:
-    """Return one job with its trigger chain and the stack trace of its last error; None if no job has this id."""
+    """Return one job with its triggers, its attempts and the stack trace of its last error; None if there is none."""
     with db.snapshot():
         jobs = find(JobFilter(ids=[job_id]), limit=1)
         if not jobs:
@@ -299,4 +302,5 @@ def show(job_id: int) -> JobDetails | None:
             " ORDER BY last_at, COALESCE(change_id, 0), reason, actor",
             [job_id],
         ).fetchall()
-    return JobDetails(jobs[0], trace, payload, [Trigger(*row) for row in chain])
+        attempts = list_attempts(job_id)
+    return JobDetails(jobs[0], trace, payload, [Trigger(*row) for row in chain], attempts)

@@ -6,7 +6,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from appliance.errors import SourceExcerpt
 from appliance.queue.administration import JobDetails, JobRow, Trigger
+from appliance.queue.attempts import Attempt
 from appliance.queue.models import STATES, State
 from appliance.tasks.command_line import console, is_terminal, print_styled
 from appliance.terminal_text import escape_line
@@ -110,10 +112,22 @@ def print_job(details: JobDetails, now: float) -> None:
         print_styled((f"  {name:<10}", "dim"), value)
     for trigger in details.chain:
         print_styled(("  because   ", "dim"), describe_trigger(trigger, now))
+    for attempt in details.attempts:
+        print_styled(("  attempt   ", "dim"), describe_attempt(attempt, now))
     if job.error_message:
         print_styled(("  error     ", "dim"), (f"{job.error_class}: ", "bold red"), job.error_message)
+    if excerpt := next((one.excerpt for one in reversed(details.attempts) if one.excerpt), None):
+        print_styled(*_marked(excerpt))
     if details.trace and details.trace.strip():
         print_styled((textwrap.indent(details.trace.rstrip(), "    "), "dim"))
+
+
+def _marked(excerpt: SourceExcerpt) -> Iterator[str | tuple[str, str]]:
+    """The lines of a theme around a fault, which is marked."""
+    yield f"    {excerpt.file}"
+    for number, line in enumerate(excerpt.lines, excerpt.first):
+        text = f"\n    {'>' if number == excerpt.line else ' '} {number:>4}  {line}"
+        yield (text, "bold red") if number == excerpt.line else text
 
 
 def _properties(details: JobDetails, now: float) -> Iterator[tuple[str, str]]:
@@ -141,3 +155,17 @@ def describe_trigger(trigger: Trigger, now: float) -> str:
     change = f" (change {trigger.change_id})" if trigger.change_id is not None else ""
     count = f", {trigger.times:,} times" if trigger.times > 1 else ""
     return f"{trigger.reason}{actor}{change}{count}, {format_duration(now - trigger.last_at)} ago"
+
+
+_RESULTS: Final = {"snoozed": "put off", "lost": "lost its worker"}
+
+
+def describe_attempt(attempt: Attempt, now: float) -> str:
+    """Return how an attempt ended, when, where, and how long it waited and ran."""
+    first = attempt.number - attempt.times + 1
+    number = f"{first} to {attempt.number}" if attempt.times > 1 else f"{attempt.number}"
+    result = _RESULTS.get(attempt.result, attempt.result)
+    error = f" ({attempt.error_class})" if attempt.error_class else ""
+    where = f" on {attempt.worker}" if attempt.worker else ""
+    spent = "" if attempt.ran is None else f", after {attempt.waited:.3f} s of waiting and {attempt.ran:.3f} s of work"
+    return f"{number}: {result}{error}{where}, begun {format_duration(now - attempt.started_at)} ago{spent}"

@@ -83,7 +83,9 @@ def show(context: Context, json: bool = False, verbose: bool = False) -> None:
 
 def _details_json(details: JobDetails) -> dict[str, Any]:
     chain = [asdict(trigger) for trigger in details.chain]
-    return {**asdict(details.job), "trace": details.trace, "payload": details.payload, "chain": chain}
+    attempts = [asdict(attempt) for attempt in details.attempts]
+    rest = {"trace": details.trace, "payload": details.payload, "chain": chain, "attempts": attempts}
+    return {**asdict(details.job), **rest}
 
 
 def _exit_if_missing(missing: Iterable[int]) -> None:

@@ -13,6 +13,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from appliance import audit
 from appliance.accounts import links, tokens, users
 from appliance.actor import Actor
+from appliance.errors import SourceExcerpt
+from appliance.queue import store
+from appliance.queue.enqueue import JobRequest, enqueue
+from appliance.queue.failures import FailureDetails
 from tests.admin_stack import AdminStack, admin_stack
 from tests.browser.admin_person import (
     PASSWORD,
@@ -38,6 +42,7 @@ INSIDE = (
     "/account/sessions", "/account/tokens", "/account/tokens/new", "/users", "/users?text=nobody-at-all", "/users/new",
     "/users/1", "/users/2", "/users/3", "/audit", "/audit?since=yesterday", "/audit?actor=ines", "/audit/1",
     "/sites/blog/audit", "/confirm?next=/users", "/nowhere",
+    "/failures", "/jobs/1",
     "/processes", "/processes?since=1&n=2", "/processes/ask?request=recycle", "/processes/ask?request=pause&host=x",
 )  # fmt: skip
 
@@ -53,8 +58,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminStack]:
         ada = add_user("ada", everywhere="admin")
         add_user("ines", blog="editor", news="author")
         users.disable(add_user("jonas", news="moderator"))
+        fail_a_job()
         tokens.create(ada, "Import from the newsroom", scopes=["entry.add", "entry.edit"], sites=["blog"])
         yield running
+
+
+def fail_a_job() -> None:
+    """Fail a job of a kind that no worker takes, with the lines of a template."""
+    excerpt = SourceExcerpt("entry.html", 12, 11, ("<p>", f"{{{{ {'x' * 200} }}}}", "</p>"))
+    enqueue("strange", [JobRequest("a/rather/long/path/of/a/page/index.html", scope="blog")], ageing=60.0)
+    (claim,) = store.claim("here:1", ["strange"], 1, 30.0)
+    failure = FailureDetails(
+        "TemplateFailure", "It is broken; mend it.", "Traceback\n  deep in it", "entry.html", excerpt
+    )
+    store.fail(claim, failure, retry_after=None)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +122,17 @@ def test_pages_after_signing_in(browser: Browser, stack: AdminStack) -> None:
         for path in INSIDE:
             page.goto(path)
             check(page)
+        page.goto("/failures")
+        page.get_by_role("link", name="It is broken", exact=True).click()
+        expect(page.locator(".source")).to_be_visible()
+        check(page)
+        page.goto("/failures")
+        page.get_by_role("link", name="Retry all").click()
+        check(page)
+        page.goto("/jobs/1")
+        page.get_by_role("button", name="Compare").click()
+        expect(page.locator("#comparison")).to_contain_text("The same, byte for byte")
+        check(page)
         page.goto("/audit?actor=ines")
         for name in ("JSON lines", "CSV"):
             with page.expect_download() as download:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from appliance import config as settings
+from appliance.errors import SourceExcerpt
 from appliance.installation import open_installation
 from appliance.queue import store
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
@@ -46,7 +47,10 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             enqueue("publish", [JobRequest(key, priority, "blog")], ageing=60.0, causes=causes)
         done, failed, _ = store.claim("here:1", ["publish"], 3, 30.0)
         store.complete({done: "changed"})
-        fault = store.FailureDetails("TemplateFailure", "entry.html, line 3: no.", "Traceback\n  deep in it")
+        excerpt = SourceExcerpt("entry.html", 3, 2, ("<p>", "{{ no }}"))
+        fault = store.FailureDetails(
+            "TemplateFailure", "entry.html, line 3: no.", "Traceback\n  deep in it", "entry.html", excerpt
+        )
         store.fail(failed, fault, retry_after=None)
         for key, priority in {"news/d.xml": 5, "news/e.html": 4, "news/f.html": 3}.items():
             enqueue("publish", [JobRequest(key, priority, "news")], ageing=60.0, causes=causes)
@@ -114,6 +118,8 @@ def test_a_list_on_a_narrow_terminal(queue: None, typed: Typed, monkeypatch: pyt
 
 def test_all_there_is_to_say_of_a_job(typed: Typed) -> None:
     told = typed("jobs.show 2 3")
+    assert "attempt   1: failed (TemplateFailure) on here:1, begun " in told
+    assert "  >    3  {{ no }}\n" in told
     for part in (
         "job 2  failed  b.html",
         "1, 1 of them failed, the last by here:1",

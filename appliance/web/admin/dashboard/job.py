@@ -20,7 +20,7 @@ from appliance.editorial.dependencies import find_file
 from appliance.planning.plan import PUBLISH
 from appliance.queue import administration
 from appliance.queue.administration import JobDetails, JobFilter, TextFilter
-from appliance.queue.attempts import list_attempts
+from appliance.queue.failures import shortened
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard.search_links import search_link
 from appliance.web.admin.dashboard.visible_jobs import find_job, is_visible
@@ -47,7 +47,10 @@ def add_routes(pages: Blueprint, config: Config) -> None:
         shown: dict[str, Any] = {"details": details, "job": details.job, "may": may}
         region = wanted_region()
         if region != "comparison":
-            shown["attempts"] = list_attempts(job)
+            shown["failed"] = failed = next((one for one in reversed(details.attempts) if one.excerpt), None)
+            shown["wrong"] = shortened(
+                details.job.error_message or "", details.job.key, failed.excerpt if failed else None
+            )
         if region != "job" and may["compare"] and details.job.kind in _OF_FILES:
             shown["comparison"] = comparisons.find(details.job.key)
         if region not in _REGIONS:

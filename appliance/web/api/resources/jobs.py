@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
 from appliance.queue import administration
 from appliance.queue.administration import Acted, JobDetails, JobFilter, TextFilter
+from appliance.queue.attempts import Attempt
 from appliance.queue.models import State
 from appliance.web.api.fields import CountOfRows, PageOf, PageQuery, Sent, Shown
 from appliance.web.api.operations import Answer, Call, operation
@@ -51,11 +53,37 @@ class JobTrigger(Shown):
     times: int
 
 
+class Excerpt(Shown):
+    """The lines of a theme's file around a fault."""
+
+    file: str = Field(description="The path below the theme's folder.")
+    line: int = Field(description="The number of the line that failed.")
+    first: int = Field(description="The number of the first of the lines.")
+    lines: list[str]
+
+
+class JobAttempt(Shown):
+    """An attempt of a job, or several in a row that were put off by the same error."""
+
+    number: int = Field(description="The number of the last one.")
+    times: int
+    worker: str
+    due_at: float
+    started_at: float
+    ended_at: float | None
+    result: Literal["running", "changed", "unchanged", "failed", "snoozed", "lost"]
+    error_class: str
+    error_message: str
+    about: str = Field(description="What it failed on: for publishing, the template.")
+    excerpt: Excerpt | None = Field(description="Null without the right to retry jobs.")
+
+
 class FullJob(Job):
     """A job with why it exists."""
 
     trace: str | None = Field(description="The stack trace of the last error; null without the right to retry jobs.")
     chain: list[JobTrigger]
+    attempts: list[JobAttempt] = Field(description="Those that failed, and the one that runs or succeeded.")
 
 
 class JobSelection(Sent):
@@ -162,7 +190,13 @@ def read_job(call: Call) -> Answer:
         raise NotThere(f"There is no job {call.path['job']} of the site {call.site}.")
     values = Job.model_validate(found.job).model_dump()
     trace = found.trace if call.may("job.retry") else None
-    return Answer({**values, "trace": trace, "chain": found.chain})
+    attempts = shown_attempts(found, call.may("job.retry"))
+    return Answer({**values, "trace": trace, "chain": found.chain, "attempts": attempts})
+
+
+def shown_attempts(details: JobDetails, with_excerpts: bool) -> list[Attempt]:
+    """Return the attempts of a job, with the lines of themes for those who may see them."""
+    return details.attempts if with_excerpts else [replace(one, excerpt=None) for one in details.attempts]
 
 
 @operation("POST", f"{_PATH}/retry", "job.retry", body=BulkAction, answer=BulkResult, is_transaction=False)

@@ -17,7 +17,16 @@ from appliance.web.admin import guard
 from appliance.web.api.fields import PageOf, PageQuery, Sent, Shown
 from appliance.web.api.operations import Answer, Call, operation
 from appliance.web.api.problems import Problem
-from appliance.web.api.resources.jobs import MOST_COUNTED, BulkResult, Job, JobSelection, JobTrigger, StateChange
+from appliance.web.api.resources.jobs import (
+    MOST_COUNTED,
+    BulkResult,
+    Job,
+    JobAttempt,
+    JobSelection,
+    JobTrigger,
+    StateChange,
+    shown_attempts,
+)
 
 _MOST: Final = 999_999_999
 
@@ -35,6 +44,7 @@ class ExplainedJob(QueuedJob):
     trace: str | None = Field(description="The stack trace of the last error; null without the right to retry jobs.")
     payload: str | None = Field(description="What it works on; null without the right to delete jobs.")
     chain: list[JobTrigger]
+    attempts: list[JobAttempt]
 
 
 class ExplainedJobs(Shown):
@@ -135,6 +145,7 @@ def explain_jobs(call: Call) -> Answer:
                 "trace": details.trace if may["job.retry"] else None,
                 "payload": details.payload if may["job.delete"] else None,
                 "chain": details.chain,
+                "attempts": shown_attempts(details, may["job.retry"]),
             }
         )
     return Answer({"rows": rows, "now": db.now()})
