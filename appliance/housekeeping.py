@@ -27,7 +27,7 @@ from appliance.config.services import Interval
 from appliance.content import changes
 from appliance.delivery import journal, lag_history, repair
 from appliance.delivery.targets import courier_targets
-from appliance.editorial import senders
+from appliance.editorial import decisions, senders
 from appliance.history import disks, measuring
 from appliance.importing import sources
 from appliance.previews import pruning as preview_pruning
@@ -62,6 +62,8 @@ def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False)
         *_at(config, times.prune, "prune", partial(_prune, config)),
         # More often, since strangers make some of these rows.
         *([PeriodicTask("accounts", _prune_accounts, Every(3600))] if config.admin.url else []),
+        # Deleted comments can be brought back for a minute.
+        PeriodicTask("comments", _prune_decisions, Every(60)),
         PeriodicTask("audit", _log_head, Every(3600)),
         *(
             [PeriodicTask("previews", _prune_previews, next_time=preview_pruning.next_due)]
@@ -146,6 +148,10 @@ def _prune(config: Config) -> str:
     }
     _audit(counts)
     return _removed(counts)
+
+
+def _prune_decisions() -> str:
+    return _removed({"decisions about comments": decisions.prune()})
 
 
 def _prune_accounts() -> str:

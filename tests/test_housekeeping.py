@@ -235,6 +235,7 @@ def test_each_host_verifies_its_own_docroot(shop: LocalSite) -> None:
         "disk here",
         *own,
         "prune",
+        "comments",
         "audit",
         "verify here",
         "verify-bytes here",
@@ -246,6 +247,7 @@ def test_each_host_verifies_its_own_docroot(shop: LocalSite) -> None:
         "measure",
         "disk here",
         *own,
+        "comments",
         "audit",
     ]
 
@@ -269,6 +271,7 @@ def test_the_command_runs_what_is_due_once(tmp_path: Path, monkeypatch: pytest.M
         "disk here",
         "statistics",
         "prune",
+        "comments",
         "audit",
         "verify here",
         "verify-bytes here",

@@ -171,7 +171,10 @@ class CommentSettings(Section):
         30.0, ge=0, description="Days that the network address and the browser of a comment's sender are kept."
     )
     keep_emails: float = Field(
-        0.0, ge=0, description="Days that the e-mail addresses of readers are kept; 0 for as long as the comment."
+        0.0,
+        ge=0,
+        description="Days that the e-mail addresses of readers are kept; 0 for as long as the comment. Those of deleted"
+        " comments are kept for 30 days at most.",
     )
 
     @model_validator(mode="after")

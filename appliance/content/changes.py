@@ -94,6 +94,25 @@ def record_entries(site_id: int, event: str, ids: str, parameters: Sequence[Any]
     return count
 
 
+def record_comments(site_id: int, event: str, comments: Sequence[tuple[int, int]], actor: str, aspects: Aspect) -> None:
+    """Record the same change for many comments of a site, each given by its id and that of its entry."""
+    actor, now = actor or current().name, int(clock.now())
+    for some in db.chunks(comments, 50):
+        values = [
+            value
+            for comment, entry in some
+            for value in (site_id, now, actor, event, "comment", comment, entry, int(aspects), "", False, False)
+        ]
+        db.execute(
+            f"""INSERT INTO change
+                    (site_id, at, actor, what, subject, subject_id, entry_id, aspects, was, planned, told)
+                VALUES {db.placeholders(len(some), 11)}""",
+            values,
+        )
+    if comments:
+        _notify_subscribers(site_id, event, actor)
+
+
 def prune(older_than: float, batch: int = 2000) -> int:
     """Delete planned changes older than `older_than` seconds that nobody needs to be notified of; returns how many.
 

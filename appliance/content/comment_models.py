@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from peewee import SQL, AutoField, BigIntegerField, ForeignKeyField, TextField
+from peewee import SQL, AutoField, BigIntegerField, ForeignKeyField, IntegerField, TextField
 
 from appliance.content.models import Comment, Site
 from appliance.db import BaseModel
@@ -114,5 +114,45 @@ class CommentClosing(BaseModel):
     until = BigIntegerField()
 
 
+class CommentDecision(BaseModel):
+    """What somebody made of a comment: to undo it, to tell others of it, and for the history of its sender."""
+
+    id = AutoField()
+    #: The key of the act that the decision is a part of. Decisions that are made together are undone together.
+    act = TextField(index=True)
+    site_id: int
+    site = ForeignKeyField(Site, backref="decisions", on_delete="CASCADE")
+    #: The id of the comment, which may be gone.
+    comment_id = IntegerField(index=True)
+    #: The status of the comment before and after: 'pending', 'approved', 'spam', and after also 'deleted'.
+    before = TextField()
+    after = TextField()
+    made_by = TextField(default="")
+    #: Seconds since the epoch, by the clock of the database.
+    made_at = BigIntegerField(index=True)
+    #: JSON object: a deleted comment with all that belongs to it, while the deletion can be undone.
+    content = TextField(default="")
+    #: The sender of a deleted comment, as long as the settings keep the senders of comments.
+    author_email = TextField(default="")
+    network = TextField(default="")
+
+
+CommentDecision.add_index(
+    CommentDecision.index(
+        SQL("lower(author_email)"),
+        CommentDecision.made_at,
+        name="comment_decision_email",
+        where=SQL("author_email <> ''"),
+    )
+)
+CommentDecision.add_index(
+    CommentDecision.index(CommentDecision.made_at, name="comment_decision_content", where=SQL("content <> ''"))
+)
+CommentDecision.add_index(
+    CommentDecision.index(
+        CommentDecision.network, CommentDecision.made_at, name="comment_decision_network", where=SQL("network <> ''")
+    )
+)
+
 #: The tables in the order in which they are created.
-MODELS: Final = (CommentOrigin, CommentBan, ReplyNotice, Secret, CommentClosing)
+MODELS: Final = (CommentOrigin, CommentBan, ReplyNotice, Secret, CommentClosing, CommentDecision)

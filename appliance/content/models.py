@@ -285,7 +285,12 @@ Comment.add_index(
 # Indexes for the lists of comments with a status and of comments on an entry.
 Comment.add_index(Comment.index(Comment.status, Comment.created_at, Comment.id, name="comment_list"))
 Comment.add_index(Comment.index(Comment.entry, Comment.created_at, Comment.id, name="comment_list_entry"))
-Comment.add_index(Comment.index(SQL("lower(author_email)"), name="comment_email", where=SQL("author_email <> ''")))
+Comment.add_index(
+    Comment.index(
+        SQL("lower(author_email)"), Comment.status, Comment.created_at, Comment.id,
+        name="comment_sender", where=SQL("author_email <> ''"),
+    )
+)  # fmt: skip
 
 
 class Ping(BaseModel):

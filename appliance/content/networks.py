@@ -13,6 +13,8 @@ Network = IPv4Network | IPv6Network
 
 #: The length of the prefix of a sender's network.
 _PREFIX: Final = {4: 24, 6: 48}
+#: The shortest prefix of a network that may be banned: no registry has given a provider more than that at once.
+SHORTEST_PREFIX: Final = {4: 8, 6: 19}
 
 
 def parse_address(address: str) -> IPv4Address | IPv6Address | None:
@@ -29,6 +31,11 @@ def network_of(address: str) -> str:
     """The network of an address: an IPv4 /24 or an IPv6 /48; empty for what is no address."""
     found = parse_address(address)
     return str(ip_network((found, _PREFIX[found.version]), strict=False)) if found else ""
+
+
+def is_too_large(network: Network) -> bool:
+    """Whether a network holds so many readers that to ban it can only be a mistake, such as 0.0.0.0/0."""
+    return network.prefixlen < SHORTEST_PREFIX[network.version]
 
 
 def parse_network(text: str) -> Network | None:

@@ -38,9 +38,9 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     # Content.
     **dict.fromkeys(
-        ("alias", "author", "asset", "category", "comment", "comment_ban", "comment_closing", "comment_origin", "entry",
-         "entry_asset", "entry_author", "entry_category", "entry_tag", "reply_notice", "search_document",
-         "search_stale", "search_state", "tag"),
+        ("alias", "author", "asset", "category", "comment", "comment_ban", "comment_closing", "comment_decision",
+         "comment_origin", "entry", "entry_asset", "entry_author", "entry_category", "entry_tag", "reply_notice",
+         "search_document", "search_stale", "search_state", "tag"),
         _CHANGE,
     ),
     "change": _ADD,

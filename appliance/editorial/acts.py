@@ -131,6 +131,17 @@ def record_comments_deleted(site: Site, comments: Sequence[Comment], actor: Acto
         _record("comment.delete", "comment", comment, site, titles[comment.id], actor, before=before)
 
 
+def record_comments_restored(site: Site, comments: Sequence[Comment], actor: Actor) -> None:
+    """Record comments that are back after they were deleted."""
+    if len(comments) > _FEW:
+        _record_many("comment.delete", "comment", comments, site, actor, {"undone": True})
+        return
+    titles = _titles(comments)
+    for comment in comments:
+        after = {"entry": comment.entry_id, "status": comment.status, "undone": True}
+        _record("comment.delete", "comment", comment, site, titles[comment.id], actor, after=after)
+
+
 def asset_values(asset: Asset) -> Values:
     """Return what an uploaded file has in its columns."""
     return {name: value for name, value in _columns(asset, _ASSET).items() if value is not None}

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from appliance import db
 from appliance.actor import UNKNOWN, Actor
 from appliance.config import Config
+from appliance.content import comment_batches, versions
 from appliance.content import comments as content
-from appliance.content import versions
-from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, CommentStatus, Entry, Site
-from appliance.editorial import acts, spam_reports
-from appliance.editorial.comment_judgement import HELD_BY_MODERATOR, WAITS_FOR_CHECK
+from appliance.editorial import acts, decisions
 from appliance.editorial.lookup import find_comment, find_entry
 from appliance.editorial.result import NO_VERSIONS, EditResult, apply_edit
+from appliance.errors import ContentError
 
 
 def add_comment(
@@ -109,29 +108,10 @@ def moderate_comments(
     """
 
     def edit(row: Site) -> tuple[list[Comment], bool]:
-        rows = [find_comment(row, comment) for comment in comments]
-        with db.write():
-            found = versions.expect_all(rows, expected_versions)
-            before = {comment.id: {"status": comment.status} for comment in found}
-            changed = [comment for comment in found if content.set_status(comment, status, actor.name)]
-            acts.record_comments_moderated(row, before, changed, {"status": status}, actor)
-            if status == "pending":
-                _hold_despite_checks(row, found, actor)
-            spam_reports.enqueue_reports(config, row, changed, actor)
+        changed = _decide(config, row, comments, status, expected_versions, actor)
         return changed, bool(changed)
 
     return apply_edit(config, site, actor, later, edit)
-
-
-def _hold_despite_checks(site: Site, comments: Sequence[Comment], actor: Actor) -> None:
-    """Let no spam check that is still to come publish what a moderator holds."""
-    waiting = (CommentOrigin.comment.in_(comments), CommentOrigin.reason == WAITS_FOR_CHECK)
-    ids = {origin.comment_id for origin in CommentOrigin.select(CommentOrigin.comment).where(*waiting)}
-    if ids:
-        CommentOrigin.update(reason=HELD_BY_MODERATOR).where(*waiting).execute()
-        held = [comment for comment in comments if comment.id in ids]
-        before = {comment.id: {"reason": WAITS_FOR_CHECK} for comment in held}
-        acts.record_comments_moderated(site, before, held, {"reason": HELD_BY_MODERATOR}, actor)
 
 
 def delete_comments(
@@ -148,12 +128,21 @@ def delete_comments(
     """
 
     def edit(row: Site) -> tuple[list[Comment], bool]:
-        rows = [find_comment(row, comment) for comment in comments]
-        with db.write():
-            found = versions.expect_all(rows, expected_versions)
-            acts.record_comments_deleted(row, found, actor)
-            for comment in found:
-                content.delete(find_comment(row, comment), actor.name)
-        return found, bool(found)
+        deleted = _decide(config, row, comments, "deleted", expected_versions, actor)
+        return deleted, bool(deleted)
 
     return apply_edit(config, site, actor, later, edit)
+
+
+def _decide(
+    config: Config, site: Site, comments: Sequence[Comment | int], decision: decisions.Decision,
+    expected: Mapping[int, str], actor: Actor,
+) -> list[Comment]:  # fmt: skip
+    """Decide about all of the comments or none; returns those that changed."""
+    found = [find_comment(site, comment) for comment in comments]
+    with db.write():
+        versions.expect_all(found, expected)
+        locked = comment_batches.lock(one.id for one in found)
+        if gone := {one.id for one in found} - {one.id for one in locked}:
+            raise ContentError(f"comment {min(gone)} was removed; choose another comment")
+        return decisions.apply(config, site, locked, decision, actor=actor)

@@ -18,7 +18,7 @@ from appliance.content import comments
 from appliance.content.comment_models import BanKind, CommentBan, CommentOrigin
 from appliance.content.contact_details import clean_email
 from appliance.content.models import Comment, Site
-from appliance.content.networks import parse_network
+from appliance.content.networks import SHORTEST_PREFIX, is_too_large, parse_network
 from appliance.content.sites import find_site
 from appliance.db import NOW
 from appliance.editorial.lookup import find_comment
@@ -27,6 +27,8 @@ from appliance.errors import ContentError
 _DAY: Final = 86_400.0
 #: Days that wishes for mail are kept which were not confirmed, or have ended.
 _KEEP_WISHES: Final = 30
+#: Days that the senders of deleted comments are kept at most, for their history.
+_KEEP_DELETED: Final = 30
 _BATCH: Final = 500
 
 
@@ -48,12 +50,15 @@ def ban(config: Config, site: str, who: str, *, reason: str = "", actor: Actor =
     Returns the bans that are new.
 
     Raises:
-        ContentError: `who` is none of these, or nothing is known of the sender of the comment.
+        ContentError: `who` is none of these, or a network larger than anybody bans on purpose, or nothing is known of
+            the sender of the comment.
     """
     row = find_site(config, site)
     added = []
     with db.write():
-        for kind, value in _parse(row, who):
+        wanted = _parse(row, who)
+        _refuse_too_large(wanted)
+        for kind, value in wanted:
             values = {"site": row.id, "kind": kind, "value": value}
             known = CommentBan.get_or_none(*(getattr(CommentBan, name) == given for name, given in values.items()))
             if known is None:
@@ -107,6 +112,18 @@ def _parse(site: Site, who: str) -> list[tuple[BanKind, str]]:
     return [("network", str(network))]
 
 
+def _refuse_too_large(wanted: Sequence[tuple[BanKind, str]]) -> None:
+    """Refuse to ban a network that holds readers by the million. A ban that is there already can be lifted."""
+    for kind, value in wanted:
+        network = parse_network(value) if kind == "network" else None
+        if network is not None and is_too_large(network):
+            shortest = SHORTEST_PREFIX[network.version]
+            raise ContentError(
+                f"{network} is too large to ban: nobody could comment from millions of connections; ban networks of /"
+                f"{shortest} or smaller"
+            )
+
+
 def _sender_of(comment: Comment) -> list[tuple[BanKind, str]]:
     origin = CommentOrigin.get_or_none(CommentOrigin.comment == comment.id)
     found: list[tuple[BanKind, str]] = [("network", origin.network)] if origin and origin.network else []
@@ -124,7 +141,8 @@ UPDATE comment_origin SET address = '', network = '', user_agent = '', referrer 
 def erase(config: Config, site: str, email: str, *, actor: Actor = UNKNOWN) -> int:
     """Erase what identifies the sender of all comments with this e-mail address; returns the number of comments.
 
-    The comments themselves, with the names in them, stay; delete them if they have to go as well.
+    The comments themselves, with the names in them, stay; delete them if they have to go as well. Of deleted comments
+    nothing is left.
 
     Raises:
         ContentError: this is no e-mail address.
@@ -137,6 +155,9 @@ def erase(config: Config, site: str, email: str, *, actor: Actor = UNKNOWN) -> i
         for some in db.chunks(ids):
             _erase_origins(some)
             _erase_emails(some)
+        forget = """UPDATE comment_decision SET author_email = '', network = '', content = ''
+                    WHERE lower(author_email) = lower(?) AND author_email <> '' AND site_id = ?"""
+        db.execute(forget, [address, row.id])
         after = {"comments": ids}  # the address would identify the sender for ever
         audit.record("comment.erase", "comment", site=row.name, after=after, actor=actor)
     return len(ids)
@@ -150,7 +171,8 @@ def _erase_emails(ids: Sequence[int]) -> None:
 
 def erase_due(config: Config) -> dict[str, int]:
     """Erase what the settings of each site no longer keep; returns the numbers of origins, e-mails, spam and wishes."""
-    counts = {"origins of comments": 0, "e-mail addresses": 0, "spam comments": 0, "ended notices": 0}
+    names = ("origins of comments", "e-mail addresses", "spam comments", "ended notices", "senders of deleted comments")
+    counts = dict.fromkeys(names, 0)
     for settings in config.sites:
         site, rules = Site.get_or_none(Site.name == settings.name), settings.comments
         if site is None:
@@ -160,8 +182,19 @@ def erase_due(config: Config) -> dict[str, int]:
             counts["e-mail addresses"] += _in_batches(_OLD_EMAILS, site, rules.keep_emails, _erase_emails)
         if rules.keep_spam:
             counts["spam comments"] += _in_batches(_OLD_SPAM, site, rules.keep_spam, _delete_comments)
+        counts["senders of deleted comments"] += _forget_deleted(site, rules.keep_origins, rules.keep_emails)
         counts["ended notices"] += _in_batches(_OLD_WISHES, site, _KEEP_WISHES, _delete_wishes)
     return counts
+
+
+def _forget_deleted(site: Site, keep_networks: float, keep_emails: float) -> int:
+    """Forget the senders of deleted comments like those of others, and all of them after a month."""
+    total = 0
+    for column, days in (("network", keep_networks), ("author_email", keep_emails or _KEEP_DELETED)):
+        sql = f"UPDATE comment_decision SET {column} = '' WHERE site_id = ? AND {column} <> '' AND made_at < {NOW} - ?"
+        with db.write():
+            total += int(db.execute(sql, [site.id, min(days, _KEEP_DELETED) * _DAY]).rowcount)
+    return total
 
 
 _OF_SITE: Final = "JOIN entry e ON e.id = c.entry_id WHERE e.site_id = ?"

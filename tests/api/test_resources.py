@@ -80,6 +80,7 @@ def test_senders_are_banned_and_erased(caller: MakeCaller, entry: int) -> None:
     assert [ban["value"] for ban in made.json["rows"]] == ["192.0.2.0/24"]
     assert moderator.get(f"{BLOG}/bans").json["rows"][0]["created_by"] == "moderator-blog"
     assert moderator.post(f"{BLOG}/bans", {"who": "nonsense"}).status_code == 422
+    assert moderator.post(f"{BLOG}/bans", {"who": "0.0.0.0/0"}).status_code == 422
     assert moderator.delete(f"{BLOG}/bans?who=192.0.2.0/24").json == {"bans": 1}
     assert moderator.delete(f"{BLOG}/bans?who=192.0.2.0/24").status_code == 404
     assert moderator.post(f"{BLOG}/comments/erase", {"email": "ida@example.org"}).status_code == 403

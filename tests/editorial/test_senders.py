@@ -10,7 +10,7 @@ from appliance import db
 from appliance.actor import Actor
 from appliance.config import Config, validate
 from appliance.content import comments, sites
-from appliance.content.comment_models import CommentOrigin, ReplyNotice
+from appliance.content.comment_models import CommentBan, CommentOrigin, ReplyNotice
 from appliance.content.entries import EntryData, save
 from appliance.content.models import Comment, Entry, Site
 from appliance.editorial import senders
@@ -66,6 +66,16 @@ def test_a_ban_is_for_a_network_an_address_or_a_sender(database: Config, entry: 
             senders.ban(database, "", wrong)
 
 
+def test_nobody_bans_half_the_world_by_mistake(database: Config, entry: Entry) -> None:
+    for large in ("0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/7", "2000::/18", "::ffff:0:0/96", "::ffff:0:0/103"):
+        with pytest.raises(ContentError, match="too large to ban"):
+            senders.ban(database, "", large)
+    assert [one.value for one in senders.ban(database, "", "10.0.0.0/8")] == ["10.0.0.0/8"]
+    assert [one.value for one in senders.ban(database, "", "2001:2000::/19")] == ["2001:2000::/19"]
+    CommentBan.create(site=entry.site_id, kind="network", value="0.0.0.0/0", created_at=1)
+    assert senders.unban(database, "", "0.0.0.0/0") == 1, "one of former days can still be lifted"
+
+
 def test_erasing_takes_what_identifies_and_leaves_the_comment(database: Config, entry: Entry) -> None:
     own, again, other = comment(entry), comment(entry, "IDA@r.example"), comment(entry, "bo@r.example")
     before = db.execute("SELECT COUNT(*) FROM change").fetchone()
@@ -91,11 +101,18 @@ def test_what_is_due_is_erased_and_nothing_else(database: Config, entry: Entry, 
     ReplyNotice.update(confirmed_at=None).where(ReplyNotice.comment == old[1].id).execute()
     assert senders.erase_due(with_rules(database)) == {
         "origins of comments": 6, "e-mail addresses": 0, "spam comments": 1, "ended notices": 2,
+        "senders of deleted comments": 0,
     }  # fmt: skip
     assert not Comment.select().where(Comment.id == spam.id).exists()
     assert {row.comment_id for row in CommentOrigin.select().where(CommentOrigin.address != "")} == {new.id, fresh.id}
     assert ReplyNotice.select().where(ReplyNotice.comment.in_([one.id for one in old])).count() == 3
     found = senders.erase_due(with_rules(database, keep_emails=30, keep_spam=0, keep_origins=10))
-    assert found == {"origins of comments": 2, "e-mail addresses": 5, "spam comments": 0, "ended notices": 0}
+    assert found == {
+        "origins of comments": 2,
+        "e-mail addresses": 5,
+        "spam comments": 0,
+        "ended notices": 0,
+        "senders of deleted comments": 0,
+    }
     assert {row.author_email for row in Comment.select()} == {"", "new@r.example", "fresh@r.example"}
     assert {row.comment_id for row in ReplyNotice.select()} == {new.id, fresh.id}
