@@ -13,6 +13,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from appliance import audit
 from appliance.accounts import links, tokens, users
 from appliance.actor import Actor
+from appliance.content import comments
+from appliance.content.comment_models import CommentBan, CommentOrigin
+from appliance.content.entries import EntryData, save
+from appliance.content.models import Site
 from appliance.errors import SourceExcerpt
 from appliance.queue import store
 from appliance.queue.enqueue import JobRequest, enqueue
@@ -38,6 +42,9 @@ LOOKS: tuple[tuple[Literal["light", "dark"], ViewportSize], ...] = (
 OUTSIDE = ("/sign-in", "/sign-in?done=signed-out", "/forgotten", "/reset/gone", "/invitation/gone", "/nowhere")
 #: Pages for an administrator. Numbers are those of what `stack` has made.
 INSIDE = (
+    "/comments", "/comments?status=all&text=surge", "/comments?status=spam&text=nothing", "/comments?age=soon",
+    "/comments/all?act=spam", "/comments/bans", "/sites/blog/comments/2", "/sites/blog/comments/2/edit",
+    "/sites/blog/comments/2/ban",
     "/", "/account", "/account/password", "/account/second-factor?done=recovery", "/account/passkeys/1",
     "/account/sessions", "/account/tokens", "/account/tokens/new", "/users", "/users?text=nobody-at-all", "/users/new",
     "/users/1", "/users/2", "/users/3", "/audit", "/audit?since=yesterday", "/audit?actor=ines", "/audit/1",
@@ -60,6 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminStack]:
         users.disable(add_user("jonas", news="moderator"))
         fail_a_job()
         tokens.create(ada, "Import from the newsroom", scopes=["entry.add", "entry.edit"], sites=["blog"])
+        make_comments()
         yield running
 
 
@@ -72,6 +80,18 @@ def fail_a_job() -> None:
         "TemplateFailure", "It is broken; mend it.", "Traceback\n  deep in it", "entry.html", excerpt
     )
     store.fail(claim, failure, retry_after=None)
+
+
+def make_comments() -> None:
+    """A thread whose second comment waits, with what is known of its sender; spam; and a ban."""
+    entry = save(Site.get(Site.name == "blog"), EntryData(title="The surge", slug="surge", published_at=1))[0]
+    first = comments.add(entry, "Bo", f"The surge came early. {'It did. ' * 200}", email="ida@r.example")
+    held = comments.add(entry, "Ida", "So it did.", email="ida@r.example", parent=first, status="pending")
+    comments.add(entry, "Pills", "https://pills.example", status="spam")
+    CommentOrigin.create(
+        comment=held, address="192.0.2.7", network="192.0.2.0/24", reason="3 links", judged="ham", created_at=1
+    )
+    CommentBan.create(site=entry.site, kind="network", value="192.0.2.0/24", reason="rude", created_at=1)
 
 
 @pytest.fixture(scope="module")

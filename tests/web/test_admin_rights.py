@@ -80,6 +80,12 @@ SAMPLES: Final[dict[str, Any]] = {
     # The dashboard: processes.
     "GET /processes": None, "GET /processes/ask": None, "POST /processes/act": FORM,
     # The dashboard: comments.
+    "GET /comments": None, "POST /comments/act": FORM, "POST /comments/undo": FORM,
+    "GET /comments/all": "?act=spam", "POST /comments/all": FORM, "GET /comments/bans": None,
+    "GET /sites/<site>/comments/<comment>": None, "GET /sites/<site>/comments/<comment>/edit": None,
+    "POST /sites/<site>/comments/<comment>/edit": FORM, "GET /sites/<site>/comments/<comment>/ban": None,
+    "POST /sites/<site>/comments/<comment>/ban": FORM, "POST /sites/<site>/bans": FORM,
+    "POST /sites/<site>/bans/lift": FORM,
     # The dashboard: schedule, sources and settings.
     # Users.
     "GET /users": None, "GET /users/new": None, "POST /users/new": FORM, "GET /users/<number>": None,
@@ -336,7 +342,8 @@ def fits(status: int, caller: Caller, action: str, path: str, *, owns: bool) -> 
     if re.search("<(job|group)>", path) and "<site>" not in path and caller.role and is_allowed(caller.role, known):
         return status not in (401, 403, 404, 405, 500) if caller.knows else status == 404
     if known.scope == "site" and "<site>" not in path:  # about what one may see or act on, on whatever sites
-        return status == (200 if caller.role and is_allowed(caller.role, known) else 403)
+        may = caller.role is not None and is_allowed(caller.role, known)
+        return status not in (401, 403, 404, 405, 500) if may else status == 403
     if known.scope == "site" and not caller.knows:
         return status == 404
     if caller.may(action, owns=owns):

@@ -13,10 +13,32 @@ from typing import Final
 from flask import Blueprint, Flask
 
 from appliance.config import Config
-from appliance.web.admin.dashboard import failures, job, job_actions, page_places, processes, targets
+from appliance.web.admin.dashboard import (
+    comment,
+    comment_acts,
+    comment_bans,
+    comments,
+    failures,
+    job,
+    job_actions,
+    page_places,
+    processes,
+    targets,
+)
 
 #: The modules of pages. Each has `add_routes(blueprint, config)`.
-_PAGES: Final[tuple[ModuleType, ...]] = (job, job_actions, failures, targets, page_places, processes)
+_PAGES: Final[tuple[ModuleType, ...]] = (
+    job,
+    job_actions,
+    failures,
+    targets,
+    page_places,
+    processes,
+    comments,
+    comment_acts,
+    comment,
+    comment_bans,
+)
 
 
 def add_routes(app: Flask, config: Config) -> None:

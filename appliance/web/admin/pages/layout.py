@@ -91,6 +91,13 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "target-verify": Notice("A worker compares all files; this shows how far it is, and then the result."),
     "target-resync": Notice("Everything is sent again; this shows how far it is."),
     "page-look": Notice("A worker looks on every docroot; what it finds appears here."),
+    "comments-none": Notice("Select comments first.", grave=True),
+    "comments-none-left": Notice("Nothing was done: somebody has decided about these comments already.", grave=True),
+    "comments-undone": Notice("Undone."),
+    "comment-edited": Notice("The comment is saved."),
+    "banned": Notice("The sender is banned."),
+    "ban-lifted": Notice("The ban is lifted."),
+    "ban-gone": Notice("The ban was lifted already."),
     "confirmed": Notice("Thank you. Now do what you were about to do."),
 }
 
@@ -163,6 +170,7 @@ _PLACES: Final = (
     ("/", "Overview", "", "o"),
     ("/failures", "Failures", "job.read", "f"),
     ("/targets", "Targets", "target.read", "t"),
+    ("/comments", "Comments", "comment.read", "c"),
     ("/processes", "Processes", "process.read", "p"),
     ("/audit", "Audit", "audit.read_all", "a"),
     ("/users", "Users", "user.read", "u"),
