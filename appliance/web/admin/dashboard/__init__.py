@@ -21,6 +21,7 @@ from appliance.web.admin.dashboard import (
     failures,
     job,
     job_actions,
+    overview,
     page_places,
     processes,
     targets,
@@ -28,6 +29,7 @@ from appliance.web.admin.dashboard import (
 
 #: The modules of pages. Each has `add_routes(blueprint, config)`.
 _PAGES: Final[tuple[ModuleType, ...]] = (
+    overview,
     job,
     job_actions,
     failures,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from appliance.editorial.decisions import Act, Last, last_acts
+from appliance.overview.durations import relative
 from appliance.web.admin import guard
-from appliance.web.admin.pages.shown_times import now, relative
+from appliance.web.admin.pages.shown_times import now
 
 #: What became of a comment, as a participle.
 DONE: Final = {"approved": "approved", "pending": "held", "spam": "marked as spam", "deleted": "deleted"}

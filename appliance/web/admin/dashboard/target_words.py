@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from appliance.delivery.diagnostics import judgements
 from appliance.delivery.target_state import TargetState, Word
-from appliance.web.admin.pages.shown_times import duration
+from appliance.overview.durations import duration
 
 #: How good a sentence is.
 Tone = Literal["good", "warn", "bad"]

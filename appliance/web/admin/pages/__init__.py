@@ -23,7 +23,6 @@ from appliance.web.admin.pages import (
     second_factor,
     sessions,
     sign_in,
-    start,
     tokens,
     user,
     users,
@@ -34,7 +33,7 @@ def add_routes(app: Flask, config: Config) -> None:
     """Add the pages to the application."""
     blueprint = Blueprint("pages", __name__)
     layout.add_frame(app, config)
-    for module in (start, tokens, users, user, audit):
+    for module in (tokens, users, user, audit):
         module.add_routes(blueprint, config)
     for one in (
         appearance, sign_in, second_factor, one_time_links, confirmation, account, factors, authenticator_app,

@@ -25,7 +25,7 @@ from appliance.web.admin.pages.chosen_appearance import appearance
 from appliance.web.admin.pages.devices import device_of
 from appliance.web.admin.pages.own_addresses import own_address, with_query
 from appliance.web.admin.pages.shown_times import filters as time_filters
-from appliance.web.admin.pages.shown_times import now
+from appliance.web.admin.pages.shown_times import now, zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def add_frame(app: Flask, config: Config) -> None:
     """Add what templates need for the frame of every page, pages about errors among them."""
     app.jinja_env.filters.update(_FILTERS)
     app.jinja_env.filters.update(time_filters(config))
-    app.jinja_env.globals |= {"own": with_query, "now": now}
+    app.jinja_env.globals |= {"own": with_query, "now": now, "zone": zone_of(config).key}
     brand = config.sites[0].title if len(config.sites) == 1 else "Publishing appliance"
 
     @app.context_processor

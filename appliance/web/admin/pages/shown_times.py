@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import g
@@ -12,10 +12,7 @@ from markupsafe import Markup
 
 from appliance import db
 from appliance.config import Config
-
-_MINUTE: Final = 60
-_HOUR: Final = 3600
-_DAY: Final = 86_400
+from appliance.overview.durations import duration, relative
 
 
 def zone_of(config: Config) -> ZoneInfo:
@@ -51,29 +48,6 @@ def now() -> float:
         g.now = db.now()
     found: float = g.now
     return found
-
-
-def relative(seconds: float) -> str:
-    """Return a time relative to now: `3 min ago`, `in 2 h`, `now`."""
-    if abs(seconds) < 1:
-        return "now"
-    return f"{duration(-seconds)} ago" if seconds < 0 else f"in {duration(seconds)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units at most: `85 ms`, `4.2 s`, `3 min`, `2 h 5 min`, `12 d`."""
-    if seconds < 1:
-        return f"{round(seconds * 1000)} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < _MINUTE:
-        return f"{int(seconds)} s"
-    if seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)} min"
-    if seconds < _DAY:
-        hours, rest = divmod(int(seconds), _HOUR)
-        return f"{hours} h {rest // _MINUTE} min" if rest >= _MINUTE else f"{hours} h"
-    return f"{int(seconds // _DAY)} d"
 
 
 def _element(at: float, text: str, *, title: str = "") -> Markup:

@@ -1,5 +1,6 @@
 // Charts: each figure with data-chart is drawn by uPlot from the table in it, and again when the table changes, when
-// the width does, and when the colours do.
+// the width does, and when the colours do. Kinds: bars, line, and latency: seconds on a logarithmic scale, each median
+// with the 99 % after it.
 (() => {
   "use strict";
   const drawn = new Map();
@@ -28,6 +29,34 @@
     return columns;
   }
 
+  // As the server writes durations.
+  function duration(seconds) {
+    const rounded = (number) => Number(number.toPrecision(2));
+    if (seconds < 1) return `${rounded(seconds * 1000)} ms`;
+    if (seconds < 60) return `${rounded(seconds)} s`;
+    if (seconds < 3600) return `${rounded(seconds / 60)} min`;
+    return seconds < 86400 ? `${rounded(seconds / 3600)} h` : `${rounded(seconds / 86400)} d`;
+  }
+
+  // A time of day, or the day where one begins or when days are shown.
+  function moment(at, step, zone) {
+    const format = (options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(new Date(at * 1000));
+    const time = format({ hour: "2-digit", minute: "2-digit" });
+    return step >= 86400 || time === "00:00" ? format({ day: "numeric", month: "short" }) : time;
+  }
+
+  function tens(_plot, _axis, low, high) {
+    const found = [];
+    for (let power = Math.round(Math.log10(low)); power <= Math.round(Math.log10(high)); power += 1) found.push(10 ** power);
+    return found;
+  }
+
+  // A logarithmic scale from one power of ten to another.
+  function powers(_plot, low, high) {
+    const from = Math.floor(Math.log10(low ?? 0.001));
+    return [10 ** from, 10 ** Math.max(from + 1, Math.ceil(Math.log10(high ?? 1)))];
+  }
+
   function draw(figure) {
     const plot = figure.querySelector(".plot");
     drawn.get(figure)?.destroy();
@@ -36,35 +65,44 @@
     const heads = [...figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent);
     const strokes = ["--accent", "--warn", "--bad"].map(colour);
     const isBars = figure.dataset.chart === "bars";
+    const isLatency = figure.dataset.chart === "latency";
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font };
+    const zone = figure.dataset.zone || undefined;
     const unit = figure.dataset.unit;
+    const strokeOf = (index) => strokes[(isLatency ? Math.floor(index / 2) : index) % strokes.length];
     const series = heads.map((label, index) => ({
       label,
-      stroke: strokes[index % strokes.length],
+      stroke: strokeOf(index),
       width: isBars ? 0 : 1.5,
-      dash: index ? [6, 3] : undefined,
-      fill: isBars ? strokes[index % strokes.length] : undefined,
-      points: { show: false },
+      dash: (isLatency ? index % 2 : index) ? [6, 3] : undefined,
+      fill: isBars ? strokeOf(index) : undefined,
+      // Between minutes without a measurement there is no line to be seen.
+      points: { show: isLatency, size: 4, fill: strokeOf(index) },
       paths: isBars ? uPlot.paths.bars({ size: [0.8, 40] }) : undefined,
       spanGaps: false,
     }));
+    const text = (one) => (one === null ? "" : isLatency ? duration(one) : `${one.toLocaleString("en")}${unit}`);
     drawn.set(figure, new uPlot({
       width: plot.clientWidth,
       height: 160,
-      padding: [8, 8, 0, 0],
+      padding: [8, 22, 0, 0],
+      tzDate: (seconds) => (zone ? uPlot.tzDate(new Date(seconds * 1000), zone) : new Date(seconds * 1000)),
       cursor: { y: false, drag: { setScale: false } },
       legend: { show: heads.length > 1, live: false },
-      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.05] } },
+      scales: { y: isLatency ? { distr: 3, range: powers } : { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.05] } },
       series: [{}, ...series],
-      axes: [axis, { ...axis, size: 60, values: (_plot, splits) => splits.map((one) => (one === null ? "" : `${one}${unit}`)) }],
+      axes: [{ ...axis, size: 30, values: (_plot, splits, _axis, _space, step) => splits.map((at) => moment(at, step, zone)) }, { ...axis, size: 60, splits: isLatency ? tens : undefined, values: (_plot, splits) => splits.map(text) }],
     }, data, plot));
   }
 
-  const all = () => { for (const figure of document.querySelectorAll("[data-chart]")) draw(figure); };
-  document.addEventListener("DOMContentLoaded", all);
-  document.addEventListener("htmx:after:swap", all);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
+  function all(root = document) {
+    for (const figure of drawn.keys()) if (!figure.isConnected) drawn.delete(figure);
+    for (const figure of root.querySelectorAll("[data-chart]")) draw(figure);
+  }
+  document.addEventListener("DOMContentLoaded", () => all());
+  document.addEventListener("htmx:after:swap", (event) => all(event.detail.ctx?.target ?? document));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all());
   let width = 0;
   new ResizeObserver(() => {
     if (document.body.clientWidth === width) return;
