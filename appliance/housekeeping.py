@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from appliance import audit, caches, db, logging, plan_job, publishing, pull_job
 from appliance.building import comparisons
@@ -39,11 +41,43 @@ from appliance.webhooks import late_targets, outbox, published_pages, receipts
 log = logging.get_logger("schedule")
 
 _DAY = 86_400.0
+#: What each task does, by the first word of its name.
+_DOES: Final = {
+    "scheduled": "publishes entries when their date comes, and withdraws those that expire",
+    "rescue": "frees jobs of vanished workers, plans what nobody planned, enqueues missed purges",
+    "measure": "measures the last minute and the lag of targets, for the charts",
+    "disk": "looks how full the disks of the host are",
+    "webhooks": "tells of targets that are behind, and level again",
+    "search": "reads the words of entries that no edit has read",
+    "statistics": "updates the statistics of SQLite's query planner",
+    "prune": "deletes old jobs, publications, changes and what identifies readers",
+    "accounts": "deletes sessions, links and failed sign-ins that are over",
+    "audit": "logs the head of the audit",
+    "previews": "deletes previews whose last link has expired",
+    "pull": "enqueues the pull of the source",
+    "verify": "compares the docroot of the host with what was published, by size and time",
+    "verify-bytes": "compares the docroot of the host with what was published, byte for byte",
+    "verify-targets": "compares every file of every target with what was published, and repairs it",
+}
 
 
 def make_schedule(config: Config, stopping: Callable[[], bool] = lambda: False) -> Schedule:
     """The schedule of this installation's periodic tasks. Long tasks end early when `stopping` returns true."""
     return Schedule(periodic_tasks(config, stopping), f"{config.host_name}:{os.getpid()}")
+
+
+def make_shown_schedule(config: Config) -> Schedule:
+    """The schedule with the tasks of all publishing hosts: to be looked at and to ask for runs, never to be run."""
+    own = periodic_tasks(config)
+    others = [host.name for host in config.publishing_hosts if host.name != config.host_name]
+    bound = [task for task in own if task.name.endswith(f" {config.host_name}")]
+    theirs = [replace(task, name=f"{task.name.partition(' ')[0]} {host}") for host in others for task in bound]
+    return Schedule([*own, *theirs], f"{config.host_name}:{os.getpid()}")
+
+
+def describe(task: str) -> str:
+    """What a periodic task does, in a few words."""
+    return _DOES[task.partition(" ")[0]]
 
 
 def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[PeriodicTask]:

@@ -6,6 +6,7 @@ due time tries again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from appliance import audit, db, logging, plan_job, publishing
@@ -15,10 +16,10 @@ from appliance.content.models import Site
 from appliance.errors import ApplianceError
 from appliance.importing import Progress, sources
 from appliance.importing.sources import PullResult, SiteSource
-from appliance.queue import administration
-from appliance.queue.administration import JobFilter, TextFilter
+from appliance.queue import store
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, handler
+from appliance.queue.models import State
 
 #: The kind of the job. Its key is `SITE/SOURCE`.
 PULL = "pull"
@@ -75,8 +76,12 @@ def request_pull(config: Config, source: SiteSource) -> None:
 
 def is_requested(source: SiteSource) -> bool:
     """Return whether a pull of a source waits or runs."""
-    key = TextFilter("equals", f"{source.site}/{source.name}")
-    return bool(administration.find(JobFilter(kinds=[PULL], keys=[key], states=["pending", "running"]), limit=1))
+    return bool(open_pulls([source]))
+
+
+def open_pulls(chosen: Sequence[SiteSource]) -> dict[str, tuple[State, str]]:
+    """The pulls of some sources that run or wait for a worker: state and worker by `SITE/SOURCE`."""
+    return store.open_jobs(PULL, [f"{one.site}/{one.name}" for one in chosen])
 
 
 @handler(PULL)

@@ -24,7 +24,7 @@ from appliance.errors import ApplianceError, ConfigError
 log = logging.get_logger("settings")
 
 #: Seconds until the first check of a daemon, which is busy starting before, and between two checks.
-_FIRST, _EVERY = 2.0, 30.0
+_FIRST, _EVERY = 2.0, 10.0
 
 
 class SettingsReport(BaseModel):

@@ -10,7 +10,7 @@ import pytest
 
 from appliance import clock, settings_report
 from appliance.config import Config, load, validate
-from appliance.config.shown import ShownSetting, hide_values, shown_settings
+from appliance.config.shown import ShownSetting, describe_setting, hide_values, shown_settings
 from appliance.queue.processes import RegisteredProcess
 from appliance.settings_report import SettingsWatch
 from tests.web_stack import to_toml
@@ -161,3 +161,13 @@ def test_a_daemon_writes_down_what_is_wrong_now(
     assert look().faults == (), "a check that fails ends no daemon"
     daemon.deregister()
     assert settings_report.read() == []
+
+
+def test_every_key_that_is_shown_is_described(tmp_path: Path) -> None:
+    raw = secretive(tmp_path)
+    raw["sites"][0] |= {"name": "comments", "sources": [{"name": "url", "folder": "/srv/posts"}]}
+    raw["publishing_hosts"] = ["pub1.example.org", {"name": "here"}]
+    found = shown_settings(validate(raw, tmp_path / "appliance.toml"))
+    assert [(each.section, each.key) for each in found if not describe_setting(each.section, each.key)] == []
+    assert describe_setting("sites.comments", "url").startswith("The public address of the site")
+    assert describe_setting("queue", "of_another_release") == describe_setting("gone.far", "away") == ""

@@ -97,7 +97,7 @@ def _expected(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return words.format(f"{context[name]:g}")
-    if kind == "list_type" and _model_in(_annotation(model, detail["loc"])):
+    if kind == "list_type" and model_in(_annotation(model, detail["loc"])):
         return f"a list of tables, each begun with [[{detail['loc'][-1]}]]"
     return _EXPECTED.get(kind, detail["msg"].removeprefix("Input should be ").rstrip("."))
 
@@ -119,14 +119,14 @@ def format_value(value: Any) -> str:
 def known_keys(model: type[BaseModel], location: Location = ()) -> list[str]:
     """Return the keys that a file may set at `location` in `model`."""
     annotation = _annotation(model, location) if location else model
-    found = _model_in(annotation)
+    found = model_in(annotation)
     return [name for name, field in found.model_fields.items() if not field.exclude] if found else []
 
 
 def _annotation(model: type[BaseModel], location: Location) -> Any:
     annotation: Any = model
     for part in location:
-        current = _model_in(annotation)
+        current = model_in(annotation)
         if isinstance(part, int):
             continue
         if current is None or part not in current.model_fields:
@@ -135,8 +135,8 @@ def _annotation(model: type[BaseModel], location: Location) -> Any:
     return annotation
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the section class in an annotation such as `list[Section]` or `Section | None`."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
+    return next(filter(None, map(model_in, typing.get_args(annotation))), None)

@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from appliance.config.error_messages import model_in
 from appliance.config.sections import Config
 
 #: What stands in the place of a secret.
@@ -63,6 +64,21 @@ def shown_settings(used: Config, file: Config | None = None) -> list[ShownSettin
             found.append(ShownSetting(row.section, row.key, row.value, row.origin, new.value or "nothing"))
     # What comes with a section that is new in the file.
     return found + [ShownSetting(row.section, row.key, "", row.origin, row.value) for row in now.values() if row.value]
+
+
+def describe_setting(section: str, key: str) -> str:
+    """Return what a key of a section means, as the reference says it; empty for a key of another release."""
+    model: type[BaseModel] | None = Config
+    parts = section.split(".") if section else []
+    while parts and model is not None:
+        name = parts.pop(0)
+        field = model.model_fields.get(name)
+        model = model_in(field.annotation) if field else None
+        if field and get_origin(field.annotation) is list:
+            # The names of items have no dots, those of publishing hosts aside, which have no sections.
+            parts = [] if name == "publishing_hosts" else parts[1:]
+    known = model.model_fields.get(key) if model else None
+    return (known.description or "") if known else ""
 
 
 def hide_values(sentence: str) -> str:

@@ -79,6 +79,18 @@ class TaskState:
     next_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class TaskOverview:
+    """A task with its state, for people."""
+
+    task: PeriodicTask
+    state: TaskState
+    #: The process that is running it; empty while none is.
+    runs_on: str
+    #: Whether somebody asked for a run that has not begun.
+    is_asked_for: bool
+
+
 # A claim succeeds if its due time is newer than the one served last, or if the last run was lost, and never during a
 # run. A stored due time or lease later than the rule allows comes from a clock that was wrong, and is ignored.
 _CLAIM = f"""
@@ -93,6 +105,8 @@ _END = f"""
 UPDATE periodic SET lease_until = NULL, done_at = {NOW}, error = ?
 WHERE name = ? AND host = ? AND due_at = ? AND lease_until IS NOT NULL RETURNING done_at
 """
+
+_LEASES = "SELECT name, host, lease_until FROM periodic WHERE lease_until IS NOT NULL"
 
 # As if a run had been lost: the task is due at once, by the statement that claims it. A run in progress goes on.
 _REQUEST = """
@@ -175,6 +189,16 @@ class Schedule:
             found.append(
                 TaskState(task.name, due_at, done_at, host, error, None if next_at is None else float(next_at))
             )
+        return found
+
+    def overview(self) -> list[TaskOverview]:
+        """All tasks with their states, in their order."""
+        leases = {name: (host, until) for name, host, until in db.execute(_LEASES).fetchall()}
+        now, found = db.now(), []
+        for task, state in zip(self.tasks, self.states(), strict=True):
+            host, until = leases.get(task.name, ("", -1.0))
+            runs = now < until < now + 2 * self._lease
+            found.append(TaskOverview(task, state, host if runs else "", until == 0))
         return found
 
     def _next(

@@ -24,6 +24,10 @@ class Rule(Protocol):
     def next_after(self, moment: float) -> int:
         """The first due time after `moment`."""
 
+    @property
+    def words(self) -> str:
+        """The rule as people say it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Every(Rule):
@@ -38,6 +42,15 @@ class Every(Rule):
     def next_after(self, moment: float) -> int:
         """The first multiple after `moment`."""
         return self.latest(moment) + self.seconds
+
+    @property
+    def words(self) -> str:
+        """The rule as people say it: `every 10 minutes`."""
+        for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+            if self.seconds % length == 0:
+                number = self.seconds // length
+                return f"every {unit}" if number == 1 else f"every {number:,} {unit}s"
+        return f"every {self.seconds:,} seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,16 @@ class At(Rule):
         """The first due time after `moment`."""
         today = clock.to_datetime(moment, self.zone).date()
         return next(due for on in range(63) if (due := self._on(today + timedelta(on))) is not None and due > moment)
+
+    @property
+    def words(self) -> str:
+        """The rule as people say it: `Mondays at 03:30 (Europe/Berlin)`."""
+        on = {
+            "daily": "every day",
+            "weekly": f"{calendar.day_name[self.weekday]}s",
+            "monthly": "the 1st of each month" if self.day == 1 else f"day {self.day} of each month",
+        }
+        return f"{on[self.period]} at {self.hour:02}:{self.minute:02} ({self.zone})"
 
     def _on(self, day: date) -> int | None:
         if self.period == "weekly" and day.weekday() != self.weekday:

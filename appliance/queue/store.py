@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from peewee import IntegrityError
 
@@ -279,6 +280,24 @@ def rescue(retries: int, *, worker: str | None = None, lease: float = LEASE) -> 
         # A worker that was only late may have renewed its lease meanwhile.
         freed += _end_badly(job, attempt, values, _BadEnd("lost", fault), f"AND {lost}", whose) is not None
     return freed
+
+
+#: The states of jobs that have not ended. In statements they are written out: each has an index of its keys.
+_OPEN: Final[tuple[State, ...]] = ("pending", "running")
+
+
+def open_jobs(kind: str, keys: Sequence[str]) -> dict[str, tuple[State, str]]:
+    """The jobs of a kind with these keys that run or wait: their state and worker by key. One that runs goes first."""
+    found: dict[str, tuple[State, str]] = {}
+    for some in db.chunks(keys):
+        for state in _OPEN:
+            rows = db.execute(
+                f"SELECT key, COALESCE(worker, '') FROM job WHERE state = '{state}' AND kind = ?"
+                f" AND key IN ({db.placeholders(len(some))})",
+                [kind, *some],
+            )
+            found.update({key: (state, worker) for key, worker in rows.fetchall()})
+    return found
 
 
 # Each of these conditions has an index of its own. "finished_at > 0" is always true of ended jobs; it makes SQLite use

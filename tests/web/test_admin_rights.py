@@ -87,6 +87,8 @@ SAMPLES: Final[dict[str, Any]] = {
     "POST /sites/<site>/comments/<comment>/ban": FORM, "POST /sites/<site>/bans": FORM,
     "POST /sites/<site>/bans/lift": FORM,
     # The dashboard: schedule, sources and settings.
+    "GET /schedule": None, "POST /schedule/run": FORM, "GET /sites/<site>/sources/<source>": None,
+    "POST /sites/<site>/sources/<source>/pull": FORM, "GET /settings": None,
     # Users.
     "GET /users": None, "GET /users/new": None, "POST /users/new": FORM, "GET /users/<number>": None,
     "POST /users/<number>": FORM, "POST /users/<number>/roles": FORM, "POST /users/<number>/disable": FORM,

@@ -24,6 +24,8 @@ from appliance.web.admin.dashboard import (
     overview,
     page_places,
     processes,
+    schedule,
+    settings,
     targets,
 )
 
@@ -36,6 +38,8 @@ _PAGES: Final[tuple[ModuleType, ...]] = (
     targets,
     page_places,
     processes,
+    schedule,
+    settings,
     comments,
     comment_acts,
     comment,

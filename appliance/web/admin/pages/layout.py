@@ -82,6 +82,9 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "job-left": Notice("Nothing was done: the job has changed meanwhile. This is how it is now.", grave=True),
     "group-retried": Notice("The jobs are on the queue again."),
     "group-gone": Notice("None of these jobs is failed any more.", grave=True),
+    "task-asked": Notice("Asked for. The first host that is free runs it now."),
+    "task-unknown": Notice("There is no such task any more.", grave=True),
+    "pull-asked": Notice("Asked for. A worker pulls the source now."),
     "process-paused": Notice("Asked to pause. Nothing new is started until it is resumed."),
     "process-resumed": Notice("Asked to resume."),
     "process-gone": Notice("It had ended before it could be asked, or it cannot do that.", grave=True),
@@ -172,8 +175,10 @@ _PLACES: Final = (
     ("/targets", "Targets", "target.read", "t"),
     ("/comments", "Comments", "comment.read", "c"),
     ("/processes", "Processes", "process.read", "p"),
+    ("/schedule", "Schedule", "source.read", "s"),
     ("/audit", "Audit", "audit.read_all", "a"),
     ("/users", "Users", "user.read", "u"),
+    ("/settings", "Settings", "settings.read", "e"),
 )
 
 
