@@ -51,6 +51,7 @@ INSIDE = (
     "/sites/blog/audit", "/confirm?next=/users", "/nowhere",
     "/failures", "/jobs/1",
     "/processes", "/processes?since=1&n=2", "/processes/ask?request=recycle", "/processes/ask?request=pause&host=x",
+    "/schedule", "/settings", "/settings?text=idle", "/settings?text=nothing-like-it",
 )  # fmt: skip
 
 
