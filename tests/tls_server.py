@@ -1,4 +1,4 @@
-"""A web server that speaks TLS with a certificate that nobody has signed, in front of a Unix socket, on loopback."""
+"""A web server that speaks TLS, on loopback, with a certificate that nobody has signed, in front of a socket or port."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def openssl(folder: Path, *arguments: str) -> bytes:
     return subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True).stdout
 
 
-def start_nginx(folder: Path, socket: Path, port: int, *names: str) -> subprocess.Popen[bytes]:
-    """Start nginx with the certificate; it passes all requests for these names on to a Unix socket."""
+def start_nginx(folder: Path, upstream: Path | int, port: int, *names: str) -> subprocess.Popen[bytes]:
+    """Start nginx with the certificate; it passes all requests for these names on to a Unix socket or a port here."""
+    place = f"{HOST}:{upstream}" if isinstance(upstream, int) else f"unix:{upstream}:"
     temporary = "".join(
         f"{kind}_temp_path {folder}/nginx-temp; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -41,7 +42,7 @@ http {{
         ssl_certificate {folder}/cert.pem;
         ssl_certificate_key {folder}/key.pem;
         location / {{
-            proxy_pass http://unix:{socket}:;
+            proxy_pass http://{place};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;

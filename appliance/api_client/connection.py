@@ -156,7 +156,14 @@ class Connection:
                 body = _read(response)
             finally:
                 response.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        except httpx.ConnectError as error:
+            if (fault := _certificate_fault(error)) is not None:
+                raise ApiError(
+                    f"{self._name}: its certificate is not trusted here: {fault}; name a file with the certificate of its"
+                    " authority in SSL_CERT_FILE, or correct --api."
+                ) from error
+            raise _Broken(_reason(error), was_sent=False) from error
+        except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise _Broken(_reason(error), was_sent=False) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _Broken(_reason(error), was_sent=True) from error
@@ -219,6 +226,15 @@ def _chunks_of(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
+
+
+def _certificate_fault(error: BaseException | None) -> str | None:
+    """Return what is wrong with a certificate, in the words of the library; None if that is not why."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message.rstrip(".")
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _reason(error: Exception) -> str:

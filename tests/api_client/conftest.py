@@ -190,13 +190,14 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, run: Callable[..., Told
     """Return a function that makes an installation with these sites, and starts its admin process."""
     made: list[Installation] = []
 
-    def make(*sites: str) -> Installation:
+    def make(*sites: str, url: str = "") -> Installation:
         folder, port = tmp_path / f"installation{len(made)}", free_port()
         for name in ("front1", *(f"notes-{site}" for site in sites or ("blog",))):
             (folder / name).mkdir(parents=True)
         server: Any = request.getfixturevalue("postgres") if request.param == "postgresql" else None
         database = server.fresh() if server else f"{folder}/appliance.db"
         text = SETTINGS.format(folder=folder, port=port, database=database)
+        text = text.replace(f"https://127.0.0.1:{port}/", url or f"https://127.0.0.1:{port}/")
         text = text.replace("[[targets]]", "".join(SITE.format(name=site, folder=folder) for site in sites or ("blog",))
                             + "[[targets]]")  # fmt: skip
         (folder / "appliance.toml").write_text(text, "utf-8")
