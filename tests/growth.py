@@ -34,6 +34,11 @@ def finished_jobs(first: int, last: int) -> None:
     _fill(_JOBS, first, last)
 
 
+def failed_jobs(first: int, last: int) -> None:
+    """Insert jobs with these numbers that failed long ago."""
+    _fill(_JOBS.replace("'done', 'changed'", "'failed', NULL"), first, last)
+
+
 def publications(first: int, last: int, paths: int = _OWN) -> None:
     """Insert publications with these numbers by the host `here`, each with its own path or cycling through `paths`."""
     _fill(_PUBLICATIONS, first, last, paths)

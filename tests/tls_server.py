@@ -1,4 +1,4 @@
-"""A web server that speaks TLS, on loopback, with a certificate that nobody has signed, in front of a socket or port."""
+"""A web server that speaks TLS, on loopback, before a socket or a port, with a certificate that nobody has signed."""
 
 from __future__ import annotations
 

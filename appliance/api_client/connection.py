@@ -159,8 +159,8 @@ class Connection:
         except httpx.ConnectError as error:
             if (fault := _certificate_fault(error)) is not None:
                 raise ApiError(
-                    f"{self._name}: its certificate is not trusted here: {fault}; name a file with the certificate of its"
-                    " authority in SSL_CERT_FILE, or correct --api."
+                    f"{self._name}: its certificate is not trusted here: {fault}; name a file with the certificate of"
+                    " its authority in SSL_CERT_FILE, or correct --api."
                 ) from error
             raise _Broken(_reason(error), was_sent=False) from error
         except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:

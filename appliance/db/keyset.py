@@ -102,6 +102,14 @@ class Listing:
     filter: Condition = ALL
     #: Rows of a group that the filter is tested on at once; None for all, where no index has the order either.
     reach: int | None = REACH
+    #: True of every row, and a bound of the order's first column: with it SQLite reads the index that has the order,
+    #: although its statistics may say that it had better read another and sort. It uses one bound, so this is left out
+    #: where a page has one of its own.
+    bound: Condition = ALL
+
+    def until(self, values: Values | None) -> Condition:
+        """The condition that a row comes up to the one with these values; None for no end."""
+        return self.bound if values is None else self.order.up_to(values)
 
 
 def page(
@@ -147,7 +155,7 @@ def read(listing: Listing, columns: str, size: int, after: Values | None = None)
     sorts = [f"sort_{number}" for number in range(width)]
     wanted = ", ".join([*(f"{column} AS {name}" for column, name in zip(order.columns, sorts, strict=True)), columns])
     parts = [
-        _part(listing, wanted, group & order.up_to(end) & listing.filter, "LIMIT ?", (size + 1,)) for group in groups
+        _part(listing, wanted, group & listing.until(end) & listing.filter, "LIMIT ?", (size + 1,)) for group in groups
     ]
     rows = _merged(order, parts, sorts, size + 1)
     more = len(rows) > size
@@ -184,7 +192,7 @@ def count_by(listing: Listing, columns: Sequence[str]) -> tuple[list[Values], bo
     """
     (group,) = listing.groups
     end = _last(listing, [group], listing.reach or REACH)
-    chosen, named = group & listing.order.up_to(end) & listing.filter, ", ".join(columns)
+    chosen, named = group & listing.until(end) & listing.filter, ", ".join(columns)
     # Read in the order of the list: grouped at once, an index might be preferred that has the groups, and all rows.
     first = _part(listing, named, chosen, "LIMIT ?", (listing.reach or REACH,))
     rows = db.execute(
@@ -197,7 +205,7 @@ def count_by(listing: Listing, columns: Sequence[str]) -> tuple[list[Values], bo
 
 def _count(listing: Listing, group: Condition, cap: int | None) -> Count:
     end = _reached(listing, [group]) if cap is not None else None
-    chosen = group & listing.order.up_to(end) & listing.filter
+    chosen = group & listing.until(end) & listing.filter
     limit = "" if cap is None else f"LIMIT {cap + 1}"
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {listing.table} WHERE {chosen.where} {limit}) AS counted"
     number = int(db.execute(counting, chosen.values).fetchone()[0])
@@ -217,7 +225,7 @@ def _last(listing: Listing, groups: Sequence[Condition], reach: int) -> Values |
     names = [f"sort_{number}" for number in range(len(order.columns))]
     wanted = ", ".join(f"{column} AS {name}" for column, name in zip(order.columns, names, strict=True))
     # The offset is the same for every page: it bounds the work, and never grows with the place in the list.
-    parts = [_part(listing, wanted, group, "LIMIT 1 OFFSET ?", (reach - 1,)) for group in groups]
+    parts = [_part(listing, wanted, group & listing.bound, "LIMIT 1 OFFSET ?", (reach - 1,)) for group in groups]
     found = _merged(order, parts, names, 1)
     return found[0] if found else None
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from appliance import db
 from appliance.db import keyset
-from appliance.db.keyset import Condition, Listing, Order
+from appliance.db.keyset import ALL, Condition, Listing, Order
 from appliance.errors import CursorError
 from appliance.paging import NONE, PAGE_SIZE, Count, Counts, Group, Page, all_rows, decode_cursor, encode_cursor
 from appliance.queue import store
@@ -157,7 +157,7 @@ def count_jobs(wanted: JobFilter = ANY_JOB, *, reach: int = keyset.REACH) -> Cou
 def _counted(wanted: JobFilter, states: tuple[State, ...], order: Order, reach: int) -> dict[Group, Count]:
     """Count the jobs of one part of the queue by group, among those that a list shows first."""
     rest = replace(wanted, states=_overlap(states, wanted) if len(states) > 1 else ())
-    listing = Listing("job", order, (in_states(states),), condition(rest, by_index=False), reach)
+    listing = Listing("job", order, (in_states(states),), condition(rest, by_index=False), reach, _bound(states))
     rows, is_capped = keyset.count_by(listing, ("scope", "kind", "state"))
     return {Group(scope, kind, state): Count(number, is_capped) for scope, kind, state, number in rows}
 
@@ -213,7 +213,12 @@ def _part(wanted: JobFilter, states: tuple[State, ...], order: Order) -> Listing
         part = replace(wanted, states=() if chosen.states == OVER else chosen.states)
     else:
         part = replace(wanted, states=())
-    return Listing("job", order, (in_states(states),), condition(part, by_index=False))
+    return Listing("job", order, (in_states(states),), condition(part, by_index=False), bound=_bound(states))
+
+
+def _bound(states: tuple[State, ...]) -> Condition:
+    """The bound by which the index of a part of the queue is found, for the part that has several."""
+    return Condition("finished_at > 0") if states == ("failed",) else ALL
 
 
 def _overlap(states: tuple[State, ...], wanted: JobFilter) -> tuple[State, ...]:

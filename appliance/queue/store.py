@@ -395,7 +395,8 @@ def recent_failures(limit: int = 20) -> list[tuple[str, str, str]]:
     """The latest failed jobs, as (kind, key, message)."""
     return list(
         db.execute(
-            "SELECT kind, key, error_message FROM job WHERE state = 'failed' ORDER BY finished_at DESC LIMIT ?",
+            "SELECT kind, key, error_message FROM job WHERE state = 'failed' AND finished_at > 0"
+            " ORDER BY finished_at DESC LIMIT ?",
             [limit],
         ).fetchall()
     )

@@ -145,3 +145,30 @@ def test_the_order_of_the_queue_goes_through_its_parts(queue: Config) -> None:
     ends = [row.finished_at for row in administration.find(JobFilter(states=["done"]), limit=3)]
     assert ends == [10_000, 9_999, 9_998]
     assert administration.find(JobFilter(), "-queue", 1)[0].finished_at == 1
+
+
+#: What looks at the jobs that failed.
+OF_FAILED: dict[str, Callable[[], Any]] = {
+    **{name: LOOKS[name] for name in ("failures", "list of the failed", "page", "page of a site", "counts")},
+    "counts of a site": lambda: administration.count_jobs(JobFilter(scopes=["blog"]), reach=1000),
+    "page of a pattern": LOOKS["page of a pattern"],
+    "page after": lambda: administration.list_jobs(after=encode_cursor("queue", (2, 1, 2000.0, 2000))),
+}
+
+
+@pytest.mark.parametrize("gathered", [False, True], ids=["without statistics", "with statistics"])
+def test_no_look_costs_more_with_ten_times_as_many_jobs_that_failed(database: Config, gathered: bool) -> None:
+    if growth.is_server(database):
+        pytest.skip("steps are SQLite's")
+    growth.finished_jobs(100_001, 110_000)
+    costs: list[dict[str, int]] = []
+    for first, last in ((1, 12_000), (12_001, 100_000)):  # more than a page or a count tests a filter on
+        growth.failed_jobs(first, last)
+        if gathered:
+            db.analyze()
+            # What it learns of a part of a large index may be far off, as here of one that lacks the order of the list.
+            db.execute("UPDATE sqlite_stat1 SET stat = '4794 401 1' WHERE idx = 'job_failed'")
+            db.execute("ANALYZE sqlite_schema")
+        costs.append({name: growth.steps(look) for name, look in OF_FAILED.items()})
+    before, after = costs
+    assert {name: (before[name], after[name]) for name in after if after[name] > 1.2 * before[name] + 500} == {}

@@ -99,15 +99,15 @@ def count_comments(config: Config, sites: Sequence[str] = (), *, cap: int = CAP)
     counts: dict[Group, Count] = {}
     for status in COMMENT_STATUSES:
         rows = db.execute(
-            """SELECT (SELECT site_id FROM entry WHERE entry.id = newest.entry_id) AS site, COUNT(*),
-                      (SELECT COUNT(*) FROM (SELECT 1 FROM comment WHERE status = ? LIMIT ?) AS looked_at)
+            """SELECT (SELECT site_id FROM entry WHERE entry.id = newest.entry_id) AS site, COUNT(*)
                FROM (SELECT entry_id FROM comment WHERE status = ? ORDER BY created_at DESC, id DESC LIMIT ?) AS newest
                GROUP BY site""",
-            [status, cap + 1, status, cap],
+            [status, cap + 1],
         ).fetchall()
-        for site, number, seen in rows:
+        is_capped = sum(number for _, number in rows) > cap
+        for site, number in rows:
             if site in names:
-                counts[Group(names[site], "comment", status)] = Count(number, seen > cap)
+                counts[Group(names[site], "comment", status)] = Count(min(number, cap), is_capped)
     return Counts(counts)
 
 

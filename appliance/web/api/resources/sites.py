@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from appliance import db, publishing
@@ -14,7 +16,9 @@ from appliance.queue.administration import JobFilter
 from appliance.web.admin import guard
 from appliance.web.api.fields import CountOfRows, Rows, Sent, Shown
 from appliance.web.api.operations import Answer, Call, operation
-from appliance.web.api.resources.jobs import MOST_COUNTED
+
+#: Comments and jobs of each state that are counted one by one; of more, the number is capped.
+_COUNTED: Final = 1_000
 
 
 class Site(Shown):
@@ -101,8 +105,8 @@ def read_site(call: Call) -> Answer:
         {
             **_site(call.config, call.site),
             "entries": _by_state(count_entries(call.config, [call.site])),
-            "comments": _by_state(count_comments(call.config, [call.site], cap=MOST_COUNTED)),
-            "jobs": _by_state(administration.count_jobs(jobs, reach=MOST_COUNTED)),
+            "comments": _by_state(count_comments(call.config, [call.site], cap=_COUNTED)),
+            "jobs": _by_state(administration.count_jobs(jobs, reach=_COUNTED)),
         }
     )
 
