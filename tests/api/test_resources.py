@@ -213,6 +213,35 @@ def test_jobs_are_listed_counted_and_acted_on_by_a_filter(config: Config, caller
     assert dict(states) == {"failed": 1}
 
 
+@pytest.mark.parametrize("place", [f"{BLOG}/jobs", "/jobs"])
+@pytest.mark.parametrize(("verb", "more"), [("retry", {}), ("delete", {}), ("prioritise", {"priority": 50})])
+def test_the_expected_number_is_that_of_the_transaction_that_acts(
+    config: Config, admin: Caller, monkeypatch: pytest.MonkeyPatch, place: str, verb: str, more: dict[str, int]
+) -> None:
+    for number in range(3):
+        failed(number)
+    if verb == "prioritise":
+        db.execute("UPDATE job SET state = 'pending', finished_at = NULL")
+    act = getattr(administration, verb)
+
+    def act_later(*values: Any, **named: Any) -> Any:
+        failed(9)  # by somebody else, after the number was looked at
+        if verb == "prioritise":
+            db.execute("UPDATE job SET state = 'pending', finished_at = NULL")
+        return act(*values, **named)
+
+    body = {"filter": {"key_begins": "blog/"}, "expected": 3, **more}
+    with monkeypatch.context() as patch:
+        patch.setattr(administration, verb, act_later)
+        refused = admin.post(f"{place}/{verb}", body)
+    assert (refused.status_code, refused.json["number"]) == (409, 4)
+    rows = db.execute("SELECT state, priority FROM job WHERE key <> 'blog/9.html'").fetchall()
+    assert [tuple(row) for row in rows] == [("pending" if verb == "prioritise" else "failed", 10)] * 3
+    assert not audit.list_audit(AuditFilter(action=f"job.{verb}")).rows
+    db.execute("DELETE FROM job WHERE key = 'blog/9.html'")
+    assert admin.post(f"{place}/{verb}", body).json["number"] == 3
+
+
 def test_targets_are_paused_resumed_and_asked_to_be_repaired(config: Config, admin: Caller, caller: MakeCaller) -> None:
     viewer = caller("vi", everywhere="viewer")
     assert [row["name"] for row in viewer.get("/targets").json["rows"]] == ["front1"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
 
+from appliance import db
 from appliance.queue import administration
 from appliance.queue.administration import Acted, JobDetails, JobFilter, TextFilter
 from appliance.queue.attempts import Attempt
@@ -202,46 +204,43 @@ def shown_attempts(details: JobDetails, with_excerpts: bool) -> list[Attempt]:
 @operation("POST", f"{_PATH}/retry", "job.retry", body=BulkAction, answer=BulkResult, is_transaction=False)
 def retry_jobs(call: Call) -> Answer:
     """Retry the failed jobs that match a filter, as if for the first time."""
-    chosen = _chosen(call, ("failed",))
-    return _result(call, chosen, ("failed",)) or _done(administration.retry(chosen))
+    chosen = _chosen(call)
+    return _result(call, chosen, ("failed",)) or _act(call, lambda: administration.retry(chosen))
 
 
 @operation("POST", f"{_PATH}/delete", "job.delete", body=BulkAction, answer=BulkResult, is_transaction=False)
 def delete_jobs(call: Call) -> Answer:
     """Cancel the jobs that match a filter, if they wait or have failed."""
-    chosen = _chosen(call, ("pending", "failed"))
-    return _result(call, chosen, ("pending", "failed")) or _done(administration.delete(chosen))
+    chosen = _chosen(call)
+    return _result(call, chosen, ("pending", "failed")) or _act(call, lambda: administration.delete(chosen))
 
 
 @operation("POST", f"{_PATH}/prioritise", "job.prioritise", body=Priorities, answer=BulkResult, is_transaction=False)
 def prioritise_jobs(call: Call) -> Answer:
     """Change the priority of the pending jobs that match a filter."""
-    chosen = _chosen(call, ("pending",))
-    planned = _result(call, chosen, ("pending",))
-    if planned is not None:
-        return planned
-    acted = administration.prioritise(chosen, call.body.priority, ageing=call.config.queue.ageing)
-    return _done(acted, ("pending",))
+    chosen, ageing = _chosen(call), call.config.queue.ageing
+    return _result(call, chosen, ("pending",)) or _act(
+        call, lambda: administration.prioritise(chosen, call.body.priority, ageing=ageing), ("pending",)
+    )
 
 
-def _chosen(call: Call, states: tuple[State, ...]) -> JobFilter:
+def _chosen(call: Call) -> JobFilter:
     body: BulkAction = call.body
     if not body.filter.has_conditions() and not body.all:
         raise Problem(422, "The filter has no conditions; give some, or say “all” if all jobs are meant.", "invalid")
-    chosen = body.filter.of_site(call.site)
-    if body.expected is not None:
-        number = _count(chosen, states)
-        if number != body.expected:
-            raise Problem(
-                409, f"{number} jobs would change and not {body.expected}, so nothing was done.", "other-number",
-                number=number,
-            )  # fmt: skip
-    return chosen
+    return body.filter.of_site(call.site)
 
 
-def _count(chosen: JobFilter, states: tuple[State, ...]) -> int:
-    found = administration.count(chosen)
-    return sum(found[state] for state in states)
+def require_expected(expected: int | None, number: int) -> None:
+    """Check that as many jobs change as the caller expects. Call it in the transaction that changes them.
+
+    Raises:
+        Problem: more or fewer do, since others act on the queue as well.
+    """
+    if expected not in (None, number):
+        raise Problem(
+            409, f"{number} jobs would change and not {expected}, so nothing was done.", "other-number", number=number
+        )
 
 
 def _result(call: Call, chosen: JobFilter, states: tuple[State, ...]) -> Answer | None:
@@ -250,7 +249,17 @@ def _result(call: Call, chosen: JobFilter, states: tuple[State, ...]) -> Answer 
         return None
     found = administration.count(chosen)
     rows = [{"before": state, "after": state, "number": number} for state, number in sorted(found.items()) if number]
-    return Answer({"dry_run": True, "number": sum(found[state] for state in states), "jobs": rows})
+    number = sum(found[state] for state in states)
+    require_expected(call.body.expected, number)
+    return Answer({"dry_run": True, "number": number, "jobs": rows})
+
+
+def _act(call: Call, act: Callable[[], Acted], same: tuple[State, ...] = ()) -> Answer:
+    """Act in one transaction, which is rolled back if other than the expected number of jobs change."""
+    with db.write():
+        answer = _done(act(), same)
+        require_expected(call.body.expected, answer.value["number"])
+    return answer
 
 
 def _done(acted: Acted, same: tuple[State, ...] = ()) -> Answer:

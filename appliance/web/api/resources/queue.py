@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from appliance.web.api.resources.jobs import (
     JobSelection,
     JobTrigger,
     StateChange,
+    require_expected,
     shown_attempts,
 )
 
@@ -98,6 +98,9 @@ class QueueAction(Sent):
     filter: QueueSelection
     all: bool = Field(False, description="Whether a filter without conditions is meant: all jobs.")
     dry_run: bool = Field(False, description="Do nothing; only tell what would be done.")
+    expected: int | None = Field(
+        None, ge=0, description="Do nothing unless so many jobs would change: the number of a dry run."
+    )
 
 
 class QueuePriorities(QueueAction):
@@ -211,8 +214,10 @@ def _chosen(call: Call, action: str) -> JobFilter:
 def _act(call: Call, act: Callable[[], Acted], same: str = "") -> Answer:
     """The answer of what was done, or would be. An action may keep the state of the jobs that it changes."""
     is_dry: bool = call.body.dry_run
-    with db.write(rollback=True) if is_dry else nullcontext():
+    with db.write(rollback=is_dry):
         acted = act()
-    rows = [StateChange(before=before, after=after, number=number) for (before, after), number in sorted(acted.items())]
-    number = sum(row.number for row in rows if row.before != row.after or row.before == same)
+        changed = {states: number for states, number in acted.items() if states[0] != states[1] or states[0] == same}
+        number = sum(changed.values())
+        require_expected(call.body.expected, number)
+    rows = [StateChange(before=before, after=after, number=found) for (before, after), found in sorted(acted.items())]
     return Answer(BulkResult(dry_run=is_dry, number=number, jobs=rows), changed=bool(number))
