@@ -52,6 +52,7 @@ _DOES: Final = {
     "statistics": "updates the statistics of SQLite's query planner",
     "prune": "deletes old jobs, publications, changes and what identifies readers",
     "accounts": "deletes sessions, links and failed sign-ins that are over",
+    "comments": "deletes for good what moderators deleted more than a minute ago",
     "audit": "logs the head of the audit",
     "previews": "deletes previews whose last link has expired",
     "pull": "enqueues the pull of the source",
@@ -76,8 +77,8 @@ def make_shown_schedule(config: Config) -> Schedule:
 
 
 def describe(task: str) -> str:
-    """What a periodic task does, in a few words."""
-    return _DOES[task.partition(" ")[0]]
+    """What a periodic task does, in a few words; empty for one of another release."""
+    return _DOES.get(task.partition(" ")[0], "")
 
 
 def periodic_tasks(config: Config, stopping: Callable[[], bool] = lambda: False) -> list[PeriodicTask]:

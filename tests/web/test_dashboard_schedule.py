@@ -267,6 +267,13 @@ def test_rules_are_said_in_words(rule: Every | At, words: str) -> None:
     assert rule.words == words
 
 
-def test_every_task_is_described(config: Config) -> None:
-    for task in housekeeping.make_shown_schedule(config).tasks:
-        assert housekeeping.describe(task.name)
+def test_every_task_is_described(make_config: MakeConfig, tmp_path: Path) -> None:
+    """With everything that has tasks of its own."""
+    config = make_config(
+        admin={"url": URL, "preview_url": "https://preview.example"}, web={"path": "/-/"},
+        targets=[{"name": "front", "address": str(tmp_path / "front"), "other_path": True}],
+        webhooks=[{"name": "chat", "url": "https://hooks.example/", "events": ["target.behind"], "secret_file": "/x"}],
+    )  # fmt: skip
+    tasks = [task.name for task in housekeeping.make_shown_schedule(config).tasks]
+    assert {"webhooks", "search", "previews", "verify-targets", "statistics"} <= set(tasks)
+    assert [name for name in tasks if not housekeeping.describe(name)] == []

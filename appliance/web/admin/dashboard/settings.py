@@ -54,7 +54,7 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
     def show_settings() -> Response:
         hosts = settings_report.read() or [_own(config)]
         text = request.args.get("text", "").strip()[:_LONGEST]
-        shown = next((host for host in hosts if host.process == request.args.get("of")), hosts[0])
+        shown = _chosen(hosts, request.args.get("of", ""))
         return page(
             "dashboard/settings.html",
             hosts=hosts,
@@ -64,6 +64,14 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
             text=text,
             address=partial(with_query, _SETTINGS, text=text),
         )
+
+
+def _chosen(hosts: Sequence[HostSettings], process: str) -> HostSettings:
+    """Return the host whose settings are shown: that of a process, or the first with a fault, or the first."""
+    for host in hosts:
+        if process == host.process:
+            return host
+    return next((host for host in hosts if host.faults), hosts[0])
 
 
 def _own(config: Config) -> HostSettings:
