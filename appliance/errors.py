@@ -10,6 +10,8 @@
     │   └── EditConflict          1   somebody else changed the content after it was read; nothing was saved
     ├── AuditError                2   the audit does not fit together, or has no such row
     ├── CursorError               3   a cursor does not belong to the list it was used for
+    ├── JobsChanged               1   there are more jobs to act on than somebody was asked about; nothing was done
+    ├── UndoRefused               1   a deletion of jobs is too long ago or undone already
     ├── FilterError               3   the arguments of a command do not describe a set of jobs
     ├── TimeLimitExceeded         1   an operation used more processor time than it is allowed
     ├── ThemeError                3   theme.toml or a template cannot be used
@@ -147,6 +149,25 @@ class CursorError(ApplianceError):
 
     def __init__(self, order: str) -> None:
         super().__init__(f"this is no cursor of a list in the order “{order}”; begin at the first page")
+
+
+class JobsChanged(ApplianceError):  # noqa: N818 - an event
+    """There are more jobs to act on than somebody was asked about, so nothing was done."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"{found:,} jobs match now and not {expected:,}, so nothing was done; look at them again")
+
+
+class UndoRefused(ApplianceError):  # noqa: N818 - an answer
+    """A deletion of jobs cannot be undone: it is too long ago, or undone already."""
+
+    def __init__(self, *, is_undone: bool) -> None:
+        self.is_undone = is_undone
+        super().__init__(
+            "this deletion is undone already"
+            if is_undone
+            else "a deletion can be undone within a minute, and not later"
+        )
 
 
 class FilterError(ApplianceError):

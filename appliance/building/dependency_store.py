@@ -15,6 +15,7 @@ from itertools import islice
 from appliance import db
 from appliance.building.builder import BuildResult
 from appliance.building.loaders import ArtifactRow
+from appliance.planning.enqueueing import template_of
 from appliance.planning.plan import PUBLISH
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 
@@ -189,8 +190,12 @@ def _enqueue_outdated(built: Sequence[Built], ageing: float) -> None:
             continue
         rows = db.execute(
             f"""UPDATE artifact SET marked = ? WHERE id IN ({db.placeholders(len(outdated))}) AND wanted
-                RETURNING path, priority, every, (SELECT name FROM site WHERE site.id = artifact.site_id)""",
+                RETURNING path, priority, every, {template_of("artifact")},
+                    (SELECT name FROM site WHERE site.id = artifact.site_id)""",
             [last_plan[0], *outdated],
         ).fetchall()
-        requests = [JobRequest(path, priority, scope, every=every) for path, priority, every, scope in rows]
+        requests = [
+            JobRequest(path, priority, scope, every=every, template=template)
+            for path, priority, every, template, scope in rows
+        ]
         enqueue(PUBLISH, requests, ageing=ageing, causes=[Cause("changed while it was built")])

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from appliance import db
 from appliance.building import dependency_store
@@ -20,6 +20,7 @@ from appliance.config import Config
 from appliance.content.assets import file_digest
 from appliance.delivery import cursors, journal
 from appliance.delivery.targets import own_docroot
+from appliance.planning.enqueueing import template_of
 from appliance.planning.plan import PUBLISH
 from appliance.queue.enqueue import JobRequest, enqueue
 
@@ -48,6 +49,10 @@ class _Row(NamedTuple):
     digest: str
     size: int
     version: int
+    template: str
+
+
+_COLUMNS: Final = f"a.id, s.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version, {template_of('a')}"
 
 
 def verify(
@@ -117,7 +122,7 @@ def _chunks() -> Iterator[list[_Row]]:
     last = 0
     while True:
         rows = db.execute(
-            """SELECT a.id, s.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version
+            f"""SELECT {_COLUMNS}
                FROM artifact a JOIN site s ON s.id = a.site_id
                WHERE a.id > ? AND a.wanted AND a.digest IS NOT NULL ORDER BY a.id LIMIT ?""",
             [last, _CHUNK],
@@ -137,7 +142,7 @@ def enqueue_missing(config: Config, paths: Sequence[str]) -> set[str]:
     unknown = set(paths)
     for some in db.chunks(paths):
         rows = db.execute(
-            f"""SELECT a.id, s.id, a.path, a.priority, a.every, s.name, a.digest, a.size, a.version
+            f"""SELECT {_COLUMNS}
                 FROM artifact a JOIN site s ON s.id = a.site_id WHERE a.path IN ({db.placeholders(len(some))})""",
             some,
         ).fetchall()
@@ -149,7 +154,7 @@ def enqueue_missing(config: Config, paths: Sequence[str]) -> set[str]:
 
 def _enqueue(config: Config, rows: Sequence[_Row], reason: str, *, lost: bool) -> None:
     """Enqueue artifacts. Those that are `lost` are published even by a host that still holds the file."""
-    requests = [JobRequest(row.path, row.priority, row.scope, every=row.every) for row in rows]
+    requests = [JobRequest(row.path, row.priority, row.scope, every=row.every, template=row.template) for row in rows]
     with db.write():
         enqueue(PUBLISH, requests, ageing=config.queue.ageing, reason=reason)
         if lost:

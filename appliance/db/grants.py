@@ -52,7 +52,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     # What the daemons say of their settings.
     "settings_report": _READ,
     # The queue: what is enqueued, retried and deleted; and the processes, of which its own workers are some.
-    **dict.fromkeys(("job", "job_trigger", "process", "throttle"), _CHANGE),
+    **dict.fromkeys(("acted_job", "job", "job_act", "job_trigger", "process", "throttle"), _CHANGE),
     "job_attempt": _READ,
     # Asked for; workers build what they show.
     "comparison": ("SELECT", "INSERT", "UPDATE"),

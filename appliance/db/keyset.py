@@ -184,6 +184,38 @@ def count_groups(table: str, groups: Mapping[K, Condition], cap: int = CAP) -> d
     return found
 
 
+#: More than any time in seconds since the epoch.
+_NEVER: Final = 1e300
+
+
+def find_groups(table: str, where: Condition, columns: Sequence[str], then: str, most: int) -> list[Values]:
+    """Return the values that columns have together, at most so many, by one step through an index for each.
+
+    Args:
+        table: the table, which has a column `id`.
+        where: the condition of the index.
+        columns: the first columns of the index, none of them null.
+        then: the column after them, which holds seconds. SQLite would otherwise look at all rows of a group.
+        most: groups that are looked for.
+    """
+    named, order = ", ".join(columns), ", ".join((*columns, then))
+    # SQLite compares with more than the first column of an index only what has no type of its own.
+    before = ", ".join(f"COALESCE(step.{column}, NULL)" for column in columns)
+    first = f"SELECT id FROM {table} WHERE {where.where} ORDER BY {order} LIMIT 1"
+    further = f"SELECT id FROM {table} WHERE {where.where} AND ({order}) > ({before}, ?) ORDER BY {order} LIMIT 1"
+    picked = ", ".join(f"found.{column}" for column in columns)
+    return list(
+        db.execute(
+            f"""WITH RECURSIVE step (number, {named}) AS (
+                    SELECT 1, {picked} FROM {table} AS found WHERE found.id = ({first})
+                    UNION ALL SELECT step.number + 1, {picked} FROM step JOIN {table} AS found ON found.id = ({further})
+                    WHERE step.number < ?)
+                SELECT {named} FROM step""",
+            [*where.values, *where.values, _NEVER, most],
+        ).fetchall()
+    )
+
+
 def count_by(listing: Listing, columns: Sequence[str]) -> tuple[list[Values], bool]:
     """Count the first rows of a list of one group by columns, as many as the filter is tested on.
 

@@ -15,13 +15,25 @@ from appliance.queue.models import EnqueueResult
 #: Seconds to wait for further comments before a page is built again: a page is built at most eight times a second.
 COMMENT_PAUSE: Final = 0.12
 
+
+def template_of(artifact: str) -> str:
+    """SQL of the template that an artifact is built with, by the alias of its table; empty for files.
+
+    For them the column holds something else.
+    """
+    return f"CASE WHEN {artifact}.type IN ('static', 'thumbnail') THEN '' ELSE {artifact}.template END"
+
+
 #: Artifacts that are wanted, and those that are to be deleted.
 _FROM: Final = """
 FROM artifact a JOIN site s ON s.id = a.site_id
 WHERE a.site_id = ? AND (a.wanted OR a.digest IS NOT NULL)
 """
 _EVERY: Final = "CASE WHEN a.wanted THEN a.every ELSE 0 END"
-_JOBS: Final = f"SELECT a.path AS key, s.name AS scope, a.priority AS priority, {{every}} AS every {_FROM}"
+_JOBS: Final = f"""
+SELECT a.path AS key, s.name AS scope, a.priority AS priority, {{every}} AS every, {template_of("a")} AS template
+{_FROM}
+"""
 #: Artifacts with build 'hand' wait until somebody asks for them by path. Deletions never wait.
 _BY_ITSELF: Final = "(NOT a.wanted OR a.build <> 'hand')"
 _STALE: Final = f"a.marked > a.built AND {_BY_ITSELF}"

@@ -30,6 +30,8 @@ class JobRequest:
     payload: str | None = None
     #: Least number of seconds between the end of one run of the key and the start of the next.
     every: float = 0.0
+    #: What the result is made with; see `models.Job.template`.
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,11 @@ class Cause:
     times: int = 1
 
 
+_ASKED = "WITH asked (key, scope, priority, every, template, payload) AS"
 # All rows get the same time: rank and created_at are compared to the last digit.
 _ENQUEUE = f"""
 INSERT INTO job (kind, key, scope, priority, every, rank, state, run_at, created_at,
-                 attempt, failures, triggers, reason, answer, payload)
+                 attempt, failures, triggers, reason, answer, payload, template)
 SELECT ?, asked.key, asked.scope, asked.priority, asked.every, present.now - asked.priority * ?, 'pending',
        CASE WHEN ? > 0 THEN present.now + ?
             WHEN asked.every > 0
@@ -57,7 +60,7 @@ SELECT ?, asked.key, asked.scope, asked.priority, asked.every, present.now - ask
        present.now, 0, 0, ?, ?,
        CASE WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
             THEN 'follow-up' ELSE 'added' END,
-       asked.payload
+       asked.payload, asked.template
 FROM asked CROSS JOIN (SELECT {NOW} AS now LIMIT 1) AS present WHERE true
 ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
     answer   = CASE WHEN excluded.priority > job.priority THEN 'raised' ELSE 'coalesced' END,
@@ -68,6 +71,7 @@ ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
     run_at   = CASE WHEN job.failures = 0 AND job.every = excluded.every AND job.run_at < {NOW} + ? THEN job.run_at
                     WHEN excluded.run_at < job.run_at THEN excluded.run_at ELSE job.run_at END,
     payload  = excluded.payload,
+    template = CASE WHEN excluded.template <> '' THEN excluded.template ELSE job.template END,
     reason   = excluded.reason,
     triggers = job.triggers + excluded.triggers
 RETURNING id, answer
@@ -114,10 +118,10 @@ def enqueue(
                 known = asked.get(request.key)
                 if known is None or request.priority > known.priority:
                     asked[request.key] = request
-            source = f"WITH asked (key, scope, priority, every, payload) AS (VALUES {db.placeholders(len(asked), 5)})"
+            source = f"{_ASKED} (VALUES {db.placeholders(len(asked), 6)})"
             # Transactions that enqueue the same keys lock them in the same order, so that they cannot deadlock.
             ordered = [asked[key] for key in sorted(asked)]
-            values = [v for r in ordered for v in (r.key, r.scope, r.priority, float(r.every), r.payload)]
+            values = [v for r in ordered for v in (r.key, r.scope, r.priority, float(r.every), r.template, r.payload)]
             answers += _enqueue(kind, source, values, ageing, causes or [Cause(reason)], pause, delay)
     return answers
 
@@ -132,11 +136,11 @@ def enqueue_from_select(
     causes: Sequence[Cause] = (),
     pause: float = 0.0,
 ) -> Counter[EnqueueResult]:
-    """Enqueue a job for each row of a SELECT of (key, scope, priority, every), without reading the rows here.
+    """Enqueue a job for each row of a SELECT of (key, scope, priority, every, template), without reading the rows here.
 
     The SELECT must name each key once. The arguments and the result are those of `enqueue`.
     """
-    source = f"WITH asked (key, scope, priority, every, payload) AS (SELECT named.*, NULL FROM ({select}) AS named)"
+    source = f"{_ASKED} (SELECT named.*, NULL FROM ({select}) AS named)"
     with db.write():
         return _enqueue(kind, source, list(parameters), ageing, causes or [Cause(reason)], pause)
 

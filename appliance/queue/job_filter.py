@@ -15,8 +15,10 @@ from appliance.db import NOW
 from appliance.db.keyset import ALL, Condition, among
 from appliance.queue.models import STATES, State
 
-How = Literal["equals", "contains", "not", "begins", "ends", "glob"]
-HOWS: Final = ("equals", "contains", "not", "begins", "ends", "glob")
+How = Literal["equals", "contains", "not", "begins", "ends", "glob", "has"]
+HOWS: Final = ("equals", "contains", "not", "begins", "ends", "glob", "has")
+#: What a condition on text is about.
+Subject = Literal["path", "error", "template", "worker", "trigger", "any"]
 
 _LARGEST_ID = 2**63 - 1
 
@@ -26,10 +28,22 @@ ERROR: Final = "(COALESCE(error_class, '') || ': ' || COALESCE(error_message, ''
 
 @dataclass(frozen=True, slots=True)
 class TextFilter:
-    """A case-sensitive condition on a text. `not` negates `contains`; a glob has the wildcards `*` and `?`."""
+    """A condition on a text. `not` negates `contains`, a glob has the wildcards `*` and `?`.
+
+    Case matters, except to `has`, which is true of every text that contains this one.
+    """
 
     how: How
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFilter:
+    """A condition on one of the texts of a job, true if any of the tests holds."""
+
+    #: `any` is the path and the error; `trigger` is the reasons and the names of who caused the job.
+    subject: Subject
+    tests: Sequence[TextFilter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,19 @@ class JobFilter:
     workers: Sequence[str] = ()
     #: Names of groups of failures.
     faults: Sequence[str] = ()
+    #: Further conditions on texts; all must hold.
+    texts: Sequence[SubjectFilter] = ()
+    #: Moments between which it was put on the queue: from the first on, and before the second.
+    created_from: float | None = None
+    created_until: float | None = None
+    #: Jobs that any of these selects are not meant.
+    excluded: Sequence[JobFilter] = ()
+    #: The newest job that is meant.
+    newest: int | None = None
+    #: Only jobs that nobody has asked for, run, ended or acted on since this moment.
+    untouched_since: float | None = None
+    #: The jobs of this act, as `models.ActedJob` has them.
+    act: int | None = None
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""
@@ -101,12 +128,51 @@ def _conditions(wanted: JobFilter, by_index: bool) -> Iterator[Condition]:
         "priority <= ?": wanted.priority_to,
         f"created_at <= {NOW} - ?": wanted.older,
         f"created_at >= {NOW} - ?": wanted.within,
+        "created_at >= ?": wanted.created_from,
+        "created_at < ?": wanted.created_until,
+        "id <= ?": wanted.newest,
+        "id IN (SELECT a.job FROM acted_job a WHERE a.act_id = ?)": wanted.act,
     }
     for sql, value in limits.items():
         if value is not None:
             yield Condition(sql, (value,))
     yield from (_text(column("key"), test) for test in wanted.keys)
     yield from (_text(ERROR, test) for test in wanted.errors)
+    yield from (_about(one) for one in wanted.texts)
+    yield from (_negated(condition(one, by_index=False)) for one in wanted.excluded)
+    if wanted.untouched_since is not None:
+        yield Condition(_UNTOUCHED, (wanted.untouched_since,) * 5)
+
+
+#: A request that is folded into a job leaves a later trigger, an act of a person a later act; a run and a change of the
+#: state leave their times.
+_UNTOUCHED: Final = """
+created_at <= ? AND COALESCE(claimed_at, 0) <= ? AND COALESCE(finished_at, 0) <= ?
+AND NOT EXISTS (SELECT 1 FROM job_trigger t WHERE t.job_id = job.id AND t.last_at > ?)
+AND NOT EXISTS (SELECT 1 FROM acted_job a JOIN job_act x ON x.id = a.act_id WHERE a.job = job.id AND x.at > ?)
+"""
+#: The SQL of each subject. By none of these an index finds jobs.
+_SUBJECTS: Final[dict[Subject, str]] = {
+    "path": "COALESCE(key, '')",
+    "error": ERROR,
+    "template": "COALESCE(template, '')",
+    "worker": "COALESCE(worker, '')",
+    "any": f"(key || ' ' || {ERROR})",
+    "trigger": "(t.reason || ' ' || t.actor)",
+}
+
+
+def _about(wanted: SubjectFilter) -> Condition:
+    tests = [_text(_SUBJECTS[wanted.subject], test) for test in wanted.tests]
+    values = tuple(value for test in tests for value in test.values)
+    sql = " OR ".join(f"({test.where})" for test in tests) or "false"
+    if wanted.subject == "trigger":
+        sql = f"EXISTS (SELECT 1 FROM job_trigger t WHERE t.job_id = job.id AND ({sql}))"
+    return Condition(f"({sql})", values)
+
+
+def _negated(what: Condition) -> Condition:
+    return Condition(f"NOT ({what.where})", what.values)
 
 
 def _text(column: str, test: TextFilter) -> Condition:
@@ -116,6 +182,9 @@ def _text(column: str, test: TextFilter) -> Condition:
         return Condition(f"{column} = ?", (text,))
     if test.how == "glob":
         sql, bound = db.glob_condition(column, text)
+        return Condition(sql, (bound,))
+    if test.how == "has":
+        sql, bound = db.contains(column, text)
         return Condition(sql, (bound,))
     if not text:  # every text has nothing somewhere
         return Condition("false" if test.how == "not" else "true")

@@ -7,7 +7,7 @@ bound; those of `count` do not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Final
@@ -20,6 +20,7 @@ from appliance.paging import NONE, PAGE_SIZE, Count, Counts, Group, Page, all_ro
 from appliance.queue import store
 from appliance.queue.attempts import Attempt, list_attempts
 from appliance.queue.job_filter import ANY_JOB, ERROR, JobFilter, condition, in_states
+from appliance.queue.job_groups import MOST_COUNTED, MOST_MERGED, over_groups, waiting_groups
 from appliance.queue.models import OVER, STATES, State
 
 
@@ -46,9 +47,10 @@ class JobRow:
     reason: str
     error_class: str | None
     error_message: str | None
+    template: str
 
 
-_COLUMNS = ", ".join(f.name for f in fields(JobRow))
+COLUMNS = ", ".join(f.name for f in fields(JobRow))
 
 #: How jobs may be sorted; a hyphen before the word turns the order round. `queue` is what runs, what waits in the order
 #: it will be claimed, what failed, and the rest, newest first.
@@ -58,6 +60,7 @@ ORDERS: Final[Mapping[str, tuple[str, type]]] = {
     "kind": ("kind", str),
     "path": ("key", str),
     "site": ("scope", str),
+    "template": ("template", str),
     "state": ("state", str),
     "priority": ("priority", int),
     "age": ("-created_at", float),
@@ -76,10 +79,6 @@ _QUEUE: Final[tuple[tuple[tuple[State, ...], Order], ...]] = (
     (("failed",), Order(("finished_at", "id"), (float, int), descending=True)),
     (OVER, Order(("finished_at", "id"), (float, int), descending=True)),
 )
-#: Groups of jobs of one kind, scope and state that a list merges, and that are counted apart.
-_MERGED, _COUNTED = 60, 400
-#: A moment later than any, in seconds since the epoch.
-_NEVER: Final = 1e300
 #: Rows that are read at once where many are wanted.
 _MANY: Final = 1000
 
@@ -107,12 +106,12 @@ def list_jobs(
     with db.snapshot():
         parts = _parts(wanted, order)
         rows, position = _read(parts, order, size, after)
-        total = sum((_total(part, counted) for part in parts), NONE) if with_total else None
+        total = sum((total_of(part, counted) for part in parts), NONE) if with_total else None
     return Page(tuple(rows), None if position is None else encode_cursor(order, position), total)
 
 
-def _total(part: Listing, counted: int) -> Count:
-    """Count the jobs of one part, and test a filter on no more of them."""
+def total_of(part: Listing, counted: int) -> Count:
+    """Count the jobs of one part of the queue, and test a filter on no more of them."""
     return keyset.count(replace(part, reach=part.reach and min(part.reach, counted)), counted)
 
 
@@ -143,7 +142,7 @@ def count_jobs(wanted: JobFilter = ANY_JOB, *, reach: int = keyset.REACH) -> Cou
     """
     groups: dict[Group, Count] = {}
     with db.snapshot():
-        over = _over_groups(wanted, _COUNTED) if not _rest(wanted) else None
+        over = over_groups(wanted, MOST_COUNTED) if not _rest(wanted) else None
         if over is not None:
             groups = keyset.count_groups("job", over)
         for states, order in _QUEUE:
@@ -169,7 +168,7 @@ def _read(
     rows: list[JobRow] = []
     start, values = _place(parts, order, after)
     for number in range(start, len(parts)):
-        found, end = keyset.read(parts[number], _COLUMNS, size - len(rows), values)
+        found, end = keyset.read(parts[number], COLUMNS, size - len(rows), values)
         rows += [JobRow(*row) for row in found]
         if end is not None:
             return rows, (number, 1, *end)
@@ -192,23 +191,33 @@ def _parts(wanted: JobFilter, order: str) -> list[Listing]:
     """The lists that a list of jobs consists of, one after the other."""
     word, reverse = order.removeprefix("-"), order.startswith("-")
     if word == "queue":
-        found = [_part(wanted, states, by) for states, by in _QUEUE if _overlap(states, wanted)]
+        found = queue_parts(wanted)
         return [replace(part, order=_turned(part.order, reverse)) for part in found[:: -1 if reverse else 1]]
     column, kind = ORDERS[word]
     by = Order((column, "id"), (kind, int), reverse) if column else Order(("id",), (int,), reverse)
-    if word in INDEXED_ORDERS and not _is_looked_up(wanted):
+    if word in INDEXED_ORDERS and not is_looked_up(wanted):
         return [Listing("job", by, filter=condition(wanted, by_index=False))]
     return [Listing("job", by, (condition(wanted),))]
 
 
+def queue_parts(wanted: JobFilter) -> list[Listing]:
+    """The parts of the queue that have jobs of a filter: what runs, what waits, what failed, and what is over."""
+    return [_part(wanted, states, by) for states, by in _QUEUE if _overlap(states, wanted)]
+
+
 def _part(wanted: JobFilter, states: tuple[State, ...], order: Order) -> Listing:
     chosen = replace(wanted, states=_overlap(states, wanted))
-    if _is_looked_up(wanted):  # so few that they are read and sorted
+    if is_looked_up(wanted):  # so few that they are read and sorted
         return Listing("job", order, (condition(chosen),))
     if states == OVER and (wanted.states or wanted.kinds or wanted.scopes):
-        groups = _over_groups(chosen, _MERGED)
+        groups = over_groups(chosen, MOST_MERGED)
         if groups is not None:
             return Listing("job", order, tuple(groups.values()), condition(_rest(wanted), by_index=False))
+    if states == ("pending",) and wanted.scopes:
+        waiting = waiting_groups(wanted.scopes)
+        if waiting is not None:
+            rest = replace(wanted, states=(), scopes=())
+            return Listing("job", order, tuple(waiting.values()), condition(rest, by_index=False))
     if states == OVER:
         part = replace(wanted, states=() if chosen.states == OVER else chosen.states)
     else:
@@ -225,7 +234,7 @@ def _overlap(states: tuple[State, ...], wanted: JobFilter) -> tuple[State, ...]:
     return tuple(state for state in states if not wanted.states or state in wanted.states)
 
 
-def _is_looked_up(wanted: JobFilter) -> bool:
+def is_looked_up(wanted: JobFilter) -> bool:
     """Whether a filter names jobs that an index finds one by one."""
     return wanted.ids is not None or any(test.how == "equals" for test in wanted.keys)
 
@@ -237,37 +246,6 @@ def _rest(wanted: JobFilter) -> JobFilter:
 
 def _turned(order: Order, reverse: bool) -> Order:
     return replace(order, descending=order.descending != reverse)
-
-
-def _over_groups(wanted: JobFilter, most: int) -> dict[Group, Condition] | None:
-    """The groups of jobs that are over and match a filter's states, kinds and scopes; None when there are too many."""
-    found: dict[Group, Condition] = {}
-    for number, (kind, scope, state) in enumerate(_all_over_groups()):
-        if number == _COUNTED or len(found) > most:
-            return None
-        if (
-            (not wanted.states or state in wanted.states)
-            and (not wanted.kinds or kind in wanted.kinds)
-            and (not wanted.scopes or scope in wanted.scopes)
-        ):
-            of_group = Condition("kind = ? AND scope = ?", (kind, scope))
-            found[Group(scope, kind, state)] = in_states(OVER) & in_states([state]) & of_group
-    return found
-
-
-def _all_over_groups() -> Iterator[tuple[str, str, State]]:
-    """Kind, scope and state of each group of jobs that are over: one step through the index for each."""
-    by = Order(("kind", "scope", "state", "finished_at"), (str, str, str, float))
-    last: tuple[str, str, State] | None = None
-    while True:
-        # After the last moment of a group: SQLite would look at all its rows to find the first that is greater.
-        where = in_states(OVER) & by.after(None if last is None else (*last, _NEVER))
-        last = db.execute(
-            f"SELECT kind, scope, state FROM job WHERE {where.where} ORDER BY {by.by()} LIMIT 1", where.values
-        ).fetchone()
-        if last is None:
-            return
-        yield last
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Job(BaseModel):
     key = TextField()
     #: A name to filter by. For publishing, the site's name.
     scope = TextField(default="")
+    #: What the result is made with, another name to filter by. For publishing, the template; empty where there is none.
+    template = TextField(default="", constraints=[SQL("DEFAULT ''")])
     priority = IntegerField(default=0)
     #: Jobs are claimed in this order, lowest first: created_at minus `ageing` seconds for each step of priority.
     rank = DoubleField()
@@ -79,6 +81,8 @@ Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_pending", 
 Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_running", where=SQL("state = 'running'")))
 Job.add_index(Job.index(Job.kind, Job.key, name="job_failed", where=SQL("state = 'failed'")))
 Job.add_index(Job.index(Job.rank, Job.id, name="job_order", where=SQL("state = 'pending'")))
+# The waiting jobs of some sites, and of all sites by their priority.
+Job.add_index(Job.index(Job.scope, Job.priority, Job.rank, Job.id, name="job_waiting", where=SQL("state = 'pending'")))
 Job.add_index(Job.index(Job.run_at, name="job_held_back", where=SQL("state = 'pending' AND every > 0")))
 # Frequent queries have partial indexes of their own. A statement must repeat the condition of the index literally.
 Job.add_index(Job.index(Job.lease_until, name="job_lease", where=SQL("state = 'running'")))
@@ -145,6 +149,39 @@ class JobAttempt(BaseModel):
         """An attempt is found by its job and its number."""
 
         primary_key = CompositeKey("job", "number")
+
+
+class JobAct(BaseModel):
+    """What a person did to some jobs at once, in the browser: kept for a while, to be told and to be undone."""
+
+    id = BigAutoField()
+    #: 'delete', 'retry', 'run' or 'prioritise'.
+    act = TextField()
+    #: The name of who did it.
+    actor = TextField()
+    at = DoubleField()
+    #: The number of the form that asked for it: a form that is sent twice acts once.
+    form = TextField(unique=True)
+    #: Jobs that it changed.
+    number = IntegerField(default=0)
+    #: JSON object with what else there is to tell about it: see `job_acts.Result`.
+    result = TextField(default="{}")
+    #: When a deletion was undone.
+    undone_at = DoubleField(null=True)
+
+
+class ActedJob(BaseModel):
+    """A job that an act changed, as it was before."""
+
+    act = ForeignKeyField(JobAct, backref="jobs", on_delete="CASCADE", index=False)
+    job = BigIntegerField(index=True)
+    state = TextField()
+    finished_at = DoubleField(null=True)
+
+    class Meta:
+        """One row for each job of an act."""
+
+        primary_key = CompositeKey("act", "job")
 
 
 class Throttle(BaseModel):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from appliance import db
 from appliance.db import NOW
 
+#: Seconds for which it is known what people did to jobs.
+ACTS_KEPT: Final = 3600.0
 #: Rows of one transaction: few enough that nobody waits for long.
 _MOST = 2000
 
@@ -30,4 +34,5 @@ def prune(older_than: float) -> int:
             break
     with db.write():
         db.execute(f"DELETE FROM throttle WHERE until < {NOW}")
+        db.execute(f"DELETE FROM job_act WHERE at < {NOW} - ?", [ACTS_KEPT])
     return removed

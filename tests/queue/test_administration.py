@@ -98,7 +98,12 @@ def holds(test: TextFilter, text: str) -> bool:
         "not": test.text not in text,
         "begins": text.startswith(test.text),
         "ends": text.endswith(test.text),
+        "has": _folded(test.text) in _folded(text),
     }[test.how]
+
+
+def _folded(text: str) -> str:
+    return text.lower()
 
 
 def chosen(want: JobFilter, row: JobRow, now: float) -> bool:

@@ -81,7 +81,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(kind=KINDS, keys=st.sets(KEYS, min_size=1), priority=PRIORITIES, causes=CAUSES)
     def enqueue_from_select(self, kind: str, keys: set[str], priority: int, causes: list[Cause]) -> None:
-        one = "SELECT CAST(? AS TEXT) AS key, 'blog' AS scope, CAST(? AS INTEGER) AS priority, 0.0 AS every"
+        one = "SELECT CAST(? AS TEXT) AS key, 'blog' AS scope, CAST(? AS INTEGER) AS priority, 0.0 AS every, '' AS t"
         select, values = " UNION ALL ".join([one] * len(keys)), [v for key in sorted(keys) for v in (key, priority)]
         answers = enqueue_from_select(kind, select, values, ageing=AGEING, causes=causes)
         self.answered(kind, [JobRequest(key, priority, "blog") for key in keys], causes, dict(answers))

@@ -42,6 +42,7 @@ class Job(Shown):
     reason: str
     error_class: str | None
     error_message: str | None
+    template: str = Field(description="What the page is made with; empty for files and other kinds of jobs.")
 
 
 class JobTrigger(Shown):
