@@ -68,6 +68,10 @@ SAMPLES: Final[dict[str, Any]] = {
     f"DELETE {API}/tokens/<token>": None,
     # The dashboard: the overview.
     # The dashboard: jobs.
+    "GET /jobs": None, "GET /jobs/search-help": None, "POST /jobs/undo/<act>": FORM,
+    **{f"POST /jobs/{act}": FORM for act in ("delete", "retry", "run", "prioritise")},
+    **{f"GET /jobs/all/{act}": None for act in ("delete", "retry", "run", "prioritise")},
+    **{f"POST /jobs/all/{act}": FORM for act in ("delete", "retry", "run", "prioritise")},
     # The dashboard: a job and failures.
     "GET /jobs/<job>": None, "POST /jobs/<job>/retry": FORM, "POST /jobs/<job>/prioritise": FORM,
     "POST /jobs/<job>/compare": FORM, "GET /failures": None, "GET /failures/<group>/retry": None,
@@ -261,8 +265,8 @@ def fill(config: Config, folder: Path) -> dict[str, object]:
     (row,) = db.execute("SELECT max(id) FROM audit").fetchone()
     return {
         "site": "blog", "name": "feed", "source": "feed", "filename": "admin.css", "secret": "secret",
-        "entry": entry.id, "comment": comment.id, "asset": asset.id, "job": job, "group": group, "target": "front1",
-        "process": process.name,
+        "entry": entry.id, "comment": comment.id, "asset": asset.id, "job": job, "act": 1, "group": group,
+        "target": "front1", "process": process.name,
         "kind": "category", "term": 1, "user": victim.id, "token": token.id, "session": session.id, "role_site": "blog",
         "preview": link.id, "users": victim.id, "audit": row, "row": row,
     }  # fmt: skip

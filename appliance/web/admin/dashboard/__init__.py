@@ -21,6 +21,8 @@ from appliance.web.admin.dashboard import (
     failures,
     job,
     job_actions,
+    job_acts_pages,
+    jobs,
     overview,
     page_places,
     processes,
@@ -32,6 +34,8 @@ from appliance.web.admin.dashboard import (
 #: The modules of pages. Each has `add_routes(blueprint, config)`.
 _PAGES: Final[tuple[ModuleType, ...]] = (
     overview,
+    jobs,
+    job_acts_pages,
     job,
     job_actions,
     failures,

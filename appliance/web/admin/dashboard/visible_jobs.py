@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from werkzeug.exceptions import Forbidden, NotFound
 
 from appliance.queue import administration
-from appliance.queue.administration import JobDetails
+from appliance.queue.administration import JobDetails, JobFilter
 from appliance.web.admin import guard
 
 
@@ -36,3 +37,13 @@ def is_visible(scope: str, action: str) -> bool:
     """Return whether the user may do this with jobs of a site."""
     scopes = visible_scopes(action)
     return scopes is None or scope in scopes
+
+
+def limited(wanted: JobFilter, action: str) -> JobFilter:
+    """Return the filter of the jobs among those of another with which the user may do this."""
+    scopes = visible_scopes(action)
+    if scopes is None:
+        return wanted
+    allowed = [scope for scope in scopes if not wanted.scopes or scope in wanted.scopes]
+    # Without any site a filter is for all of them.
+    return replace(wanted, scopes=tuple(allowed)) if allowed else JobFilter(ids=())

@@ -80,6 +80,9 @@ NOTICES: Final[Mapping[str, Notice]] = {
     "job-prioritised": Notice("The priority is changed."),
     "no-priority": Notice("A priority is a whole number between -9,999 and 9,999; nothing was done.", grave=True),
     "job-left": Notice("Nothing was done: the job has changed meanwhile. This is how it is now.", grave=True),
+    "undone": Notice("The deletion is undone."),
+    "undone-before": Notice("This deletion was undone already.", grave=True),
+    "undo-late": Notice("Nothing was done: a deletion can be undone within a minute, and not later.", grave=True),
     "group-retried": Notice("The jobs are on the queue again."),
     "group-gone": Notice("None of these jobs is failed any more.", grave=True),
     "task-asked": Notice("Asked for. The first host that is free runs it now."),
@@ -171,6 +174,7 @@ def see(address: str, done: str = "") -> Response:
 #: Where the navigation leads: the address, its text, the action that one needs, and the key after `g`.
 _PLACES: Final = (
     ("/", "Overview", "", "o"),
+    ("/jobs", "Jobs", "job.read", "j"),
     ("/failures", "Failures", "job.read", "f"),
     ("/targets", "Targets", "target.read", "t"),
     ("/comments", "Comments", "comment.read", "c"),
