@@ -40,11 +40,11 @@ _EDITED: Final[dict[type, tuple[str, ...]]] = {
 _RECENT: Final = 10_000
 
 
-def version_of(row: Versioned, links: EntryRelations | None = None) -> str:
-    """Return the version of a row with the values that it had when it was read; `links` are those of now by default."""
+def version_of(row: Versioned) -> str:
+    """Return the version of a row with the values that it had when it was read."""
     values = [row.__data__[column] for column in _EDITED[type(row)]]
     if isinstance(row, Entry):
-        links = links or EntryRelations.stored(row)
+        links = EntryRelations.stored(row)
         values += [links.authors, links.categories, links.tags, sorted(links.aliases)]
         values += ["sanitised"] if row.sanitised else []
     return hashlib.blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()

@@ -22,7 +22,7 @@ from appliance.db import rows
 _FEW: Final = 100
 
 #: The names here of the columns that people edit, as the editorial commands call them.
-ENTRY_COLUMNS: Final = {
+_ENTRY: Final = {
     "kind": "kind", "status": "status", "title": "title", "slug": "slug", "address": "address", "folder": "folder",
     "published_at": "date", "unpublish_at": "expires", "format": "format", "text": "text",
     "allow_comments": "allow_comments", "extra": "extra", "sanitised": "sanitised",
@@ -42,7 +42,7 @@ Values = dict[str, Any]
 
 def entry_values(entry: Entry, named: Collection[str]) -> Values:
     """Return what an entry has in its columns, and of its terms and former addresses those that an edit names."""
-    values = _columns(entry, {**ENTRY_COLUMNS, **{name: name for name in _WRITTEN if name in named}})
+    values = _columns(entry, {**_ENTRY, **{name: name for name in _WRITTEN if name in named}})
     for name in ("date", "expires"):
         values[name] = None if values[name] is None else clock.to_datetime(values[name]).strftime("%Y-%m-%dT%H:%M:%SZ")
     values["extra"] = json.loads(values["extra"])

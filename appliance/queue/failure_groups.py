@@ -16,7 +16,7 @@ from appliance.errors import SourceExcerpt
 from appliance.paging import Count
 from appliance.queue import failures
 from appliance.queue.failures import FailureDetails
-from appliance.queue.job_filter import JobFilter, condition
+from appliance.queue.job_filter import JobFilter
 
 #: Groups that are read at most.
 MOST: Final = 200
@@ -105,14 +105,8 @@ def find_group(name: str) -> FailureGroup | None:
 
 
 def jobs_of(group: FailureGroup) -> JobFilter:
-    """Return the filter of the failed jobs of a group, as far as the newest one that was seen."""
+    """Return the filter of the failed jobs of a group."""
     return JobFilter(states=("failed",), scopes=(group.scope,), faults=(group.name,))
-
-
-def count(group: FailureGroup) -> int:
-    """Return how many failed jobs a group has, exactly."""
-    where = condition(jobs_of(group))
-    return int(db.execute(f"SELECT COUNT(*) FROM job WHERE {where.where}", where.values).fetchone()[0])
 
 
 def _completed(rows: Sequence[tuple[str, int, float, float, int]]) -> list[FailureGroup]:

@@ -137,38 +137,6 @@ def test_two_editors_on_one_entry(caller: MakeCaller) -> None:
     assert ada.delete(place).status_code == 204
 
 
-def test_the_second_of_two_editors_gets_both_versions(caller: MakeCaller) -> None:
-    ada, ben = caller("ada", blog="editor"), caller("ben", blog="editor")
-    given = {"title": "First", "text": "A text.", "tags": ["a", "b"], "date": "2026-11-01T08:00", "extra": {"x": 1}}
-    made = ada.post(PATH, given)
-    place, tag = f"{PATH}/{made.json['id']}", made.headers["ETag"]
-    base = ben.get(place).json
-    for change in (
-        {"title": "Second"}, {"text": "Another *text*."}, {"tags": ["c"]}, {"extra": {}, "status": "published"},
-        {"expires": "2030-01-01"}, {"aliases": ["old/"], "allow_comments": False}, {"excerpt": "Own."},
-    ):  # fmt: skip
-        assert ada.patch(place, change).status_code == 200
-        refused = ben.patch(place, {"title": "Third"}, If_Match=tag)
-        assert refused.status_code == 412
-        assert refused.json["current"] == ben.get(place).json
-        assert refused.json["base"] is not None, change
-        told = {**refused.json["base"], "modified": base["modified"], "comments": base["comments"]}
-        assert told == base, change
-    assert ben.delete(place, If_Match=tag).json["base"]["title"] == "First"
-
-
-def test_a_version_that_is_not_known_any_more_is_null(caller: MakeCaller) -> None:
-    ada = caller("ada", blog="editor")
-    made = ada.post(PATH, {"title": "First", "text": "A word. " * 1000})
-    place, tag = f"{PATH}/{made.json['id']}", made.headers["ETag"]
-    ada.patch(place, {"title": "Second"})
-    assert ada.patch(place, {"title": "Third"}, If_Match=tag).json["base"]["text"] == "A word. " * 1000
-    ada.patch(place, {"text": "Short."})  # the audit keeps the beginning of the long text
-    refused = ada.patch(place, {"title": "Third"}, If_Match=tag)
-    assert (refused.status_code, refused.json["base"], refused.json["current"]["text"]) == (412, None, "Short.")
-    assert ada.patch(place, {"title": "Third"}, If_Match='"unheard-of"').json["base"] is None
-
-
 def test_of_two_edits_at_once_one_wins(caller: MakeCaller) -> None:
     editors = [caller(name, blog="editor") for name in ("ada", "ben")]
     entry = add(editors[0])

@@ -9,7 +9,7 @@ import pytest
 from appliance import db
 from appliance.config import Config
 from appliance.errors import SourceExcerpt
-from appliance.queue import administration, failure_groups, failures, store
+from appliance.queue import failure_groups, failures, job_acts, store
 from appliance.queue.enqueue import JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 
@@ -49,9 +49,9 @@ def test_a_group_is_retried_as_a_whole_and_gone(database: Config) -> None:
     fail("a.html", "b.html")
     fail("c.html", line=14)
     group = next(one for one in failure_groups.list_groups()[0] if one.place.endswith(":12"))
-    assert failure_groups.count(group) == 2
-    acted = administration.retry(failure_groups.jobs_of(group))
-    assert acted["failed", "pending"] == 2
+    question = job_acts.ask("retry", failure_groups.jobs_of(group))
+    assert question.expected == 2
+    assert job_acts.act_on_all("retry", question, "form").number == 2
     assert failure_groups.find_group(group.name) is None
     assert len(failure_groups.list_groups()[0]) == 1
 

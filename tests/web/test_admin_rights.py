@@ -74,6 +74,7 @@ SAMPLES: Final[dict[str, Any]] = {
     **{f"POST /jobs/all/{act}": FORM for act in ("delete", "retry", "run", "prioritise")},
     # The dashboard: a job and failures.
     "GET /jobs/<job>": None, "POST /jobs/<job>/retry": FORM, "POST /jobs/<job>/prioritise": FORM,
+    "POST /jobs/<job>/run": FORM, "POST /jobs/<job>/delete": FORM,
     "POST /jobs/<job>/compare": FORM, "GET /failures": None, "GET /failures/<group>/retry": None,
     "POST /failures/<group>/retry": FORM,
     # The dashboard: targets and pages.

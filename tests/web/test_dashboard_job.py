@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import html5lib
 import psycopg
@@ -15,10 +17,11 @@ from werkzeug.test import TestResponse
 from appliance import audit, db, editorial
 from appliance.accounts import sessions, users
 from appliance.building import comparison_job, comparisons
-from appliance.queue import store
+from appliance.queue import administration, failure_groups, job_search, store
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
+from appliance.web.admin.dashboard.search_links import link_to_group
 from tests import query_counts
 from tests.conftest import EMPTY
 from tests.local_site import LocalSite, archive, index, local_site
@@ -72,6 +75,11 @@ class Person:
         sent = self.client.post(path, data=fields, base_url=URL, headers={"Sec-Fetch-Site": "same-origin"})
         return self.get(sent.headers["Location"]) if sent.status_code == 303 else sent
 
+    def act(self, path: str, button: str, **more: Any) -> TestResponse:
+        """Use a button of a page, with what its form sends, and return the page that it leads to."""
+        hidden = re.findall(r'<input type="hidden"(?: form="act")? name="(\w+)" value="([^"]*)">', self.get(path).text)
+        return self.post(button, **{**dict(hidden), **more})
+
 
 @pytest.fixture
 def ada(shop: LocalSite) -> Person:
@@ -118,8 +126,14 @@ def test_the_lines_and_the_trace_are_for_those_who_may_retry(shop: LocalSite) ->
 def test_retry_after_the_template_is_mended_publishes(shop: LocalSite, ada: Person) -> None:
     (job,) = break_template(shop, "Fog")
     (shop.folder / "theme" / "entry.html").write_text("{{ entry.title }}!\n", "utf-8")
-    assert "on the queue again" in ada.post(f"/jobs/{job}/retry").text
-    assert "changed meanwhile" in ada.post(f"/jobs/{job}/retry").text
+    bob = Person(shop, "bob", {"*": "admin"})
+    seen = dict(
+        re.findall(r'<input type="hidden" form="act" name="(job)" value="([^"]*)">', bob.get(f"/jobs/{job}").text)
+    )
+    assert "1 job waits again" in ada.act(f"/jobs/{job}", f"/jobs/{job}/retry").text
+    stale = bob.post(f"/jobs/{job}/retry", form="of bob", **seen).text
+    assert "1 job was left alone" in stale
+    assert "by ada" in stale
     shop.drain()
     assert shop.text("blog/fog.html") == "Fog!"
     text = ada.get(f"/jobs/{job}").text
@@ -133,11 +147,28 @@ def test_retry_after_the_template_is_mended_publishes(shop: LocalSite, ada: Pers
 def test_priority_of_a_waiting_job(shop: LocalSite, ada: Person) -> None:
     enqueue("publish", [JobRequest("blog/a.html", 5, "blog")], ageing=60.0, causes=[Cause("entry edited", "ines")])
     (job,) = db.execute("SELECT id FROM job WHERE key = 'blog/a.html'").fetchone()
-    assert "The priority is changed" in ada.post(f"/jobs/{job}/prioritise", priority="-30").text
+    page, prioritise = f"/jobs/{job}", f"/jobs/{job}/prioritise"
+    assert "1 job has priority -30 now" in ada.act(page, prioritise, priority="-30").text
     assert db.execute("SELECT priority FROM job WHERE id = ?", [job]).fetchone()[0] == -30
     for wrong in ("", "x", "1.5", "99999", "--1"):
-        assert "whole number" in ada.post(f"/jobs/{job}/prioritise", priority=wrong).text
-    assert "by ines" in ada.get(f"/jobs/{job}").text
+        assert "whole number" in ada.act(page, prioritise, priority=wrong).text
+    assert "by ines" in ada.get(page).text
+
+
+def test_a_waiting_job_is_run_now_and_a_deleted_one_comes_back(shop: LocalSite, ada: Person) -> None:
+    enqueue("publish", [JobRequest("blog/a.html", 5, "blog")], ageing=60.0, delay=3600.0)
+    (job,) = db.execute("SELECT id FROM job WHERE key = 'blog/a.html'").fetchone()
+    page = f"/jobs/{job}"
+    assert "Waits until its time comes" in ada.get(page).text
+    assert "1 job is next in the queue" in ada.act(page, f"{page}/run").text
+    assert "Waits for a worker" in ada.get(page).text
+    deleted = ada.act(page, f"{page}/delete").text
+    assert "1 job is deleted" in deleted
+    (undo,) = re.findall(r'action="(/jobs/undo/\d+)"', deleted)
+    assert db.execute("SELECT state FROM job WHERE id = ?", [job]).fetchone()[0] == "cancelled"
+    assert "The deletion is undone" in ada.post(undo, q=f"id:{job}").text
+    assert db.execute("SELECT state FROM job WHERE id = ?", [job]).fetchone()[0] == "pending"
+    assert "1 job is deleted" in ada.act(page, f"{page}/delete").text, "the same once more is another form"
 
 
 def test_a_comparison_is_built_by_a_worker_and_shown_without_scripts(shop: LocalSite, ada: Person) -> None:
@@ -186,11 +217,28 @@ def test_failures_are_grouped_linked_and_retried_after_a_question(shop: LocalSit
     assert "/jobs?q=state%3Afailed+site%3Ablog+kind%3Apublish+template%3Aentry.html" in text
     (name,) = db.execute("SELECT DISTINCT fault FROM job WHERE state = 'failed'").fetchone()
     assert "Retry all 3" in ada.get(f"/failures/{name}/retry").text
-    stale = ada.post(f"/failures/{name}/retry", expected="2")
-    assert (stale.status_code, "nothing was done" in stale.text) == (409, True)
-    assert "on the queue again" in ada.post(f"/failures/{name}/retry", expected="3").text
+    page = f"/failures/{name}/retry"
+    more = ada.act(page, page, expected="2")
+    assert (more.status_code, "nothing was done" in more.text) == (409, True)
+    assert "3 jobs wait again" in ada.act(page, page).text
     assert "No job is failed" in ada.get("/failures").text
-    assert "is failed any more" in ada.post(f"/failures/{name}/retry", expected="3").text
+    assert "is failed any more" in ada.post(page, expected="3").text
+    assert ada.get("/failures?act=1").status_code == 200
+
+
+def test_the_link_of_a_group_selects_its_jobs(shop: LocalSite, ada: Person) -> None:
+    break_template(shop, "Fog", "Gulls 2", 'A "quoted" tide')
+    enqueue("mail", [JobRequest("a/1", scope="news"), JobRequest("b/2", scope="news")], ageing=60.0)
+    for claim in store.claim("host:1", ["mail"], 2, 30.0):
+        odd = f'mail.example:25: "{claim.key}" -refused: state:done, it said, after 12 s\nsecond line'
+        store.fail(claim, FailureDetails("OSError", odd, ""), retry_after=None)
+    groups, _ = failure_groups.list_groups()
+    assert [group.number.number for group in groups] == [2, 3]
+    for group in groups:
+        (text,) = parse_qs(urlsplit(link_to_group(group)).query)["q"]
+        search = job_search.parse(text, ["blog", "news"])
+        assert search.problems == ()
+        assert administration.count(search.filter)["failed"] == group.number.number
 
 
 def test_failures_cost_the_same_queries_for_any_number(shop: LocalSite, ada: Person) -> None:

@@ -169,8 +169,6 @@ def _conflict(operation: Operation, call: Call, error: EditConflict) -> Problem:
         answer = reads.handler(call)
         members["current"] = json.loads(_dump(reads.answer, answer.value))
         members["current_version"] = answer.version
-        base = reads.former(call, members["expected_version"]) if reads.former else None
-        members["base"] = None if base is None else json.loads(_dump(reads.answer, base))
         headers["ETag"] = f'"{answer.version}"'
     g.owed = None
     return Problem(412, str(error), "edit-conflict", headers, changed_by=error.by, changed_at=error.at, **members)

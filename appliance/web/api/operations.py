@@ -118,8 +118,6 @@ class Operation:
     takes_file: bool
     #: Whether the answer has a secret that is shown once and never stored.
     has_secret: bool
-    #: Returns what the path names as it was with a version, in the answer's form; None if that is not known any more.
-    former: Callable[[Call, str], Any] | None
     #: Whether it is one transaction, with the stored answer for a repeated request.
     is_transaction: bool
 
@@ -142,7 +140,7 @@ def operation(
     method: Method, path: str, action: str | None, *, answer: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None, body: type[BaseModel] | None = None, status: int = 0,
     has_version: bool = False, is_conditional: bool = False, may_wait: bool = False, takes_file: bool = False,
-    has_secret: bool = False, is_transaction: bool = True, former: Callable[[Call, str], Any] | None = None,
+    has_secret: bool = False, is_transaction: bool = True,
 ) -> Callable[[Handler], Handler]:  # fmt: skip
     """Declare an operation; the docstring of the handler describes it, and its module is its chapter.
 
@@ -171,7 +169,6 @@ def operation(
                 takes_file=takes_file,
                 has_secret=has_secret,
                 is_transaction=is_transaction,
-                former=former,
             )
         )
         return handler

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from flask import request
+
+from appliance import actor
+from appliance.queue import job_acts, undeletion
 from appliance.queue.job_acts import ACTED_ON, Act, Left, Result
 from appliance.web.admin.dashboard.job_rights import RIGHTS
 from appliance.web.admin.dashboard.visible_jobs import visible_scopes
+from appliance.web.admin.pages import shown_times
 
 #: What an act makes of jobs: after “1 job” and after “2 jobs”.
 _DONE: Final[dict[Act, tuple[str, str]]] = {
@@ -100,3 +105,17 @@ def _same_state(act: Act, left: Left) -> str:
     if left.is_asked_again:
         return "was asked for once more after you saw it"
     return "was tried once more after you saw it"
+
+
+def told() -> dict[str, Any] | None:
+    """Return what to tell of the act that the address names, if it is the user's own."""
+    number = request.args.get("act", "")
+    result = job_acts.find_result(int(number)) if number.isascii() and number.isdecimal() and len(number) < 18 else None
+    if result is None or result.actor != actor.current().name:
+        return None
+    return {"result": result, "summary": summary(result), "left": left_alone(result), "can_undo": _can_undo(result)}
+
+
+def _can_undo(result: Result) -> bool:
+    is_recent = shown_times.now() - result.at < undeletion.LIMIT
+    return result.act == "delete" and result.number > 0 and result.undone_at is None and is_recent

@@ -1,22 +1,28 @@
 """Failed jobs grouped by what is wrong, and retrying all jobs of a group.
 
-Guarantees that all jobs of a group are retried only after a question that says how many there are, and only if there
-still are as many.
+Guarantees that all jobs of a group are retried only after a question that says how many there are, and of these only
+those that are as they were when it was asked (`job_acts`).
 """
 
 from __future__ import annotations
+
+import secrets
 
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from appliance.config import Config
-from appliance.queue import administration, failure_groups
-from appliance.queue.failure_groups import FailureGroup
+from appliance.errors import JobsChanged
+from appliance.queue import failure_groups, job_acts
+from appliance.queue.failure_groups import FailureGroup, jobs_of
 from appliance.web.admin import guard
+from appliance.web.admin.dashboard.act_sentences import told
+from appliance.web.admin.dashboard.job_forms import form_number, question_of
 from appliance.web.admin.dashboard.search_links import link_to_group
 from appliance.web.admin.dashboard.visible_jobs import is_visible, visible_scopes
 from appliance.web.admin.pages.forms import Form
-from appliance.web.admin.pages.layout import live_page, page, see
+from appliance.web.admin.pages.layout import live_page, page, see, wanted_region
+from appliance.web.admin.pages.own_addresses import with_query
 
 _REGIONS = {"failures": "dashboard/_failures.html"}
 
@@ -30,22 +36,26 @@ def add_routes(pages: Blueprint, _config: Config) -> None:
         return live_page(
             "dashboard/failures.html", _REGIONS, groups=groups, has_more=has_more, jobs_of=link_to_group,
             may_retry={group.scope: is_visible(group.scope, "job.retry") for group in groups},
+            told=None if wanted_region() else told(),
         )  # fmt: skip
 
     @guard.route(pages, "/failures/<group>/retry", action="job.retry")
     def ask_to_retry(group: str) -> Response:
         found = _find(group)
-        return _question(found) if found else see("/failures", "group-gone")
+        return _ask(found, Form()) if found else see("/failures", "group-gone")
 
     @guard.route(pages, "/failures/<group>/retry", action="job.retry", methods=("POST",))
     def retry_group(group: str) -> Response:
-        found = _find(group)
+        found, form = _find(group), Form.sent()
         if found is None:
             return see("/failures", "group-gone")
-        if Form.sent().text("expected") != str(failure_groups.count(found)):
-            return _question(found, is_repeated=True)
-        administration.retry(failure_groups.jobs_of(found))
-        return see("/failures", "group-retried")
+        question = question_of(jobs_of(found), form)
+        try:
+            result = job_acts.act_on_all("retry", question, form_number("retry", group, str(question)))
+        except JobsChanged as error:
+            form.refuse("", f"{error}.")
+            return _ask(found, form)
+        return see(with_query("/failures", act=str(result.id)))
 
 
 def _find(name: str) -> FailureGroup | None:
@@ -61,8 +71,9 @@ def _find(name: str) -> FailureGroup | None:
     return group
 
 
-def _question(group: FailureGroup, *, is_repeated: bool = False) -> Response:
+def _ask(group: FailureGroup, form: Form) -> Response:
+    """The question: how many jobs there are, and what is done to them."""
     return page(
-        "dashboard/retry_group.html", 409 if is_repeated else 200, group=group, number=failure_groups.count(group),
-        is_repeated=is_repeated, jobs_of=link_to_group,
+        "dashboard/retry_group.html", 200 if form.is_right else 409, group=group, form=form, jobs_of=link_to_group,
+        question=job_acts.ask("retry", jobs_of(group)), form_number=secrets.token_urlsafe(12),
     )  # fmt: skip

@@ -7,6 +7,7 @@ file is compared with (`comparisons`).
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 from flask import Blueprint, Response
@@ -22,6 +23,8 @@ from appliance.queue import administration
 from appliance.queue.administration import JobDetails, JobFilter, TextFilter
 from appliance.queue.failures import shortened
 from appliance.web.admin import guard
+from appliance.web.admin.dashboard.act_sentences import told
+from appliance.web.admin.dashboard.job_forms import token_of
 from appliance.web.admin.dashboard.search_links import search_link
 from appliance.web.admin.dashboard.visible_jobs import find_job, is_visible
 from appliance.web.admin.pages.layout import live_page, see, wanted_region
@@ -44,7 +47,9 @@ def add_routes(pages: Blueprint, config: Config) -> None:
         details = find_job(job, "job.read")
         scope = details.job.scope
         may = {name: is_visible(scope, f"job.{name}") for name in _ACTIONS}
-        shown: dict[str, Any] = {"details": details, "job": details.job, "may": may}
+        shown: dict[str, Any] = {
+            "details": details, "job": details.job, "may": may, "token": token_of(details.job),
+        }  # fmt: skip
         region = wanted_region()
         if region != "comparison":
             shown["failed"] = failed = next((one for one in reversed(details.attempts) if one.excerpt), None)
@@ -69,14 +74,17 @@ def add_routes(pages: Blueprint, config: Config) -> None:
 def _rest(config: Config, details: JobDetails) -> dict[str, Any]:
     """What no poll asks for again: the causes, the file, where it is, and the other jobs for the same key."""
     job = details.job
-    of_file = job.kind in _OF_FILES
+    of_file, may_see_pages = job.kind in _OF_FILES, guard.principal().may("target.read")
     return {
+        "told": told(),
+        "form_number": secrets.token_urlsafe(12),
         "causes": causes_of(details.chain[-_TRIGGERS:]),
         "left_out": max(0, len(details.chain) - _TRIGGERS),
         "audit_of": _audit_address,
         "made_file": find_file(job.key, _MOST) if of_file else None,
         "most": _MOST,
-        "where": whereabouts(config, job.key) if of_file and guard.principal().may("target.read") else None,
+        "where": whereabouts(config, job.key) if of_file and may_see_pages else None,
+        "may_see_pages": may_see_pages,
         "others": _others(details),
         "all_others": search_link(kind=job.kind, path=job.key),
     }

@@ -1,42 +1,43 @@
-"""What can be done with one job from its page: the acts of the list of jobs, on one."""
+"""What can be done with one job from its page: the acts of the list of jobs, on the job as the page showed it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import get_args
 
 from flask import Blueprint, Response
 
 from appliance.config import Config
-from appliance.queue import administration
-from appliance.queue.administration import Acted, JobFilter
+from appliance.queue import job_acts
+from appliance.queue.administration import JobFilter
+from appliance.queue.job_acts import Act
 from appliance.web.admin import guard
-from appliance.web.admin.dashboard.visible_jobs import find_job
+from appliance.web.admin.dashboard.job_forms import form_number, priority_of, seen_jobs
+from appliance.web.admin.dashboard.job_rights import RIGHTS
+from appliance.web.admin.dashboard.visible_jobs import find_job, limited
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import see
-
-#: As the command and the API have it.
-_LARGEST: Final = 9999
+from appliance.web.admin.pages.own_addresses import with_query
 
 
 def add_routes(pages: Blueprint, config: Config) -> None:
-    """Add the routes."""
+    """Add the routes: each act has its own, since each needs its own right."""
+    for act in get_args(Act):
+        _add_act(pages, config, act)
 
-    @guard.route(pages, "/jobs/<int:job>/retry", action="job.retry", methods=("POST",))
-    def retry_job(job: int) -> Response:
-        find_job(job, "job.retry")
-        return _done(job, administration.retry(JobFilter(ids=[job])), "job-retried")
 
-    @guard.route(pages, "/jobs/<int:job>/prioritise", action="job.prioritise", methods=("POST",))
-    def prioritise_job(job: int) -> Response:
-        find_job(job, "job.prioritise")
-        text = Form.sent().text("priority")
-        if not text.removeprefix("-").isdecimal() or abs(int(text)) > _LARGEST:
+def _add_act(pages: Blueprint, config: Config, act: Act) -> None:
+    right = RIGHTS[act]
+
+    @guard.route(pages, f"/jobs/<int:job>/{act}", action=right, methods=("POST",), endpoint=f"{act}_one_job")
+    def act_on_job(job: int) -> Response:
+        find_job(job, right)
+        form = Form.sent()
+        priority = priority_of(form) if act == "prioritise" else 0
+        if not form.is_right:
             return see(f"/jobs/{job}", "no-priority")
-        acted = administration.prioritise(JobFilter(ids=[job]), int(text), ageing=config.queue.ageing)
-        return _done(job, acted, "job-prioritised", same="pending")
-
-
-def _done(job: int, acted: Acted, notice: str, same: str = "") -> Response:
-    """Send back to the job, and say whether anything was done; an act may keep the state `same`."""
-    changed = any(number for (old, new), number in acted.items() if old != new or old == same)
-    return see(f"/jobs/{job}", notice if changed else "job-left")
+        seen = [one for one in seen_jobs() if one.id == job]
+        result = job_acts.act_on_seen(
+            act, seen, limited(JobFilter(), right), limited(JobFilter(), "job.read"),
+            form_number(act, str(priority), *map(str, seen)), priority=priority, ageing=config.queue.ageing,
+        )  # fmt: skip
+        return see(with_query(f"/jobs/{job}", act=str(result.id)))

@@ -5,22 +5,20 @@ Guarantees that an act concerns only jobs that the user may act on, and those al
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
 from dataclasses import replace
 from typing import Any, Final, get_args
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest
 
 from appliance.config import Config
 from appliance.errors import JobsChanged, UndoRefused
 from appliance.queue import job_acts, undeletion
 from appliance.queue.administration import JobFilter
-from appliance.queue.job_acts import Act, Question, Seen
+from appliance.queue.job_acts import Act
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard.act_sentences import jobs
+from appliance.web.admin.dashboard.job_forms import form_number, priority_of, question_of, seen_jobs
 from appliance.web.admin.dashboard.job_rights import RIGHTS
 from appliance.web.admin.dashboard.job_view import LIST, JobView
 from appliance.web.admin.dashboard.visible_jobs import limited
@@ -28,12 +26,6 @@ from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import page, see
 from appliance.web.admin.pages.own_addresses import with_query
 
-#: Jobs that one form may name.
-_MOST: Final = 500
-_TOKEN: Final = re.compile(
-    r"(\d{1,18})\.(pending|running|done|failed|superseded|cancelled)\.(\d{1,9})\.(\d{1,9})\.(-?\d{1,9})"
-)
-_NUMBER: Final = re.compile(r"-?\d{1,4}")
 #: What is asked before, and the button that answers.
 _QUESTIONS: Final[dict[Act, tuple[str, str]]] = {
     "delete": ("Delete {jobs}?", "Delete {jobs}"),
@@ -64,11 +56,11 @@ def _add_act(pages: Blueprint, config: Config, act: Act) -> None:
     @guard.route(pages, f"{LIST}/{act}", action=right, methods=("POST",), endpoint=f"{act}_jobs")
     def act_on_selected() -> Response:
         view, visible = JobView.of(config, request.form), limited(JobFilter(), "job.read")
-        seen, form = _seen(), Form.sent()
-        priority = _priority(form) if act == "prioritise" else 0
+        seen, form = seen_jobs(), Form.sent()
+        priority = priority_of(form) if act == "prioritise" else 0
         if not form.is_right:
             return see(view.address(), "no-priority")
-        number = _form_number(act, str(priority), *map(str, seen))
+        number = form_number(act, str(priority), *map(str, seen))
         result = job_acts.act_on_seen(
             act, seen, limited(JobFilter(), right), visible, number, priority=priority, ageing=config.queue.ageing
         )
@@ -81,11 +73,11 @@ def _add_act(pages: Blueprint, config: Config, act: Act) -> None:
     @guard.route(pages, f"{LIST}/all/{act}", action=right, methods=("POST",), endpoint=f"{act}_all_jobs")
     def act_on_all() -> Response:
         view, form = JobView.of(config, request.form), Form.sent()
-        priority = _priority(form) if act == "prioritise" else 0
+        priority = priority_of(form) if act == "prioritise" else 0
         if view.search.problems or not form.is_right:
             return _ask(config, act, form)
-        question = _question(limited(view.search.filter, right), form)
-        number = _form_number(act, str(priority), str(question))
+        question = question_of(limited(view.search.filter, right), form)
+        number = form_number(act, str(priority), str(question))
         try:
             result = job_acts.act_on_all(act, question, number, priority=priority, ageing=config.queue.ageing)
         except JobsChanged as error:
@@ -106,37 +98,3 @@ def _ask(config: Config, act: Act, form: Form) -> Response:
         "form": form, "form_number": secrets.token_urlsafe(12),
     }  # fmt: skip
     return page("dashboard/job_question.html", 200 if form.is_right else 422, **shown)
-
-
-def _question(wanted: JobFilter, form: Form) -> Question:
-    """The question that a form answers."""
-    try:
-        expected, newest, at = int(form.text("expected")), int(form.text("newest")), float(form.text("at"))
-    except ValueError as error:
-        raise BadRequest from error
-    if not (0 <= expected < 10**12 and 0 <= newest < 2**63 and 0 <= at < 10**12):
-        raise BadRequest
-    return Question(wanted, expected, newest, at)
-
-
-def _seen() -> list[Seen]:
-    """The jobs that are selected, or the one whose own button was used, as the page showed them."""
-    tokens = request.form.getlist("only") or request.form.getlist("job")
-    found = [_TOKEN.fullmatch(token) for token in tokens[:_MOST]]
-    rows = [token.groups() for token in found if token is not None]
-    seen = [Seen(int(job), state, int(attempt), int(asked), int(rank)) for job, state, attempt, asked, rank in rows]  # type: ignore[arg-type]
-    return list({job.id: job for job in seen}.values())
-
-
-def _priority(form: Form) -> int:
-    text = form.text("priority")
-    if _NUMBER.fullmatch(text):
-        return int(text)
-    form.refuse("priority", "The priority is a whole number from -9999 to 9999.")
-    return 0
-
-
-def _form_number(*what: str) -> str:
-    """The number of a form: the same when the same is sent once more, another after another choice."""
-    sent = (request.form.get("form", ""), *what)
-    return hashlib.blake2b("\n".join(sent).encode(), digest_size=16).hexdigest()

@@ -7,21 +7,19 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
-from appliance import actor
 from appliance.config import Config
 from appliance.paging import NONE, Count
-from appliance.queue import job_acts, undeletion
 from appliance.queue.administration import JobFilter, JobRow
-from appliance.queue.job_acts import ACTED_ON, Act, Result
+from appliance.queue.job_acts import ACTED_ON, Act
 from appliance.queue.job_pages import count_tabs, known_values, read_page
 from appliance.queue.models import STATES, State
 from appliance.queue.search_completion import complete
 from appliance.web.admin import guard
-from appliance.web.admin.dashboard.act_sentences import left_alone, summary
+from appliance.web.admin.dashboard.act_sentences import told
+from appliance.web.admin.dashboard.job_forms import token_of
 from appliance.web.admin.dashboard.job_rights import RIGHTS
 from appliance.web.admin.dashboard.job_view import LIST, JobView
 from appliance.web.admin.dashboard.visible_jobs import limited, visible_scopes
-from appliance.web.admin.pages import shown_times
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import live_page, page, wanted_region
 
@@ -68,11 +66,6 @@ def _rows(config: Config, view: JobView) -> dict[str, Any]:
     return {"page": found, "may": may, "token": token_of, "has_sites": len(config.sites) > 1}
 
 
-def token_of(job: JobRow) -> str:
-    """Return what a form sends of a job that is selected: the job as the page shows it."""
-    return f"{job.id}.{job.state}.{job.attempt}.{job.triggers}.{job.priority}"
-
-
 def _tabs(view: JobView) -> dict[str, Any]:
     counts = count_tabs(limited(view.search.in_any_state(), "job.read")) if not view.search.problems else {}
     total = sum(counts.values(), NONE)
@@ -96,27 +89,13 @@ def _frame(view: JobView) -> dict[str, Any]:
         "form_number": secrets.token_urlsafe(12),
         "acts": [act for act, found in scopes.items() if (found is None or found) and _is_for(act, view.search.state)],
         "completions": _completions(),
-        "told": _told(),
+        "told": told(),
     }
 
 
 def _is_for(act: Act, state: State | None) -> bool:
     """Whether an act changes jobs in the state that is shown."""
     return state is None or state in ACTED_ON[act]
-
-
-def _told() -> dict[str, Any] | None:
-    """What to tell of the act that the address names, if it is the user's own."""
-    number = request.args.get("act", "")
-    result = job_acts.find_result(int(number)) if number.isascii() and number.isdecimal() and len(number) < 18 else None
-    if result is None or result.actor != actor.current().name:
-        return None
-    return {"result": result, "summary": summary(result), "left": left_alone(result), "can_undo": _can_undo(result)}
-
-
-def _can_undo(result: Result) -> bool:
-    is_recent = shown_times.now() - result.at < undeletion.LIMIT
-    return result.act == "delete" and result.number > 0 and result.undone_at is None and is_recent
 
 
 def _completions() -> list[str]:

@@ -12,7 +12,6 @@ from appliance.accounts import ownership
 from appliance.content.models import EntryKind, EntryStatus
 from appliance.content.sites import find_site
 from appliance.editorial import EntryFilter, publication
-from appliance.editorial.former_entries import find_former_entry
 from appliance.errors import AmbiguousName, ContentError
 from appliance.web.admin import guard
 from appliance.web.api.fields import Id, Moment, Name, PageOf, PageQuery, Rows, Sent, Shown, left_out
@@ -147,11 +146,7 @@ def list_entries(call: Call) -> Answer:
     return Answer(page)
 
 
-def _former(call: Call, version: str) -> editorial.EntryDetails | None:
-    return find_former_entry(call.config, call.site, call.path["entry"], version)
-
-
-@operation("GET", "/sites/{site}/entries/{entry}", "entry.read", answer=EntryDetails, has_version=True, former=_former)
+@operation("GET", "/sites/{site}/entries/{entry}", "entry.read", answer=EntryDetails, has_version=True)
 def read_entry(call: Call) -> Answer:
     """Return an entry or page with all that belongs to it."""
     details = _details(call)
