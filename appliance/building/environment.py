@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, select_autoescape
+from jinja2 import Environment, FileSystemLoader, Template, TemplateError, UndefinedError, select_autoescape
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 from appliance.building.dependency_tracking import TrackedMapping, TrackedReads, track, track_all, tracking
 from appliance.building.loaders import SiteContext
+from appliance.building.missing_names import MissingName
 from appliance.errors import SourceExcerpt, TemplateFailure
 
 # The control characters that XML 1.0 forbids, even escaped.
@@ -30,7 +31,7 @@ def create_environment(context: SiteContext) -> Environment:
     environment = _TrackingEnvironment(
         loader=FileSystemLoader(context.theme.folder),
         autoescape=select_autoescape(("html", "htm", "xml", "xhtml")),
-        undefined=StrictUndefined,
+        undefined=MissingName,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -164,8 +165,9 @@ def template_failure(error: Exception, context: SiteContext, path: str) -> Templ
         file, line = error.filename, error.lineno  # type: ignore[attr-defined]
     where = f"{file}, line {line}" if file else folder
     what = getattr(error, "message", None) or str(error) or "no further word"
+    kind = "" if isinstance(error, UndefinedError) else f" ({type(error).__name__})"
     return TemplateFailure(
-        f"{where}: the template failed: {what} ({type(error).__name__});"
+        f"{where}: the template failed: {what}{kind};"
         f" correct it and publish again. This happened while “{path}” was built.",
         path,
         _excerpt(context.theme.folder, file, line),

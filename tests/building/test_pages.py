@@ -313,7 +313,13 @@ def test_xml_is_escaped(open_site: OpenSite) -> None:
 @pytest.mark.parametrize(
     ("template", "line", "says"),
     [
-        ("ok\n{{ entry.nothing }}", 2, "has no attribute 'nothing'"),
+        ("ok\n{{ entry.nothing }}", 2, "the template failed: “nothing” is not an attribute of an entry;"),
+        ("{{ entry.excert }}", 1, "“excert” is not an attribute of an entry (did you mean “excerpt”?); correct it"),
+        ("{{ site.titel }}", 1, "“titel” is not an attribute of the site (did you mean “title”?)"),
+        ("{{ entry.title.uper }}", 1, "“uper” is not an attribute of a text (did you mean “upper”?)"),
+        ("{% set m = {'date': 1} %}{{ m.dat }}", 1, "“dat” is not an attribute of a mapping (did you mean “date”?)"),
+        ("{{ none.url }}", 1, "there is nothing to take “url” of: the value before it is none"),
+        ("{{ entri.title }}", 1, "“entri” is not defined; correct it"),
         ("\n\n{{ 1 / 0 }}", 3, "division by zero"),
         ("{% if %}", 1, "Expected an expression"),
         ("a\n{{ entry.title | nofilter }}", 2, "nofilter"),
