@@ -69,12 +69,15 @@ def check(file: Path, place: Path | None = None) -> Config:
     return settings
 
 
-def report(used: Config) -> tuple[tuple[ShownSetting, ...], tuple[str, ...]]:
-    """Return the settings in use, and what is wrong with those that their file has now."""
+def report(used: Config, *, themes: bool = True) -> tuple[tuple[ShownSetting, ...], tuple[str, ...]]:
+    """Return the settings in use, and what is wrong with those that their file has now.
+
+    With `themes` false only the file is checked, for an account that need not see any theme.
+    """
     now, faults = None, list[str]()
     try:
         now = config.load(used.path)
-        faults = list(_theme_faults(now))
+        faults = list(_theme_faults(now)) if themes else []
     except ConfigError as error:
         faults = error.faults
     return tuple(shown_settings(used, now)), tuple(map(hide_values, faults))

@@ -16,6 +16,7 @@ from appliance.audit import AuditFilter
 from appliance.config import Config
 from appliance.config.shown import ShownSetting
 from appliance.content import sites
+from appliance.db import grants
 from appliance.errors import ContentError
 from appliance.importing import sources
 from appliance.queue.processes import RegisteredProcess
@@ -225,6 +226,15 @@ def test_settings_are_found_by_key_and_value(app: Flask) -> None:
     assert "No setting has that" in visitor.get("/settings?text=nothing-like-it").text
 
 
+def test_no_theme_is_read_in_a_request(app: Flask, config: Config) -> None:
+    site = 'name = "blog"\ntitle = "x"\nurl = "https://x.example/"\ntheme = "none"\n'
+    config.path.write_text(f'docroot = "{config.docroot}"\n[[sites]]\n{site}', "utf-8")
+    visitor, _ = administrator(app)
+    text = visitor.get("/settings").text
+    assert "cannot be read" not in text
+    assert "after a restart" in text
+
+
 def test_without_a_daemon_the_application_tells_its_own_without_secrets(app: Flask, config: Config) -> None:
     visitor, _ = administrator(app)
     text = visitor.get("/settings").text
@@ -255,6 +265,35 @@ def test_the_number_of_statements_does_not_grow(app: Flask, config: Config, tmp_
     after = [cost(path) for path in ("/schedule", page, "/settings")]
     assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
     assert max(before) <= 25
+
+
+@pytest.fixture
+def with_role(config: Config) -> Iterator[None]:
+    """The rights in the database are those of the admin application's role alone, where there are roles."""
+    if not config.database_url:
+        pytest.skip("SQLite has no roles")
+    with db.write():
+        db.execute(f"CREATE ROLE {grants.ROLE}")
+    assert db.grant()
+    db.execute(f"SET ROLE {grants.ROLE}")
+    yield
+    assert db.execute("SELECT current_user").fetchone() == (grants.ROLE,), "a request had another connection"
+    db.execute("RESET ROLE")
+    with db.write():
+        db.execute(f"DROP OWNED BY {grants.ROLE}")
+        db.execute(f"DROP ROLE {grants.ROLE}")
+
+
+@pytest.mark.usefixtures("with_role")
+def test_the_role_of_the_application_is_enough(app: Flask) -> None:
+    visitor, _ = administrator(app)
+    RegisteredProcess("worker", "pub1", pid=5).register()
+    for path in ("/processes", "/processes/ask?request=recycle", "/schedule", "/sites/blog/sources/docs", "/settings"):
+        assert visitor.get(path).status_code == 200, path
+    sent = visitor.post("/processes/act", request="recycle", name="pub1:5", of="pub1:5", role="worker")
+    assert location(sent).startswith("/processes?since=")
+    assert location(visitor.post("/schedule/run", name="audit")) == "/schedule?done=task-asked"
+    assert location(visitor.post("/sites/blog/sources/docs/pull")).endswith("done=pull-asked")
 
 
 @pytest.mark.parametrize(

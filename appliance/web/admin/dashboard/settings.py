@@ -75,8 +75,8 @@ def _chosen(hosts: Sequence[HostSettings], process: str) -> HostSettings:
 
 
 def _own(config: Config) -> HostSettings:
-    """What the admin application itself has read."""
-    settings, faults = settings_report.report(config)
+    """What the admin application itself has read. Its account may see no theme."""
+    settings, faults = settings_report.report(config, themes=False)
     return HostSettings("", config.host_name, str(config.path), shown_times.now(), settings, faults)
 
 
