@@ -134,8 +134,8 @@ def test_a_second_factor_holds_on_both_hosts(cluster: Cluster, phone: Phone) -> 
 def test_what_is_done_on_one_host_shows_on_the_other(cluster: Cluster, browser: Browser, token: str) -> None:
     """A target is paused on pub2: it gets nothing; pub1 shows who did that, from where, and resumes it"""
     browser.call("POST", "pub2", "/targets/www1/pause", token)
-    targets = {row["name"]: row["paused"] for row in browser.call("GET", "pub1", "/targets", token)["rows"]}
-    assert targets == {"www1": True, "www2": False, "www3": False}
+    rows = browser.call("GET", "pub1", "/targets", token)["rows"]
+    assert [row["name"] for row in rows if row["paused"]] == ["www1"]
     cluster.appliance("pub1", "content.add", "Heron", "--text", "It waits.", "--status", "published",
                       "--address", "heron/index.html")  # fmt: skip
     served = cluster.served()
@@ -144,19 +144,19 @@ def test_what_is_done_on_one_host_shows_on_the_other(cluster: Cluster, browser: 
     browser.call("POST", "pub1", "/targets/www1/resume", token)
     await_everywhere(served, "/heron/", says("It waits."))
 
-    rows = json.loads(cluster.appliance("pub1", "audit.list", "--action", "target.act", "--json"))
-    assert [(row["actor"], row["via"], row["subject_id"], row["after"]["paused"]) for row in rows[:2]] == [
+    acts = json.loads(cluster.appliance("pub1", "audit.list", "--action", "target.act", "--json"))
+    assert [(row["actor"], row["via"], row["subject_id"], row["after"]["paused"]) for row in acts[:2]] == [
         ("ada", "api", "www1", False), ("ada", "api", "www1", True),
     ]  # fmt: skip
     gateways = {address.rpartition(".")[0] for address in cluster.addresses.values()}
-    assert {row["address"].rpartition(".")[0] for row in rows[:2]} == gateways, "nginx did not say who asked"
-    page = browser.get("pub1", "/audit?action=target.act")
+    assert {row["address"].rpartition(".")[0] for row in acts[:2]} == gateways, "nginx did not say who asked"
+    page = browser.get("pub1", "/audit?action=target.act&actor=ada")
     assert page.text.count("<code>target.act</code>") == 2, page
     cluster.appliance("pub2", "audit.verify")
 
 
 def test_content_is_edited_with_the_rights_of_the_application(cluster: Cluster, browser: Browser, token: str) -> None:
-    """What an editor adds by the API on pub2 is published with its former address, and gone once it is deleted"""
+    """What an editor adds by the API on pub2 is published with its former address, and is edited on pub1"""
     added = browser.call("POST", "pub2", "/sites/blog/entries", token,
                          {"title": "Otter", "text": "It swims.", "status": "published", "address": "otter/",
                           "aliases": ["animals/otter/"], "tags": ["water"], "categories": ["Animals"]})  # fmt: skip
