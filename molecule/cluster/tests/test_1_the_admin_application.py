@@ -171,7 +171,7 @@ def test_content_is_edited_with_the_rights_of_the_application(cluster: Cluster, 
 def test_the_role_in_the_database_may_do_what_it_must_and_no_more(cluster: Cluster) -> None:
     """Whoever has the account of the application on pub2 has the rights that the release lists, on no other database"""
     became = "setpriv --reuid=appliance-admin --regid=publish --groups=publish,appliance-admin --no-new-privs"
-    command = f"{became} {PYTHON} -I -c %s %s"
+    command = f"{became} env HOME=/nonexistent {PYTHON} -I -c %s %s"
     found = json.loads(cluster.run("pub2", command, RIGHTS, json.dumps(FORBIDDEN)))
     assert found["role"] == ["appliance_admin", False, 0]
     assert {name: set(rights) for name, rights in found["may"].items()} == {
