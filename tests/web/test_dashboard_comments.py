@@ -124,6 +124,20 @@ def test_each_row_has_its_context(app: Flask, entries: dict[str, Entry]) -> None
         assert text not in without, text
 
 
+def test_the_history_of_a_busy_sender_says_that_there_is_more(app: Flask, entries: dict[str, Entry]) -> None:  # noqa: F811
+    with db.write():
+        for number in range(30):
+            comment(entries["blog"], "Ida", f"Text {number}", status="approved", created_at=1000 + number)
+            comment(entries["blog"], f"N{number}", email="", network="10.0.0.0/24", status="spam")
+        held = comment(entries["blog"], "Ida", created_at=2000)
+        comment(entries["blog"], "Nobody", email="", network="10.0.0.0/24")
+    visitor = moderator(app)
+    page = visitor.get("/comments").text
+    assert "by this e-mail address: 25+ approved, 1 held" in page
+    assert re.search(r"by this network: (1\+ held, )?2\d\+ spam", page)
+    assert "by this e-mail address: 30 approved, 1 held" in visitor.get(f"/sites/blog/comments/{held.id}").text
+
+
 def test_who_may_not_see_senders_cannot_search_them(app: Flask, entries: dict[str, Entry]) -> None:  # noqa: F811
     here, there = comment(entries["blog"], "Ida"), comment(entries["news"], "Ida")
     visitor = moderator(app, blog="moderator", news="viewer")

@@ -16,7 +16,7 @@ from appliance.content.comment_models import CommentOrigin
 from appliance.content.models import Comment, CommentStatus, Site
 from appliance.content.sites import find_sites
 from appliance.content.versions import version_of
-from appliance.editorial.queries.comment_senders import SenderHistory, read_histories, sender_of
+from appliance.editorial.queries.comment_senders import COUNTED, SenderHistory, read_histories, sender_of
 from appliance.planning.permalinks import page_url
 
 #: Comments of a thread that are shown.
@@ -94,7 +94,7 @@ FROM entry e WHERE e.id IN ({ids})
 
 
 def read_rows(
-    config: Config, ids: Sequence[int], sites: Collection[str], sender_sites: Collection[str]
+    config: Config, ids: Sequence[int], sites: Collection[str], sender_sites: Collection[str], *, counted: int = COUNTED
 ) -> list[ModerationRow]:
     """Return these comments in their order; those that are gone or on other sites are left out.
 
@@ -103,6 +103,7 @@ def read_rows(
         ids: at most some hundred ids.
         sites: the names of the sites whose comments may be read.
         sender_sites: those whose senders may be seen.
+        counted: comments of a sender with one status that are counted one by one.
     """
     if not ids:
         return []
@@ -120,7 +121,9 @@ def read_rows(
             for one in shown
         ]  # fmt: skip
         senders = {row.id: sender_of(row.email, row.origin.network) for row in rows}
-        histories = read_histories(config, {one for one in senders.values() if one is not None}, sender_sites)
+        histories = read_histories(
+            config, {one for one in senders.values() if one is not None}, sender_sites, counted=counted
+        )
         return [replace(row, history=histories.get(senders[row.id])) for row in rows]  # type: ignore[arg-type]
 
 

@@ -6,6 +6,8 @@ and the page shows both versions.
 
 from __future__ import annotations
 
+from typing import Final
+
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
@@ -23,8 +25,10 @@ from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import live_page, page, see
 from appliance.web.admin.pages.own_addresses import own_address
 
+#: Comments of the sender with one status that are counted one by one.
+_COUNTED: Final = 1_000
 #: What a moderator may edit. The e-mail address only where it may be seen.
-_FIELDS = ("author", "url", "text")
+_FIELDS: Final = ("author", "url", "text")
 
 
 def add_routes(pages: Blueprint, config: Config) -> None:
@@ -49,7 +53,9 @@ def add_routes(pages: Blueprint, config: Config) -> None:
     )  # fmt: skip
     def edit_comment(site: str, comment: int) -> Response:
         row, form = read_row(config, site, comment), Form.sent()
-        sent = {name: form.values[name].replace("\r\n", "\n") for name in _FIELDS if name in form.values}
+        sent: dict[str, str] = {
+            name: form.values[name].replace("\r\n", "\n") for name in _FIELDS if name in form.values
+        }
         if "email" in form.values and guard.principal().may("comment.read_sender", site):
             sent["email"] = form.values["email"]
         try:
@@ -74,7 +80,7 @@ def read_row(config: Config, site: str, comment: int) -> ModerationRow:
         NotFound: the site has none.
     """
     senders = [site] if guard.principal().may("comment.read_sender", site) else []
-    rows = comment_context.read_rows(config, [comment], [site], senders)
+    rows = comment_context.read_rows(config, [comment], [site], senders, counted=_COUNTED)
     if not rows:
         raise NotFound
     return rows[0]
