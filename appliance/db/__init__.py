@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -121,7 +122,13 @@ def is_migrated() -> bool:
     if not database.table_exists("schema_migration"):
         return False
     applied = {name for (name,) in execute("SELECT name FROM schema_migration").fetchall()}
-    return all(file.stem in applied for file in _MIGRATIONS.glob("[0-9]*.py"))
+    return applied >= _migration_names(_MIGRATIONS)
+
+
+@cache
+def _migration_names(folder: Path) -> frozenset[str]:
+    """The names of the migrations in a folder; those of a release never change."""
+    return frozenset(file.stem for file in folder.glob("[0-9]*.py"))
 
 
 class _Thread(threading.local):

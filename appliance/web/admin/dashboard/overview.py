@@ -8,47 +8,52 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, render_template
 
 from appliance.accounts.principal import Principal
 from appliance.accounts.rights import ALL_SITES
 from appliance.config import Config, SiteSettings
+from appliance.overview.kept import Kept
 from appliance.overview.reading import Reader
 from appliance.overview.rows import charts_of, disk_rows, host_rows, target_rows, task_rows
 from appliance.overview.troubles import judge
 from appliance.overview.visibility import Visibility
 from appliance.web.admin import guard
-from appliance.web.admin.pages.layout import live_page, wanted_region
+from appliance.web.admin.pages.layout import page, region_page, wanted_region
 
 _REGIONS: Final = {
     name: f"dashboard/_overview_{name}.html"
     for name in ("verdict", "tiles", "charts", "targets", "failures", "processes", "schedule")
 }
+#: Seconds for which the inside of a region is kept for all who may see the same.
+_KEPT: Final = 2.0
 
 
 def add_routes(blueprint: Blueprint, config: Config) -> None:
     """Add the route."""
     reader = Reader(config)
+    regions: Kept[str] = Kept(_KEPT)
 
     @guard.route(blueprint, "/", action="account.read")
     def overview() -> Response:
         user = guard.principal()
-        visibility = _visibility(user)
-        region = wanted_region()
-        context: dict[str, Any] = {"visibility": visibility, "user_sites": [], "any_audit": False}
-        if visibility.sites != ():
-            context |= _facts(config, reader, visibility)
-        if region in ("", "charts") and visibility.sites != ():
-            context["charts"] = charts_of(reader.series(visibility), has_targets=bool(config.targets))
-        if not region:
-            sites = [_row(site, user) for site in config.sites if user.knows(site.name)]
-            context |= {"user_sites": sites, "any_audit": any(row["audit"] for row in sites)}
-        return live_page("dashboard/overview.html", _REGIONS, **context)
+        visibility, region = _visibility(user), wanted_region()
+        if region in _REGIONS and visibility.sites != ():
+            return region_page(regions.get((region, visibility), lambda: _render(config, reader, visibility, region)))
+        sites = [_row(site, user) for site in config.sites if user.knows(site.name)]
+        own = {"user_sites": sites, "any_audit": any(row["audit"] for row in sites)}
+        shown = _context(config, reader, visibility) if visibility.sites != () else {}
+        return page("dashboard/overview.html", **own, **shown)
 
 
-def _facts(config: Config, reader: Reader, visibility: Visibility) -> dict[str, Any]:
+def _render(config: Config, reader: Reader, visibility: Visibility, region: str) -> str:
+    return render_template(_REGIONS[region], **_context(config, reader, visibility, with_charts=region == "charts"))
+
+
+def _context(config: Config, reader: Reader, visibility: Visibility, *, with_charts: bool = True) -> dict[str, Any]:
     facts = reader.facts(visibility)
     return {
+        "visibility": visibility,
         "facts": facts,
         "verdict": judge(config, facts),
         "front_ends": len(config.targets),
@@ -56,6 +61,7 @@ def _facts(config: Config, reader: Reader, visibility: Visibility) -> dict[str, 
         "hosts": host_rows(facts),
         "disks": disk_rows(facts),
         "tasks": task_rows(facts),
+        "charts": charts_of(reader.series(visibility), has_targets=bool(config.targets)) if with_charts else {},
     }
 
 

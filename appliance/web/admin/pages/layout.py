@@ -149,7 +149,12 @@ def live_page(template: str, regions: Mapping[str, str], **context: Any) -> Resp
     region = wanted_region()
     if region not in regions:
         return page(template, **context)
-    response = page(regions[region], **context)
+    return region_page(render_template(regions[region], **context))
+
+
+def region_page(text: str) -> Response:
+    """Answer with the inside of a live region, or that nothing has changed if the script has it."""
+    response = Response(text, content_type="text/html; charset=utf-8")
     response.set_etag(hashlib.blake2b(_RELATIVE.sub(rb"\1", response.get_data()), digest_size=12).hexdigest())
     response.make_conditional(request)
     return response
