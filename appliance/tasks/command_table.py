@@ -45,6 +45,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "appliance.tasks.status:status",
         "Show the number of jobs by state, failed jobs, and how far each target is.",
     ),
+    "top": (
+        "appliance.tasks.top:top",
+        "Show whether all is well, the queue, targets, processes and failures, live in the terminal; q quits.",
+    ),
     "why": ("appliance.tasks.why:why", "Explain a published file: what it shows, and which job built it last."),
     "previews.share": (
         "appliance.tasks.previews:share",

@@ -41,7 +41,7 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
         if region in _REGIONS and visibility.sites != ():
             return region_page(regions.get((region, visibility), lambda: _render(config, reader, visibility, region)))
         sites = [_row(site, user) for site in config.sites if user.knows(site.name)]
-        own = {"user_sites": sites, "any_audit": any(row["audit"] for row in sites)}
+        own: dict[str, Any] = {"user_sites": sites, "any_audit": any(row["audit"] for row in sites)}
         shown = _context(config, reader, visibility) if visibility.sites != () else {}
         return page("dashboard/overview.html", **own, **shown)
 
