@@ -1,7 +1,8 @@
 """Values that are kept for some seconds, since many people look at the same ones all the time.
 
-Guarantees that a value is made by one thread while the others wait for it, and that making values takes no more than a
-hundredth of a core, however long one takes: it is kept for a hundred times as long.
+Guarantees that a value is made by one thread while the others wait for it, and that one which is dear is made seldom: it
+is kept for a hundred times as long as it took, and so takes a hundredth of a core at most. But nobody is shown what is
+older than a quarter of a minute because the machine is slow, since then people look.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from appliance import clock
 
 Value = TypeVar("Value")
 
-#: How many times as long as it took to make a value it is kept.
+#: How many times as long as it took to make a value it is kept, and for how many seconds at most for that reason.
 _SPARING: Final = 100
+_LONGEST: Final = 15.0
 
 
 class Kept(Generic[Value]):
@@ -36,5 +38,5 @@ class Kept(Generic[Value]):
             value = make()
             now = clock.monotonic()
             self._values = {one: kept for one, kept in self._values.items() if kept[0] > now}
-            self._values[key] = (now + max(self._seconds, _SPARING * (now - begun)), value)
+            self._values[key] = (now + max(self._seconds, min(_LONGEST, _SPARING * (now - begun))), value)
             return value

@@ -26,15 +26,19 @@ def test_a_value_is_made_anew_after_its_time(now: list[float]) -> None:
     assert kept.get("one", lambda: now[0]) == 102.0
 
 
-def test_a_dear_value_is_kept_for_a_hundred_times_as_long_as_it_took(now: list[float]) -> None:
+@pytest.mark.parametrize(("took", "kept_for"), [(0.001, 2.0), (0.05, 5.0), (0.125, 12.5), (4.0, 15.0)])
+def test_a_dear_value_is_kept_for_a_hundred_times_as_long_as_it_took(
+    now: list[float], took: float, kept_for: float
+) -> None:
+    """But no longer than one wants to look at it."""
     kept: Kept[int] = Kept(2.0)
 
     def make() -> int:
-        now[0] += 0.25
+        now[0] += took
         return 1
 
     kept.get("one", make)
-    now[0] += 24.9
+    now[0] += kept_for - 0.1
     assert kept.get("one", lambda: 2) == 1
     now[0] += 0.2
     assert kept.get("one", lambda: 2) == 2
