@@ -1,8 +1,8 @@
 """Values that are kept for some seconds, since many people look at the same ones all the time.
 
-Guarantees that a value is made by one thread while the others wait for it, and that one which is dear is made seldom: it
-is kept for a hundred times as long as it took, and so takes a hundredth of a core at most. But nobody is shown what is
-older than a quarter of a minute because the machine is slow, since then people look.
+Guarantees that a value is made by one thread while the others wait for it, and that one which is dear is made seldom:
+it is kept for a hundred times as long as it took, and so takes a hundredth of a core at most. But nobody is shown what
+is older than a quarter of a minute because the machine is slow, since then people look.
 """
 
 from __future__ import annotations
