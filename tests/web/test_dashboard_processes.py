@@ -71,6 +71,9 @@ def test_processes_stand_by_host_with_all_that_is_known(app: Flask, config: Conf
     assert re.search(r"\d+ MiB", row)
     assert "1 min ago" in row
     assert 'data-label="Supervisor">100<' in row
+    db.execute("UPDATE process SET jobs = 1234 WHERE name IN ('pub1:101', 'pub1:109')")
+    text = visitor.get("/processes").text
+    assert re.findall(r'<a href="(/jobs[^"]*)">1,234', text) == ["/jobs?q=worker%3A%22pub1%3A101%22"]
 
 
 @pytest.mark.usefixtures("two_hosts")

@@ -8,10 +8,13 @@ from typing import Final
 
 from appliance.queue.processes import ANSWERING, HEARTBEAT_INTERVAL, ProcessRow
 from appliance.queue.replacements import SUPERVISOR
+from appliance.web.admin.dashboard.search_links import search_link
 
 #: Seconds without a heartbeat after which a process is called silent.
 _SILENT: Final = 4 * HEARTBEAT_INTERVAL
 _MIB: Final = 1 << 20
+#: The roles of processes that run jobs.
+_WORKERS: Final = ("worker", "errands")
 #: Names that a sentence lists.
 _NAMED: Final = 4
 
@@ -31,6 +34,11 @@ class ShownProcess:
     def memory(self) -> str:
         """Its resident memory."""
         return f"{self.row.memory / _MIB:.0f} MiB"
+
+    @property
+    def jobs_address(self) -> str:
+        """The list of the jobs that it had; empty for a process that has none."""
+        return search_link(worker=self.row.name) if self.row.role in _WORKERS and self.row.jobs else ""
 
     @property
     def supervisor(self) -> str:

@@ -80,7 +80,8 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
             return see(_LIST, "process-gone")
         if wanted != "recycle":
             return see(_LIST, _DONE[wanted])
-        number, since = len(replacements.to_be_replaced(scope, rows)), math.floor(asked_at * 1000) / 1000
+        ending = [row for row in replacements.to_be_replaced(scope, rows) if {row.name, row.keeper} & {*asked}]
+        number, since = len(ending), math.floor(asked_at * 1000) / 1000
         where = {"of": scope.name, "role": scope.role} if scope.pid else {"host": scope.host}
         return see(with_query(_LIST, since=f"{since:.3f}", n=str(number), **where))
 
