@@ -109,6 +109,12 @@ def test_jobs_that_former_settings_called_for_find_a_worker(shop: LocalSite) -> 
     assert not process_mains.has_errands_worker(shop.config, RunOptions(1))
 
 
+def test_what_people_ask_the_admin_application_for_finds_a_worker(shop: LocalSite) -> None:
+    """Such as a check of a target, which waits for another machine."""
+    admin = shop.config.admin.model_copy(update={"url": "https://admin.example/"})
+    assert process_mains.has_errands_worker(shop.config.model_copy(update={"admin": admin}), RunOptions(1))
+
+
 def test_working_off_waits_for_no_retry(shop: LocalSite) -> None:
     filled(shop, 20)
     db.execute("UPDATE job SET run_at = run_at + 600 WHERE key = 'entry-3/index.html'")

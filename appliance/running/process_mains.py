@@ -144,12 +144,14 @@ def main_functions(config: Config, options: RunOptions) -> dict[str, Callable[[]
 def has_errands_worker(config: Config, options: RunOptions) -> bool:
     """Whether to run an errands worker. It takes jobs that wait for other machines, so publishing need not.
 
-    The settings say whether such jobs may come; jobs that wait from before they changed need a worker too.
+    The settings say whether such jobs may come: people ask the admin application for checks of targets, for example.
+    Jobs that wait from before the settings changed need a worker too.
     """
     sites_wait = any(site.sources or site.comments.spam_check == "akismet" for site in config.sites)
     if options.job_limit is not None or ERRANDS not in options.parts:
         return False
-    return bool(config.mail.host or config.caches or config.webhooks or sites_wait) or _errands_wait()
+    called_for = config.mail.host or config.caches or config.webhooks or config.admin.url or sites_wait
+    return bool(called_for) or _errands_wait()
 
 
 def _errands_wait() -> bool:
