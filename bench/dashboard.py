@@ -33,6 +33,7 @@ MOST_STATEMENTS = 60
 PASSWORD = "correct horse battery staple"
 PAGES = (
     "/", "/audit", "/users",
+    "/targets", "/targets/front1", "/targets/front1?span=day", "/pages?path=posts/7/index.html",
     "/failures", "/jobs/1000000", "/jobs/999999",  # failed, done
 )  # fmt: skip
 

@@ -77,6 +77,8 @@ _LONG = (
     "web/test_dashboard_schedule.py",
     "web/test_dashboard_processes.py",
     "test_saved_is_published.py",
+    "web/test_dashboard_targets.py",
+    "browser/test_dashboard_targets.py",
     "playbooks/test_refusals.py",
     "acceptance/test_one_truth.py",
     "playbooks/test_day_two.py",

@@ -61,6 +61,12 @@ UPDATE job SET created_at = {now} - 90000 + id * 0.08, run_at = {now} - 90000 + 
 }
 
 
+#: The lag of a target in each minute of two days.
+_LAG_SAMPLES = """
+INSERT INTO lag_sample (target, at, lag, waiting, paused, failing)
+{numbers} SELECT ?, ? - i * 60, i % 90, i % 90, ?, ? FROM n"""
+
+
 def settings(home: Path, database: str | None, targets: int = 2) -> config.Config:
     """Return the settings of one site with some front ends."""
     place = Path(tempfile.mkdtemp(prefix="one-", dir=home))
@@ -104,7 +110,10 @@ def fill_cluster(made: config.Config, jobs: int) -> None:
         "INSERT INTO cursor (target, origin, address, publication, confirmed_at, pushed_at, files, bytes, seconds,"
         " error, failures) VALUES (?, ?, ?, ?, ?, ?, 10, 120000, 0.1, ?, 0)"
     )
+    names = [target.name for target in courier_targets(made)]
     with db.write():
+        for name in names:
+            db.execute(_LAG_SAMPLES.format(numbers=_NUMBERS.format(last=2880)), [name, db.now(), False, False])
         for number, target in enumerate(courier_targets(made)):
             for origin in ("pub1", "pub2"):
                 last = jobs // 2 if number == 0 else jobs

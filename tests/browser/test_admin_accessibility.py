@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import html5lib
@@ -17,6 +18,7 @@ from appliance.content import comments
 from appliance.content.comment_models import CommentBan, CommentOrigin
 from appliance.content.entries import EntryData, save
 from appliance.content.models import Site
+from appliance.delivery import journal, lag_history
 from appliance.errors import SourceExcerpt
 from appliance.queue import store
 from appliance.queue.enqueue import JobRequest, enqueue
@@ -52,12 +54,16 @@ INSIDE = (
     "/failures", "/jobs/1",
     "/processes", "/processes?since=1&n=2", "/processes/ask?request=recycle", "/processes/ask?request=pause&host=x",
     "/schedule", "/settings", "/settings?text=idle", "/settings?text=nothing-like-it",
+    "/targets", "/targets?done=target-paused", "/targets/www1", "/targets/www1?span=day", "/targets/www2",
+    "/targets/www1/resync", "/pages", "/pages?path=blog/index.html", "/pages?path=blog/inde",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminStack]:
-    with admin_stack(tmp_path_factory.mktemp("stack")) as running:
+    folder = tmp_path_factory.mktemp("stack")
+    with admin_stack(folder, targets=two_targets(folder)) as running:
+        running.await_that(lambda: journal.latest_of("blog/index.html"))
         audit.record(
             "entry.edit", "entry", 7, site="blog", label="The surge that came early", actor=Actor("ines", "browser"),
             before={"title": "The surge", "text": "Fog.\nGulls."},
@@ -69,7 +75,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdminStack]:
         fail_a_job()
         tokens.create(ada, "Import from the newsroom", scopes=["entry.add", "entry.edit"], sites=["blog"])
         make_comments()
+        for _ in range(2):
+            lag_history.sample(running.config)
         yield running
+
+
+def two_targets(folder: Path) -> list[dict[str, object]]:
+    """One that receives, and one that cannot, since a file is in its place."""
+    (folder / "file").write_text("")
+    return [
+        {"name": name, "address": str(folder / place), "other_path": True}
+        for name, place in (("www1", "front"), ("www2", "file/front"))
+    ]
 
 
 def fail_a_job() -> None:

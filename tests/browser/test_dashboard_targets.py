@@ -73,6 +73,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                 publishing.publish(stack.config, ["blog"])
                 made.await_level("www1", "www2")
                 yield made
+                fronts[1].stop()  # a test started it anew
         finally:
             for front in fronts:
                 front.stop()
