@@ -24,8 +24,8 @@ from appliance.queue import failure_groups, processes, totals
 #: Seconds for which each part is kept at least.
 _WORK: Final = 2.0
 _SURROUNDINGS: Final = 10.0
-_FLOW: Final = 10.0
-_SERIES: Final = 30.0
+_FLOW: Final = 15.0
+_SERIES: Final = 60.0
 #: Groups of failures that are shown.
 _GROUPS: Final = 5
 
