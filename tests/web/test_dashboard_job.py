@@ -159,7 +159,7 @@ def test_a_waiting_job_is_run_now_and_a_deleted_one_comes_back(shop: LocalSite, 
     enqueue("publish", [JobRequest("blog/a.html", 5, "blog")], ageing=60.0, delay=3600.0)
     (job,) = db.execute("SELECT id FROM job WHERE key = 'blog/a.html'").fetchone()
     page = f"/jobs/{job}"
-    assert "Waits until its time comes" in ada.get(page).text
+    assert "Waits, and is due" in ada.get(page).text
     assert "1 job is next in the queue" in ada.act(page, f"{page}/run").text
     assert "Waits for a worker" in ada.get(page).text
     deleted = ada.act(page, f"{page}/delete").text
