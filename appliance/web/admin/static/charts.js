@@ -4,6 +4,8 @@
 (() => {
   "use strict";
   const drawn = new Map();
+  // Steps of an axis of things, of which there are no halves.
+  const WHOLE = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // light-dark() is not resolved in a custom property, but it is in a property that takes a colour.
@@ -29,11 +31,11 @@
     return columns;
   }
 
-  // As the server writes durations.
+  // Durations on an axis, of which each is ten times the one before.
   function duration(seconds) {
     const rounded = (number) => Number(number.toPrecision(2));
     if (seconds < 1) return `${rounded(seconds * 1000)} ms`;
-    if (seconds < 60) return `${rounded(seconds)} s`;
+    if (seconds < 1000) return `${rounded(seconds)} s`;
     if (seconds < 3600) return `${rounded(seconds / 60)} min`;
     return seconds < 86400 ? `${rounded(seconds / 3600)} h` : `${rounded(seconds / 86400)} d`;
   }
@@ -92,7 +94,7 @@
       legend: { show: heads.length > 1, live: false },
       scales: { y: isLatency ? { distr: 3, range: powers } : { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.05] } },
       series: [{}, ...series],
-      axes: [{ ...axis, size: 30, values: (_plot, splits, _axis, _space, step) => splits.map((at) => moment(at, step, zone)) }, { ...axis, size: 60, splits: isLatency ? tens : undefined, values: (_plot, splits) => splits.map(text) }],
+      axes: [{ ...axis, size: 30, values: (_plot, splits, _axis, _space, step) => splits.map((at) => moment(at, step, zone)) }, { ...axis, size: 60, splits: isLatency ? tens : undefined, incrs: isBars ? WHOLE : undefined, values: (_plot, splits) => splits.map(text) }],
     }, data, plot));
   }
 
