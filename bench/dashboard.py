@@ -34,6 +34,9 @@ PASSWORD = "correct horse battery staple"
 PAGES = (
     "/", "/audit", "/users",
     "/targets", "/targets/front1", "/targets/front1?span=day", "/pages?path=posts/7/index.html",
+    "/jobs", "/jobs?q=state:pending", "/jobs?q=state:pending&order=-age", "/jobs?q=state:pending&order=priority",
+    "/jobs?q=state:pending&order=path", "/jobs?q=state:failed&order=error", "/jobs?q=state:done&order=template",
+    "/jobs?q=site:blog+path:1234", "/jobs?q=error:nowhere", "/jobs?q=trigger:edited+-kind:mail+age:>1h",
     "/failures", "/jobs/1000000", "/jobs/999999",  # failed, done
 )  # fmt: skip
 
