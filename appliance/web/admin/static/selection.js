@@ -8,7 +8,6 @@
     const selected = all.filter((box) => box.checked).length;
     const head = form.querySelector("[data-select-all]");
     if (head) {
-      head.hidden = !all.length;
       head.checked = selected > 0 && selected === all.length;
       head.indeterminate = selected > 0 && selected < all.length;
     }
