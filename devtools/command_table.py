@@ -18,6 +18,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Write requirements.lock and requirements-hosts.lock from pyproject.toml, for every supported Python.",
     ),
     "docs": ("devtools.checks:docs", "Write the reference pages from the code."),
+    "pictures": (
+        "devtools.pictures:pictures",
+        "Take the pictures of the dashboard anew, of an installation on a bad night.",
+    ),
     "bench": ("devtools.bench:bench", "Run a benchmark and print its figures."),
     "soak": (
         "devtools.soak:soak",

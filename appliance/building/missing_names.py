@@ -55,5 +55,5 @@ def _meant(name: str, value: Any) -> str:
     """The name that looks most like the one that is missing."""
     names = value if isinstance(value, Mapping) else dir(value)
     known = [one for one in names if isinstance(one, str) and not one.startswith("_")]
-    close = get_close_matches(name, known, 1, 0.7) or get_close_matches(name, known, 1, 0.5)
+    close = get_close_matches(name, known, 1, 0.7)
     return f" (did you mean “{close[0]}”?)" if close else ""

@@ -237,8 +237,8 @@ def test_journal_and_jobs_are_of_one_transaction(host: Host, monkeypatch: pytest
     host.publish()
     append, broken = journal.append, [True]
 
-    def fails_once(rows, origin):  # type: ignore[no-untyped-def]
-        append(rows, origin)
+    def fails_once(*arguments):  # type: ignore[no-untyped-def]
+        append(*arguments)
         if broken.pop() if broken else False:
             raise OSError("the transaction is rolled back")
 
