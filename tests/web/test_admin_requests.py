@@ -20,7 +20,7 @@ from appliance.config import Config
 from appliance.content import sites as content_sites
 from appliance.errors import EditConflict
 from appliance.web.admin import app as application
-from appliance.web.admin import body_limits, csrf, guard, session_cookie
+from appliance.web.admin import body_limits, csrf, database, guard, session_cookie
 from appliance.web.admin.app import create_app
 from appliance.web.admin.hosts import HostSwitch, host_of
 from tests.conftest import MakeConfig
@@ -43,7 +43,8 @@ def config(make_config: MakeConfig) -> Iterator[Config]:
 @pytest.fixture
 def app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Flask:
     # Only what every part rests on.
-    monkeypatch.setattr(application.pages, "add_routes", lambda *_: None)
+    for part in (application.pages, application.dashboard):
+        monkeypatch.setattr(part, "add_routes", lambda *_: None)
     made = create_app(config)
     made.testing = False
     return made
@@ -354,6 +355,22 @@ def test_a_missing_database_is_said_and_gets_over(app: Flask, config: Config, si
     away.rename(config.database_file)
     assert client(app).get("/count").text == "True"
     assert client(app).get("/readyz").text == "ready\n"
+
+
+def test_tables_of_another_release_are_noticed_soon(
+    app: Flask, config: Config, sign_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(everywhere="admin")
+    client = app.test_client()
+    monkeypatch.setattr(database, "_release", database._Release())
+    assert client.get(f"{URL}api/v1/sites", base_url=URL).status_code == 200
+    with db.write():
+        db.execute("DELETE FROM schema_migration WHERE name = (SELECT MAX(name) FROM schema_migration)")
+    # Not at once, since every request would pay for it.
+    assert client.get(f"{URL}api/v1/sites", base_url=URL).status_code == 200
+    monkeypatch.setattr(database, "_LOOK", 0.0)
+    answer = client.get(f"{URL}api/v1/sites", base_url=URL)
+    assert answer.status_code == 503 and "belongs to another release" in answer.text
 
 
 def test_no_view_leaves_a_transaction_open(app: Flask, sign_in: Callable[..., None]) -> None:

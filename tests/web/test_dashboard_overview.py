@@ -33,7 +33,7 @@ from tests.web.test_admin_pages import (  # noqa: F401 - fixtures
     quick_hashes,
 )
 
-REGIONS = ("verdict", "tiles", "charts", "targets", "failures", "processes", "schedule")
+REGIONS = ("now", "charts", "targets", "failures", "processes", "schedule")
 #: Statements of the page, those of signing in included, and of a poll while what it shows is kept.
 MOST, MOST_KEPT = 50, 8
 

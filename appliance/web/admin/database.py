@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from appliance import db
+from appliance import clock, db
 from appliance.config import Config
 from appliance.errors import DatabaseUnavailable
 from appliance.search import updates
@@ -17,6 +17,33 @@ _OLD: Final = (
     "the database belongs to another release than this process; run “appliance work” of this release once, which brings"
     " it up to date, and then restart the older one of the two"
 )
+
+#: Seconds between two looks at what migrations the database has. Each takes two statements, and a release can run with
+#: the tables of the next one until then.
+_LOOK: Final = 5.0
+
+
+class _Release:
+    """Whether the tables are those of this release, looked at now and then."""
+
+    def __init__(self) -> None:
+        self._looked = float("-inf")
+
+    def require(self) -> None:
+        """Go on only if they are, or were a moment ago.
+
+        Raises:
+            DatabaseUnavailable: they are not.
+        """
+        now = clock.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        if not db.is_migrated():
+            raise DatabaseUnavailable(_OLD)
+        self._looked = now
+
+
+_release: Final = _Release()
 
 
 def open_in_worker(config: Config) -> None:
@@ -45,8 +72,7 @@ def begin_request(config: Config) -> None:
     if db.database.is_closed():
         db.database.connect()
     db.limit_waiting(config.admin.timeout)
-    if not db.is_migrated():
-        raise DatabaseUnavailable(_OLD)
+    _release.require()
     if db.outage.since is not None:
         db.outage.record_recovery()
 

@@ -23,7 +23,7 @@ from appliance.web.admin.pages.layout import page, region_page, wanted_region
 
 _REGIONS: Final = {
     name: f"dashboard/_overview_{name}.html"
-    for name in ("verdict", "tiles", "charts", "targets", "failures", "processes", "schedule")
+    for name in ("now", "charts", "targets", "failures", "processes", "schedule")
 }
 #: Seconds for which the inside of a region is kept for all who may see the same.
 _KEPT: Final = 2.0
