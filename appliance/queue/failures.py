@@ -19,6 +19,8 @@ _VARYING: Final = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 #: Characters of a message that count, and that are kept with an attempt.
 _COMPARED: Final = 1000
 KEPT: Final = 1000
+#: The folder of a file whose line is named.
+_FOLDER: Final = re.compile(r"^/.*/(?=[^/]+, line \d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ def shortened(message: str, key: str, excerpt: SourceExcerpt | None) -> str:
     what = without_key(message.partition("\n")[0].partition("; ")[0], key)
     place = f"{excerpt.file}, line {excerpt.line}" if excerpt else ""
     return place + what.partition(place)[2] if place and place in what else what
+
+
+def brief(message: str) -> str:
+    """Return what is wrong in one line, for lists: without what to do about it, and without the folder of a theme."""
+    return _FOLDER.sub("", message.partition("\n")[0].partition("; ")[0])
 
 
 def without_key(message: str, key: str, instead: str = "…") -> str:

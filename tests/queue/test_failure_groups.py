@@ -11,7 +11,7 @@ from appliance.config import Config
 from appliance.errors import SourceExcerpt
 from appliance.queue import failure_groups, failures, job_acts, store
 from appliance.queue.enqueue import JobRequest, enqueue
-from appliance.queue.failures import FailureDetails
+from appliance.queue.failures import FailureDetails, brief
 
 
 def template_failure(path: str, line: int = 12) -> FailureDetails:
@@ -110,3 +110,16 @@ def test_groups_that_are_not_shown_are_told(database: Config, number: int) -> No
         db.execute("UPDATE job SET fault = 'f' || id")
     groups, more = failure_groups.list_groups()
     assert (len(groups), more) == (failure_groups.MOST, True)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("/srv/x y/archive.html, line 3: it failed; correct it", "archive.html, line 3: it failed"),
+        ("one.jpg: the picture is broken; upload it again\nmore", "one.jpg: the picture is broken"),
+        ("/srv/docroot is read-only", "/srv/docroot is read-only"),
+        ("", ""),
+    ],
+)
+def test_a_failure_is_told_in_one_line(message: str, told: str) -> None:
+    assert brief(message) == told

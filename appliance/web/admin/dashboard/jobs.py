@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from appliance.config import Config
 from appliance.paging import NONE, Count
 from appliance.queue.administration import JobFilter, JobRow
+from appliance.queue.failures import brief
 from appliance.queue.job_acts import ACTED_ON, Act
 from appliance.queue.job_pages import count_tabs, known_values, read_page
 from appliance.queue.models import STATES, State
@@ -63,7 +64,7 @@ def _rows(config: Config, view: JobView) -> dict[str, Any]:
         scopes = allowed[act]
         return job.state in ACTED_ON[act] and (scopes is None or job.scope in scopes)
 
-    return {"page": found, "may": may, "token": token_of, "has_sites": len(config.sites) > 1}
+    return {"page": found, "may": may, "token": token_of, "brief": brief, "has_sites": len(config.sites) > 1}
 
 
 def _tabs(view: JobView) -> dict[str, Any]:
