@@ -62,9 +62,13 @@ def _look_again(config: Config, reader: Reader) -> RenderableType:
 
 def _show(look: Callable[[], RenderableType]) -> None:
     """Show what `look` returns on the whole screen, again and again, until somebody quits."""
+    from rich.console import Console
     from rich.live import Live
 
-    with _keys() as keys, Live(look(), console=console(), screen=True, auto_refresh=False) as live:
+    # Where a shell exports the size that the terminal had once, it would be taken for the one that it has now.
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    shown = Console(highlight=False, soft_wrap=True, _environ=environ)
+    with _keys() as keys, Live(look(), console=shown, screen=True, auto_refresh=False) as live:
         live.refresh()
         while not keys.wait(_INTERVAL):
             live.update(look(), refresh=True)
