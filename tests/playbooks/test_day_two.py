@@ -142,13 +142,13 @@ def test_settings_alone_are_written_for_the_release_in_use(tmp_path: Path) -> No
     here |= {"ansible_python_interpreter": sys.executable, "appliance_home": str(tmp_path / "home")}
     here |= {"appliance_settings_folder": str(tmp_path), "appliance_user": "root", "appliance_group": "root"}
     here |= {"appliance_sites": [{"name": "blog", "title": "Blog", "url": "https://blog.example/"}]}
-    here |= {"appliance_database_url": "postgresql://blog:secret@192.0.2.9/blog"}
+    here |= {"appliance_database_url": "postgresql://blog:never-shown@192.0.2.9/blog"}
     hosts: dict[str, Any] = {group: {"hosts": {"pub1": {}}} for group in ("publishers", "frontends")}
     inventory = json.dumps({**hosts, "all": {"vars": here}})
     ran = play_on(tmp_path, inventory, "publishers.yml", "--tags=settings", "--check", "--diff")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert re.search(r"TASK \[publisher : Write the settings\] \*+\nchanged: \[pub1\]", ran.stdout), ran.stdout
-    assert "secret" not in ran.stdout
+    assert "never-shown" not in ran.stdout
 
 
 def certified(folder: Path) -> ssl.SSLContext:

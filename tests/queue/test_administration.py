@@ -167,7 +167,8 @@ def test_all_pages_while_others_write(
     now = db.now()
     assert sorted(matching) == [row.id for row in rows if chosen(want, row, now)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keyset.Listing.__init__, "__defaults__", (*keyset.Listing.__init__.__defaults__[:-1], reach))  # type: ignore[index]
+        defaults = [reach if value == keyset.REACH else value for value in keyset.Listing.__init__.__defaults__ or ()]
+        patch.setattr(keyset.Listing.__init__, "__defaults__", tuple(defaults))
         while pages == 0 or (after is not None and pages < 200):
             page = administration.list_jobs(want, word, size=size, after=after, with_total=False)
             assert len(page.rows) <= size

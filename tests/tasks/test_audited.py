@@ -22,7 +22,7 @@ from tests.tasks.conftest import Typed
 #: What only reads, or writes nothing but what others asked for and signed.
 CHANGES_NOTHING = {
     "drain", "work", "serve", "admin",  # run what is due
-    "status", "why", "preview",
+    "status", "top", "why", "preview",
     "demo",  # an installation of its own, which is thrown away
     "site.check", "site.grant",
     "content.export", "content.sources", "content.show", "content.list", "content.search", "content.comments",

@@ -149,7 +149,7 @@ def test_tabs_search_and_columns(ada: Person) -> None:
     failed = ada.get("/jobs?q=state%3Afailed+error%3A%22filter+named%22")
     assert shown(failed) == ["blog/a/index.html"]
     assert "Jobs for which: the state is failed; the error contains “filter named”." in words(failed)
-    assert "no filter named shout" in words(failed) and "TemplateError: no filter named shout" in failed.text
+    assert "no filter named shout" in words(failed) and "TemplateError: no filter named shout" in failed
     assert "pub1:7" in words(failed)
     assert shown(ada.get("/jobs?q=template%3Afeed.xml")) == ["news/feed.xml"]
     assert shown(ada.get("/jobs?q=-site%3Anews&order=-path")) == ["blog/b/index.html", "blog/a/index.html"]
