@@ -38,6 +38,7 @@ PAGES = (
     "/jobs?q=state:pending&order=path", "/jobs?q=state:failed&order=error", "/jobs?q=state:done&order=template",
     "/jobs?q=site:blog+path:1234", "/jobs?q=error:nowhere", "/jobs?q=trigger:edited+-kind:mail+age:>1h",
     "/failures", "/jobs/1000000", "/jobs/999999",  # failed, done
+    "/comments", "/comments?status=approved", "/processes", "/schedule", "/settings",
 )  # fmt: skip
 
 

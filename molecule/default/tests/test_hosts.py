@@ -81,7 +81,7 @@ def test_processes_are_listed(cluster: Cluster) -> None:
     (publisher,) = cluster.publishers
     processes = json.loads(cluster.appliance(publisher, "processes.list", "--json"))
     roles = {process["role"] for process in processes}
-    assert roles - {"admin", "web"} == {"supervisor", "worker", "courier", "schedule", "intake"}
+    assert roles - {"admin", "web"} == {"supervisor", "worker", "errands", "courier", "schedule", "intake"}
 
 
 def test_files_have_their_modes(cluster: Cluster) -> None:
