@@ -17,8 +17,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 from appliance import clock, config, db, logging
 from appliance.accounts import passwords, users
@@ -27,6 +25,7 @@ from appliance.queue import failure_groups
 from appliance.web.admin.app import create_app
 from bench.administration.installation import fill, fill_cluster, settings, timed
 from tests import postgresql
+from tests.statements import statements
 
 LIMIT = 100.0
 MOST_STATEMENTS = 60
@@ -40,20 +39,6 @@ PAGES = (
     "/failures", "/jobs/1000000", "/jobs/999999",  # failed, done
     "/comments", "/comments?status=approved", "/processes", "/schedule", "/settings",
 )  # fmt: skip
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Note the statements of a block, those that begin and end transactions included."""
-    found: list[str] = []
-    execute = db.database.obj.execute_sql
-
-    def note(sql: str, *arguments: Any, **named: Any) -> Any:
-        found.append(sql)
-        return execute(sql, *arguments, **named)
-
-    with patch.object(db.database.obj, "execute_sql", note):
-        yield found
 
 
 @contextmanager
@@ -71,11 +56,11 @@ def opened(made: config.Config, entries: int, jobs: int) -> Iterator[Callable[[s
         client.post("/sign-in", data=form, base_url=base, headers={"Sec-Fetch-Site": "same-origin"})
 
         def ask(path: str) -> int:
-            with counted() as statements:
+            with statements() as sent:
                 answer = client.get(path, base_url=base)
             if answer.status_code != 200:
                 raise SystemExit(f"{path}: {answer.status_code} {answer.text[:1000]}")
-            return len(statements)
+            return len(sent)
 
         yield ask
     finally:
@@ -88,9 +73,9 @@ def measure(name: str, made: config.Config, options: argparse.Namespace) -> list
     with opened(made, options.entries, options.jobs) as ask:
         for path in PAGES:
             elapsed, spent = timed(ask, path, options.rounds)
-            statements = ask(path)
-            print(f"{name}: {path}: {elapsed:.1f} ms, {spent:.1f} of processor, {statements} statements", flush=True)
-            if spent >= LIMIT or statements > MOST_STATEMENTS:
+            number = ask(path)
+            print(f"{name}: {path}: {elapsed:.1f} ms, {spent:.1f} of processor, {number} statements", flush=True)
+            if spent >= LIMIT or number > MOST_STATEMENTS:
                 refused.append(f"{name} {path}")
     return refused
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import pytest
+from unittest.mock import patch
 
 from appliance import db
 
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Return a list that holds the SQL of every statement of this process while the block runs."""
+    """Yield a list that gets the SQL of every statement of this process, on all its threads, while the block runs."""
     sent: list[str] = []
     kind = type(db.database.obj)
     execute = kind.execute_sql
@@ -22,6 +21,12 @@ def statements() -> Iterator[list[str]]:
         sent.append(sql)
         return execute(self, sql, *given, **named)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kind, "execute_sql", note)
+    with patch.object(kind, "execute_sql", note):
         yield sent
+
+
+def count_statements(body: Callable[[], object]) -> int:
+    """Return how many statements `body` sends."""
+    with statements() as sent:
+        body()
+    return len(sent)

@@ -13,7 +13,7 @@ from appliance.delivery import backlogs, cursors, journal, target_state
 from appliance.delivery.backlogs import Backlog
 from appliance.delivery.journal import Put
 from appliance.delivery.targets import Target
-from tests import query_counts
+from tests.statements import count_statements
 
 
 def publish(count: int, origin: str, chance: random.Random) -> None:
@@ -74,5 +74,5 @@ def test_more_targets_are_read_by_the_same_queries(database: Config) -> None:
         chosen = [target(database, f"www{number}") for number in range(count)]
         for number, one in enumerate(chosen):
             cursors.confirm(one, "one", number % 20)
-        counts.append(query_counts.count(lambda chosen=chosen: target_state.read_all(chosen)))  # type: ignore[misc]
+        counts.append(count_statements(lambda chosen=chosen: target_state.read_all(chosen)))  # type: ignore[misc]
     assert counts[0] == counts[1] <= 9

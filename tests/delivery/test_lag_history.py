@@ -13,7 +13,7 @@ from appliance.delivery.journal import Put
 from appliance.delivery.lag_history import LagSample
 from appliance.delivery.targets import front_ends
 from appliance.delivery.whereabouts import whereabouts
-from tests import query_counts
+from tests.statements import count_statements
 
 
 class Clock:
@@ -129,7 +129,7 @@ def test_a_sample_of_more_targets_takes_the_same_statements(database: Config) ->
             cursors.confirm(one, "pub1", publish(f"page {count}"))
         publish("one more, which nobody has")
         lag_history.sample(config)
-        counts.append(query_counts.count(lambda config=config: lag_history.sample(config)))  # type: ignore[misc]
+        counts.append(count_statements(lambda config=config: lag_history.sample(config)))  # type: ignore[misc]
     assert counts[0] == counts[1] <= 20
     assert len(lag_history.highest(0)) == 32
     number = journal.newest("pub1") - 1

@@ -11,7 +11,7 @@ from appliance.delivery import cursors, journal, target_state
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target, all_targets, front_ends
 from appliance.delivery.whereabouts import Place, Whereabouts, whereabouts
-from tests import query_counts
+from tests.statements import count_statements
 
 PAGE = "2026/11/first/index.html"
 
@@ -165,5 +165,5 @@ def test_the_number_of_queries_does_not_grow_with_the_targets(database: Config) 
         config = with_targets(database, count)
         for one in front_ends(config):
             cursors.confirm(one, "pub1", publish(PAGE, 100 + count))
-        counts.append(query_counts.count(lambda config=config: whereabouts(config, PAGE)))  # type: ignore[misc]
+        counts.append(count_statements(lambda config=config: whereabouts(config, PAGE)))  # type: ignore[misc]
     assert counts[0] == counts[1] <= 6

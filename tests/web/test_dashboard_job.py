@@ -22,9 +22,9 @@ from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
 from appliance.web.admin.dashboard.search_links import link_to_group
-from tests import query_counts
 from tests.conftest import EMPTY
 from tests.local_site import LocalSite, archive, index, local_site
+from tests.statements import count_statements
 
 URL = "https://admin.example"
 SITES = [
@@ -199,13 +199,13 @@ def test_a_poll_says_nothing_when_nothing_has_changed_and_is_cheap(shop: LocalSi
     first = ada.get(f"/jobs/{job}", region="job")
     again = ada.get(f"/jobs/{job}", region="job", tag=first.headers["ETag"])
     assert (again.status_code, again.text) == (304, "")
-    polled = query_counts.count(lambda: ada.get(f"/jobs/{job}", region="job"))
-    whole = query_counts.count(lambda: ada.get(f"/jobs/{job}"))
+    polled = count_statements(lambda: ada.get(f"/jobs/{job}", region="job"))
+    whole = count_statements(lambda: ada.get(f"/jobs/{job}"))
     assert polled <= 20
     assert whole <= 55
     for _ in range(5):
         enqueue("publish", [JobRequest(f"blog/{_}.html", scope="blog")], ageing=60.0)
-    assert query_counts.count(lambda: ada.get(f"/jobs/{job}")) == whole
+    assert count_statements(lambda: ada.get(f"/jobs/{job}")) == whole
 
 
 def test_failures_are_grouped_linked_and_retried_after_a_question(shop: LocalSite, ada: Person) -> None:
@@ -248,10 +248,10 @@ def test_failures_cost_the_same_queries_for_any_number(shop: LocalSite, ada: Per
             store.fail(claim, FailureDetails("OSError", f"error {'x' * len(claim.key)}", ""), retry_after=None)
 
     fail("a")
-    few = query_counts.count(lambda: ada.get("/failures"))
+    few = count_statements(lambda: ada.get("/failures"))
     fail(*("b" * length for length in range(2, 30)))
     assert ada.get("/failures").text.count("Retry all") == 29
-    assert query_counts.count(lambda: ada.get("/failures")) == few <= 20
+    assert count_statements(lambda: ada.get("/failures")) == few <= 20
 
 
 def test_jobs_of_no_site_are_for_roles_on_all_sites(shop: LocalSite, ada: Person) -> None:

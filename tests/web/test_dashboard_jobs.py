@@ -26,8 +26,9 @@ from appliance.queue.administration import JobFilter
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
-from tests import growth, query_counts
+from tests import growth
 from tests.conftest import EMPTY, MakeConfig
+from tests.statements import count_statements
 
 URL = "https://admin.example"
 SITES = [
@@ -344,7 +345,7 @@ def test_a_page_takes_a_bounded_number_of_queries_and_little_time(config: Config
 
     def count(path: str) -> int:
         ada.get(path)
-        return query_counts.count(lambda: ada.get(path))
+        return count_statements(lambda: ada.get(path))
 
     paths = [
         f"/jobs?{urlencode({'q': q, 'order': order})}" for q in VIEWS for order in ("", "path", "-age", "priority")

@@ -20,8 +20,8 @@ from appliance.delivery import cursors, journal, lag_history, page_look, progres
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target, front_ends
 from appliance.web.admin.app import create_app
-from tests import query_counts
 from tests.conftest import EMPTY, MakeConfig
+from tests.statements import count_statements
 from tests.web.test_admin_pages import (  # noqa: F401 - fixtures
     SITES,
     URL,
@@ -387,6 +387,6 @@ def test_more_targets_take_no_more_queries(make_config: MakeConfig, config: Conf
         db.execute("DELETE FROM account")
         visitor, _ = administrator(create_app(larger))
         paths = ("/targets", "/targets/www1", "/targets/www1?span=day", f"/pages?path={PAGE}", "/pages?path=blog/x")
-        counts.append([query_counts.count(partial(visitor.get, path)) for path in paths])
+        counts.append([count_statements(partial(visitor.get, path)) for path in paths])
     assert counts[0] == counts[1]
     assert max(counts[1]) <= MOST_QUERIES
