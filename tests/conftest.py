@@ -172,19 +172,27 @@ END $$
 """
 
 
+def empty(url: str) -> str:
+    """Empty a PostgreSQL database, which nobody else may use now; return its URL."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(EMPTY)
+    return url
+
+
+def empty_database(request: pytest.FixtureRequest, kind: str = "") -> dict[str, str]:
+    """Return the setting of an empty database of a kind, by default that of the parameter; none for SQLite."""
+    if (kind or request.param) == "sqlite":
+        return {}
+    return {"database": empty(request.getfixturevalue("_postgres_url"))}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
     """The installation of `config` on each database in turn, empty and connected until the test ends.
 
     Processes that the test starts open it by `db.open_database`.
     """
-    if request.param == "sqlite":
-        settings = make_config()
-    else:
-        url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
-        settings = make_config(database=url)
+    settings = make_config(**empty_database(request))
     opened = db.connect(settings)
     yield settings
     opened.close()

@@ -8,7 +8,6 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from appliance.building import template_variables
 from appliance.planning import changeset, sitemaps
 from tests.acceptance.truth import World, world
-from tests.conftest import EMPTY
+from tests.conftest import empty
 
 number = st.integers(0, 7)
 FIELDS = (
@@ -36,8 +35,7 @@ class Site(RuleBasedStateMachine):
     def begin(self, posts: int) -> None:
         self.stack = ExitStack()
         if self.database:
-            with psycopg.connect(self.database, autocommit=True) as connection:
-                connection.execute(EMPTY)
+            empty(self.database)
         self.world: World = self.stack.enter_context(world(self.database))
         self.world.begin(posts)
         self.world.settle()

@@ -9,7 +9,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 
 from appliance import clock, running
@@ -17,7 +16,7 @@ from appliance.config import Config
 from appliance.installation import open_installation
 from appliance.queue import store
 from tests.acceptance.truth import World, world
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 
 #: Changes, one after another as fast as they can be made and planned. The last of them leave two entries that want one
 #: address.
@@ -73,10 +72,7 @@ def _await_built() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_changes_while_workers_build_lose_nothing(kind: str, request: pytest.FixtureRequest) -> None:
-    url = request.getfixturevalue("_postgres_url") if kind == "postgresql" else None
-    if url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    url = empty_database(request, kind).get("database")
     chance = random.Random(7)
     with world(url) as made:
         made.begin(5)

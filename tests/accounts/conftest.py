@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 
@@ -18,7 +17,7 @@ from appliance.accounts.models import User
 from appliance.config import Config
 from appliance.content import sites
 from appliance.paging import all_rows
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 
 PASSWORD = "correct horse battery staple"
 #: Addresses in two networks.
@@ -44,15 +43,10 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def install(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Install]:
     """Makes an installation with two sites and an admin application, on each database in turn."""
-    opened = []
-    url = None
-    if request.param == "postgresql":
-        url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    opened, found = [], empty_database(request)
 
     def make(**settings: Any) -> Config:
-        config = make_config(**{**SETTINGS, **settings, **({"database": url} if url else {})})
+        config = make_config(**{**SETTINGS, **settings, **found})
         opened.append(db.connect(config))
         sites.sync(config)
         return config

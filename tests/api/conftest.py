@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,7 +23,7 @@ from appliance.content import sites
 from appliance.db import grants
 from appliance.running import drain
 from appliance.web.admin.app import create_app
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 
 URL = "https://admin.example.org/"
 SITES = [{"name": name, "title": name.title(), "url": f"https://{name}.example/", "folder": name}
@@ -95,11 +94,7 @@ def config(request: pytest.FixtureRequest, make_config: MakeConfig, tmp_path: Pa
     front.mkdir()
     targets = [{"name": "front1", "address": str(front), "other_path": True}]
     settings: dict[str, Any] = {"sites": SITES, "admin": {"url": URL}, "targets": targets}
-    if request.param == "postgresql":
-        url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
-        settings["database"] = url
+    settings |= empty_database(request)
     made = make_config(**settings)
     opened = db.connect(made)
     if request.param == "postgresql":

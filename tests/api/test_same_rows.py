@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from appliance import audit, db
@@ -22,7 +21,7 @@ from appliance.tasks.program import ApplianceProgram
 from appliance.web.admin import session_cookie
 from appliance.web.admin.app import create_app
 from tests.api.conftest import Caller
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 
 SETTINGS = """
 docroot = "{home}/www"
@@ -124,14 +123,10 @@ def install(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     """Return a function that makes an installation that has nothing yet."""
 
     def make(name: str) -> Config:
-        home, database = tmp_path / name, ""
+        home, database = tmp_path / name, empty_database(request).get("database")
         (home / "front").mkdir(parents=True)
-        if request.param == "postgresql":
-            url = request.getfixturevalue("_postgres_url")
-            with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(EMPTY)
-            database = f'database = "{url}"'
-        (home / "appliance.toml").write_text(SETTINGS.format(home=home, database=database))
+        line = f'database = "{database}"' if database else ""
+        (home / "appliance.toml").write_text(SETTINGS.format(home=home, database=line))
         monkeypatch.chdir(home)
         config = settings.load()
         with closing(db.connect(config)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from appliance.content import comments, entries, entry_edits
@@ -15,7 +14,7 @@ from appliance.editorial.provenance import Provenance
 from appliance.errors import ContentError
 from tests.building.conftest import OpenSite
 from tests.building.test_pages import picture
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 from tests.local_site import LocalSite, archive, index, local_site
 
 MANIFEST = (
@@ -35,12 +34,7 @@ FILES = {
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalSite]:
-    more = {}
-    if request.param == "postgresql":
-        more["database"] = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(more["database"], autocommit=True) as connection:
-            connection.execute(EMPTY)
-    with local_site(tmp_path, MANIFEST, FILES, **more) as made:
+    with local_site(tmp_path, MANIFEST, FILES, **empty_database(request)) as made:
         for n in range(1, 4):
             made.save(f"Post {n}", f"2026-01-0{n}", slug=f"post-{n}", tags=["odd"] if n % 2 else [])
         made.run()

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from appliance import db, editorial
@@ -18,7 +17,7 @@ from appliance.content import comments, entry_edits
 from appliance.content.models import Comment, Entry
 from appliance.errors import ContentError, TemplateFailure
 from tests.building.test_pages import picture
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 from tests.local_site import LocalSite, archive, index, local_site, stamps, tree
 
 MANIFEST = (
@@ -44,12 +43,7 @@ FILES = {
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalSite]:
-    more = {}
-    if request.param == "postgresql":
-        more["database"] = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(more["database"], autocommit=True) as connection:
-            connection.execute(EMPTY)
-    with local_site(tmp_path, MANIFEST, FILES, **more) as made:
+    with local_site(tmp_path, MANIFEST, FILES, **empty_database(request)) as made:
         yield made
 
 

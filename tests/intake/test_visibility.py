@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from appliance import clock, db
@@ -20,7 +19,7 @@ from appliance.intake import visibility
 from appliance.intake.awaited import AwaitedComment, Look
 from appliance.intake.served_docroots import ServedDocroots
 from appliance.intake.visibility import Watcher
-from tests.conftest import EMPTY
+from tests.conftest import empty
 from tests.local_site import LocalSite, archive, local_site
 
 PAGE = "{{ entry.title }}: {{ entry.html }}{% for c in entry.comments %}[{{ c.html }}]{% endfor %}\n"
@@ -100,8 +99,7 @@ def test_a_single_host_that_serves_readers_shows_what_it_builds(site: LocalSite)
 @pytest.fixture
 def pair(_postgres_url: str, tmp_path: Path) -> Iterator[LocalSite]:
     """The first of two publishing hosts whose nginx serves readers, with a front end."""
-    with psycopg.connect(_postgres_url, autocommit=True) as connection:
-        connection.execute(EMPTY)
+    empty(_postgres_url)
     hosts = [{"name": name, "address": str(tmp_path / at), "other_path": True}
              for name, at in (("here", "www"), ("there", "www-there"))]  # fmt: skip
     with blog(tmp_path, _postgres_url, publishing_hosts=hosts) as made:

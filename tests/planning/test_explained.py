@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
 from appliance import db
 from appliance.content import entries, entry_edits
 from appliance.content.models import Entry
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 from tests.local_site import LocalSite, archive, index, stamps
 from tests.planning.conftest import OpenSite
 
@@ -26,12 +25,7 @@ def everything(shop: LocalSite) -> list[object]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, open_site: OpenSite) -> LocalSite:
-    more = {}
-    if request.param == "postgresql":
-        more["database"] = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(more["database"], autocommit=True) as connection:
-            connection.execute(EMPTY)
-    made = open_site(MANIFEST, FILES, **more)
+    made = open_site(MANIFEST, FILES, **empty_database(request))
     made.save("One", "2026-01-01")
     made.save("Two", "2026-01-02")
     return made

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import html5lib
-import psycopg
 import pyotp
 import pytest
 from argon2 import PasswordHasher
@@ -30,7 +29,7 @@ from appliance.web.admin.app import create_app
 from appliance.web.admin.pages.changes import changes_of
 from appliance.web.admin.pages.devices import device_of
 from appliance.web.admin.pages.own_addresses import own_address, with_query
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 
 URL = "https://admin.example"
 PASSWORD = "correct horse battery staple"
@@ -49,10 +48,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def config(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
     """An installation with two sites and an admin application on each database in turn."""
     settings: dict[str, Any] = {"sites": SITES, "admin": {"url": URL}}
-    if request.param == "postgresql":
-        settings["database"] = url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    settings |= empty_database(request)
     made = make_config(**settings)
     opened = db.connect(made)
     sites.sync(made)

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import html5lib
-import psycopg
 import pytest
 from werkzeug.test import TestResponse
 
@@ -22,7 +21,7 @@ from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
 from appliance.web.admin.dashboard.search_links import link_to_group
-from tests.conftest import EMPTY
+from tests.conftest import empty_database
 from tests.local_site import LocalSite, archive, index, local_site
 from tests.statements import count_statements
 
@@ -38,10 +37,7 @@ BROKEN = "<h1>\n{{ entry.titel }}\n</h1>\n"
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalSite]:
     settings: dict[str, Any] = {"admin": {"url": URL}}
-    if request.param == "postgresql":
-        settings["database"] = url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    settings |= empty_database(request)
     with local_site(tmp_path, MANIFEST, sites=SITES, **settings) as made:
         yield made
 

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import html5lib
-import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -27,7 +26,7 @@ from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
 from tests import growth
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 from tests.statements import count_statements
 
 URL = "https://admin.example"
@@ -41,10 +40,7 @@ AGEING = 60.0
 @pytest.fixture(params=["sqlite", "postgresql"])
 def config(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
     settings: dict[str, Any] = {"sites": SITES, "admin": {"url": URL}}
-    if request.param == "postgresql":
-        settings["database"] = url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    settings |= empty_database(request)
     made = make_config(**settings)
     opened = db.connect(made)
     sites.sync(made)

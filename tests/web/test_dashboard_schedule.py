@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 
@@ -23,7 +22,7 @@ from appliance.queue.processes import RegisteredProcess
 from appliance.queue.recurrence import At, Every
 from appliance.settings_report import HostSettings
 from appliance.web.admin.app import create_app
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 from tests.statements import statements
 from tests.web.test_admin_pages import (  # noqa: F401 - a fixture
     SITES,
@@ -45,10 +44,8 @@ def config(request: pytest.FixtureRequest, make_config: MakeConfig, tmp_path: Pa
     fed = [{**site, "sources": [{"name": "docs", "folder": str(tmp_path / "posts"), "every": "1h"}]} for site in SITES]
     caches = [{"name": "varnish", "url": "http://cache.example/", "headers": {"Key": SECRET}}]
     settings: dict[str, Any] = {"sites": fed, "admin": {"url": URL}, "host": "pub1", "caches": caches}
-    if request.param == "postgresql":
-        settings |= {"database": request.getfixturevalue("_postgres_url"), "publishing_hosts": ["pub1", "pub2"]}
-        with psycopg.connect(settings["database"], autocommit=True) as connection:
-            connection.execute(EMPTY)
+    if found := empty_database(request):
+        settings |= {**found, "publishing_hosts": ["pub1", "pub2"]}
     (tmp_path / "posts").mkdir()
     made = make_config(**settings)
     opened = db.connect(made)

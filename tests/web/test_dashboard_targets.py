@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -20,7 +19,7 @@ from appliance.delivery import cursors, journal, lag_history, page_look, progres
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target, front_ends
 from appliance.web.admin.app import create_app
-from tests.conftest import EMPTY, MakeConfig
+from tests.conftest import MakeConfig, empty_database
 from tests.statements import count_statements
 from tests.web.test_admin_pages import (  # noqa: F401 - fixtures
     SITES,
@@ -50,10 +49,7 @@ def make_settings(count: int) -> dict[str, Any]:
 def config(request: pytest.FixtureRequest, make_config: MakeConfig) -> Iterator[Config]:
     """An installation with three front ends and an admin application on each database in turn."""
     settings = make_settings(3)
-    if request.param == "postgresql":
-        settings["database"] = url = request.getfixturevalue("_postgres_url")
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(EMPTY)
+    settings |= empty_database(request)
     made = make_config(**settings)
     opened = db.connect(made)
     sites.sync(made)
