@@ -362,13 +362,13 @@ def test_tables_of_another_release_are_noticed_soon(
 ) -> None:
     sign_in(everywhere="admin")
     client = app.test_client()
-    monkeypatch.setattr(database, "_release", database._Release())
+    monkeypatch.setattr(database, "release", database._Release())
     assert client.get(f"{URL}api/v1/sites", base_url=URL).status_code == 200
     with db.write():
         db.execute("DELETE FROM schema_migration WHERE name = (SELECT MAX(name) FROM schema_migration)")
     # Not at once, since every request would pay for it.
     assert client.get(f"{URL}api/v1/sites", base_url=URL).status_code == 200
-    monkeypatch.setattr(database, "_LOOK", 0.0)
+    database.release.look()
     answer = client.get(f"{URL}api/v1/sites", base_url=URL)
     assert answer.status_code == 503 and "belongs to another release" in answer.text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from appliance import clock, db
+from appliance import db
 from appliance.config import Config
 from appliance.errors import DatabaseUnavailable
 from appliance.search import updates
@@ -18,32 +18,30 @@ _OLD: Final = (
     " it up to date, and then restart the older one of the two"
 )
 
-#: Seconds between two looks at what migrations the database has. Each takes two statements, and a release can run with
-#: the tables of the next one until then.
-_LOOK: Final = 5.0
-
-
 class _Release:
-    """Whether the tables are those of this release, looked at now and then."""
+    """Whether the tables are those of this release, as of the last look. Each look takes two statements."""
 
     def __init__(self) -> None:
-        self._looked = float("-inf")
+        self._is_ours = False
+
+    def look(self) -> None:
+        """Look now."""
+        self._is_ours = db.is_migrated()
 
     def require(self) -> None:
-        """Go on only if they are, or were a moment ago.
+        """Go on only if they are; look again if they were not.
 
         Raises:
             DatabaseUnavailable: they are not.
         """
-        now = clock.monotonic()
-        if now - self._looked < _LOOK:
-            return
-        if not db.is_migrated():
+        if not self._is_ours:
+            self.look()
+        if not self._is_ours:
             raise DatabaseUnavailable(_OLD)
-        self._looked = now
 
 
-_release: Final = _Release()
+#: Workers look again and again beside their requests. A release can run with the tables of the next one until then.
+release: Final = _Release()
 
 
 def open_in_worker(config: Config) -> None:
@@ -72,7 +70,7 @@ def begin_request(config: Config) -> None:
     if db.database.is_closed():
         db.database.connect()
     db.limit_waiting(config.admin.timeout)
-    _release.require()
+    release.require()
     if db.outage.since is not None:
         db.outage.record_recovery()
 

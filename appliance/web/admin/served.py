@@ -15,6 +15,7 @@ from appliance.queue.heartbeat import Heartbeat
 from appliance.queue.processes import RegisteredProcess
 from appliance.web.admin.app import MEASURES
 from appliance.web.admin.body_limits import longest_body
+from appliance.web.admin.database import release
 from appliance.web.served import Served
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class _Row:
         if not db.is_opened():
             db.open_database(self._config)
         row.jobs_done = worker.nr
+        release.look()
         row.heartbeat()  # the first one registers
         if row.should_recycle:
             os.kill(os.getpid(), signal.SIGTERM)
