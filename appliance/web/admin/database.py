@@ -18,6 +18,7 @@ _OLD: Final = (
     " it up to date, and then restart the older one of the two"
 )
 
+
 class _Release:
     """Whether the tables are those of this release, as of the last look. Each look takes two statements."""
 

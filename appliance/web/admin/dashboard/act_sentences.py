@@ -11,8 +11,8 @@ from appliance import actor
 from appliance.queue import job_acts, undeletion
 from appliance.queue.job_acts import ACTED_ON, Act, Left, Result
 from appliance.web.admin.dashboard.job_rights import RIGHTS
-from appliance.web.admin.dashboard.visible_jobs import visible_scopes
 from appliance.web.admin.pages import shown_times
+from appliance.web.admin.visible_jobs import visible_scopes
 
 #: What an act makes of jobs: after “1 job” and after “2 jobs”.
 _DONE: Final[dict[Act, tuple[str, str]]] = {

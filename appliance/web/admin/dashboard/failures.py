@@ -19,10 +19,10 @@ from appliance.web.admin import guard
 from appliance.web.admin.dashboard.act_sentences import told
 from appliance.web.admin.dashboard.job_forms import form_number, question_of
 from appliance.web.admin.dashboard.search_links import link_to_group
-from appliance.web.admin.dashboard.visible_jobs import is_visible, visible_scopes
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import live_page, page, see, wanted_region
 from appliance.web.admin.pages.own_addresses import with_query
+from appliance.web.admin.visible_jobs import is_visible, visible_scopes
 
 _REGIONS = {"failures": "dashboard/_failures.html"}
 

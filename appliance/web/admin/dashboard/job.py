@@ -26,8 +26,8 @@ from appliance.web.admin import guard
 from appliance.web.admin.dashboard.act_sentences import told
 from appliance.web.admin.dashboard.job_forms import token_of
 from appliance.web.admin.dashboard.search_links import search_link
-from appliance.web.admin.dashboard.visible_jobs import find_job, is_visible
 from appliance.web.admin.pages.layout import live_page, see, wanted_region
+from appliance.web.admin.visible_jobs import find_job, is_visible
 
 #: Things of one sort that are named; of more the page says that there are more.
 _MOST: Final = 10

@@ -13,10 +13,10 @@ from appliance.queue.job_acts import Act
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard.job_forms import form_number, priority_of, seen_jobs
 from appliance.web.admin.dashboard.job_rights import RIGHTS
-from appliance.web.admin.dashboard.visible_jobs import find_job, limited
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import see
 from appliance.web.admin.pages.own_addresses import with_query
+from appliance.web.admin.visible_jobs import find_job, limited
 
 
 def add_routes(pages: Blueprint, config: Config) -> None:

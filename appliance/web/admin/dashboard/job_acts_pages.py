@@ -21,10 +21,10 @@ from appliance.web.admin.dashboard.act_sentences import jobs
 from appliance.web.admin.dashboard.job_forms import form_number, priority_of, question_of, seen_jobs
 from appliance.web.admin.dashboard.job_rights import RIGHTS
 from appliance.web.admin.dashboard.job_view import LIST, JobView
-from appliance.web.admin.dashboard.visible_jobs import limited
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import page, see
 from appliance.web.admin.pages.own_addresses import with_query
+from appliance.web.admin.visible_jobs import limited
 
 #: What is asked before, and the button that answers.
 _QUESTIONS: Final[dict[Act, tuple[str, str]]] = {

@@ -20,9 +20,9 @@ from appliance.web.admin.dashboard.act_sentences import told
 from appliance.web.admin.dashboard.job_forms import token_of
 from appliance.web.admin.dashboard.job_rights import RIGHTS
 from appliance.web.admin.dashboard.job_view import LIST, JobView
-from appliance.web.admin.dashboard.visible_jobs import limited, visible_scopes
 from appliance.web.admin.pages.forms import Form
 from appliance.web.admin.pages.layout import live_page, page, wanted_region
+from appliance.web.admin.visible_jobs import limited, visible_scopes
 
 _REGIONS: Final = {"job-tabs": "dashboard/_job_tabs.html", "job-list": "dashboard/_jobs.html"}
 

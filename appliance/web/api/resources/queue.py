@@ -13,6 +13,7 @@ from appliance import db
 from appliance.queue import administration
 from appliance.queue.administration import ORDERS, Acted, JobFilter, TextFilter
 from appliance.web.admin import guard
+from appliance.web.admin.visible_jobs import limited
 from appliance.web.api.fields import PageOf, PageQuery, Sent, Shown
 from appliance.web.api.operations import Answer, Call, operation
 from appliance.web.api.problems import Problem
@@ -176,17 +177,7 @@ def prioritise_all_jobs(call: Call) -> Answer:
 
 
 def _visible(asked: QueueSelection) -> JobFilter:
-    return _limited(asked, "job.read")
-
-
-def _limited(asked: QueueSelection, action: str) -> JobFilter:
-    """The filter of the jobs with which the caller may do this."""
-    allowed = guard.allowed_sites(action)
-    if guard.principal().may(action, ""):  # with those of no site, and of sites that are there no more
-        return asked.of_sites(asked.site)
-    scopes = [site for site in allowed if not asked.site or site in asked.site]
-    # Without any site a filter is for all of them.
-    return asked.of_sites(scopes) if scopes else JobFilter(ids=())
+    return limited(asked.of_sites(asked.site), "job.read")
 
 
 def _chosen(call: Call, action: str) -> JobFilter:
@@ -197,7 +188,7 @@ def _chosen(call: Call, action: str) -> JobFilter:
         Forbidden: it names sites or jobs that the caller may see and no more.
     """
     asked: QueueSelection = call.body.filter
-    chosen = _limited(asked, action)
+    chosen = limited(asked.of_sites(asked.site), action)
     if not asked.has_conditions() and not call.body.all:
         raise Problem(422, "The filter has no conditions; give some, or say “all” if all jobs are meant.", "invalid")
     if guard.principal().may(action, ""):
