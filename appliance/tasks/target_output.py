@@ -8,6 +8,7 @@ from typing import Any
 
 from appliance.delivery.diagnostics import judgements
 from appliance.delivery.target_state import TargetState
+from appliance.sizes import in_bytes
 from appliance.tasks.command_line import print_line
 from appliance.tasks.list_output import one_line, print_columns
 
@@ -21,8 +22,8 @@ def print_targets(states: Sequence[TargetState], now: float) -> None:
         "waiting": [_format_waiting(state) if state.waiting else "" for state in states],
         "last push": [_format_last_push(state, now) for state in states],
         "files": [f"{state.files:,}" for state in states],
-        "sent": [_format_bytes(state.bytes) for state in states],
-        "rate": [f"{_format_bytes(state.rate)}/s" if state.rate else "" for state in states],
+        "sent": [in_bytes(state.bytes) for state in states],
+        "rate": [f"{in_bytes(state.rate)}/s" if state.rate else "" for state in states],
     }
     print_columns(columns, {"target": 1})
     for state in states:
@@ -63,11 +64,3 @@ def _format_duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _format_bytes(number: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"

@@ -77,15 +77,6 @@ def next_try(state: TargetState) -> str:
     return f"{often}, so it is tried only now and then{'' if state.circuit == 'open' else ', and is being tried now'}."
 
 
-def in_bytes(number: float) -> str:
-    """Return a number of bytes in the unit that fits: `950 B`, `4.1 KiB`, `320 MiB`."""
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"
-
-
 def _of(some: Sequence[object], many: int) -> str:
     if many == 1:
         return "The target"

@@ -20,6 +20,7 @@ from appliance.accounts.principal import Principal
 from appliance.accounts.rights import ACTIONS
 from appliance.accounts.user_rows import UserRow
 from appliance.config import Config
+from appliance.sizes import in_bytes
 from appliance.web.admin import guard
 from appliance.web.admin.pages.chosen_appearance import appearance
 from appliance.web.admin.pages.devices import device_of
@@ -244,6 +245,7 @@ _FILTERS: Final[Mapping[str, Any]] = {
     "device": device_of,
     "factors": _factors,
     "host": _host,
+    "in_bytes": in_bytes,
     "scopes": _scopes,
     "second_factor": _second_factor,
 }
