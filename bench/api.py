@@ -10,24 +10,20 @@ an idle machine the time that passes is the same.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 from flask.testing import FlaskClient
 
-from appliance import clock, config, db, logging
+from appliance import config, db
 from appliance.accounts import tokens, users
 from appliance.actor import Actor, acting
 from appliance.content import sites
 from appliance.web.admin.app import create_app
 from appliance.web.api import dispatch
-from bench.administration.installation import fill, settings, timed
-from tests import postgresql
+from bench.administration.databases import arguments, on_each
+from bench.administration.installation import fill, timed
 
 LIMIT = 50.0
 #: Pages that are walked to be far along.
@@ -94,26 +90,10 @@ def measure(name: str, made: config.Config, options: argparse.Namespace) -> dict
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=1_000_000)
+    parser = arguments(__doc__, jobs=1_000_000)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", choices=("sqlite", "postgresql"))
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="bench-", dir=options.folder))
-    home.chmod(0o755)  # the server of PostgreSQL runs as another account
-    logging.configure()
     dispatch.MOST_REQUESTS = 10**9  # type: ignore[misc]
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {clock.to_datetime(clock.now()):%Y-%m-%d}")
-    results = {}
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        if options.only in (None, "sqlite"):
-            results["SQLite"] = measure("SQLite", settings(home, None), options)
-        if options.only in (None, "postgresql") and postgresql.installed():
-            server = stack.enter_context(postgresql.Server(durable=True, folder=home))
-            results["PostgreSQL"] = measure("PostgreSQL", settings(home, server.fresh()), options)
+    results = on_each(measure, parser.parse_args())
     slow = [f"{name} {path}" for name, found in results.items() for path, times in found.items()
             if max(times[1::2]) >= LIMIT]  # fmt: skip
     print(f"\nslower than {LIMIT:.0f} ms in the median: {', '.join(slow) or 'none'}")

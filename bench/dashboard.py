@@ -10,21 +10,17 @@ all do.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
-from appliance import clock, config, db, logging
+from appliance import config, db
 from appliance.accounts import passwords, users
 from appliance.content import sites
 from appliance.queue import failure_groups
 from appliance.web.admin.app import create_app
-from bench.administration.installation import fill, fill_cluster, settings, timed
-from tests import postgresql
+from bench.administration.databases import arguments, on_each
+from bench.administration.installation import fill, fill_cluster, timed
 from tests.statements import statements
 
 LIMIT = 100.0
@@ -82,26 +78,9 @@ def measure(name: str, made: config.Config, options: argparse.Namespace) -> list
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=1_100_000)
-    parser.add_argument("--targets", type=int, default=32)
+    parser = arguments(__doc__, jobs=1_100_000, targets=32)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", choices=("sqlite", "postgresql"))
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="bench-", dir=options.folder))
-    home.chmod(0o755)  # the server of PostgreSQL runs as another account
-    logging.configure()
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {clock.to_datetime(clock.now()):%Y-%m-%d}")
-    refused = []
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        if options.only in (None, "sqlite"):
-            refused += measure("SQLite", settings(home, None, options.targets), options)
-        if options.only in (None, "postgresql") and postgresql.installed():
-            server = stack.enter_context(postgresql.Server(durable=True, folder=home))
-            refused += measure("PostgreSQL", settings(home, server.fresh(), options.targets), options)
+    refused = [one for found in on_each(measure, parser.parse_args()).values() for one in found]
     print(f"\nslower than {LIMIT:.0f} ms or more than {MOST_STATEMENTS} statements: {', '.join(refused) or 'none'}")
     sys.exit(1 if refused else 0)
 

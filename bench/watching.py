@@ -13,15 +13,13 @@ import argparse
 import heapq
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from appliance import clock, config, db, logging
+from appliance import clock, config, db
 from appliance.accounts import sessions, users
 from appliance.config import admin_of
 from appliance.content import sites
@@ -33,8 +31,8 @@ from appliance.overview.visibility import EVERYTHING
 from appliance.web import listening, server
 from appliance.web.admin import session_cookie
 from appliance.web.admin.served import served
-from bench.administration.installation import fill, fill_cluster, settings, timed
-from tests import postgresql
+from bench.administration.databases import arguments, on_each
+from bench.administration.installation import fill, fill_cluster, timed
 from tests.web_stack import UnixConnection
 
 LIMIT = 0.05
@@ -168,28 +166,10 @@ def measure(name: str, plain: config.Config, options: argparse.Namespace) -> boo
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = arguments(__doc__, jobs=1_100_000, targets=32)
     parser.add_argument("--watchers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=1_100_000)
-    parser.add_argument("--targets", type=int, default=32)
-    parser.add_argument("--only", choices=("sqlite", "postgresql"))
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="bench-", dir=options.folder))
-    home.chmod(0o755)  # the server of PostgreSQL runs as another account
-    logging.configure()
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, {clock.to_datetime(clock.now()):%Y-%m-%d}")
-    refused = []
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        if options.only in (None, "sqlite"):
-            refused += ["SQLite"] if measure("SQLite", settings(home, None, options.targets), options) else []
-        if options.only in (None, "postgresql") and postgresql.installed():
-            own = stack.enter_context(postgresql.Server(durable=True, folder=home))
-            made = settings(home, own.fresh(), options.targets)
-            refused += ["PostgreSQL"] if measure("PostgreSQL", made, options) else []
+    refused = [name for name, is_dear in on_each(measure, parser.parse_args()).items() if is_dear]
     print(f"\nmore than {LIMIT:.0%} of a core: {', '.join(refused) or 'none'}")
     sys.exit(1 if refused else 0)
 
