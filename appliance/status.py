@@ -18,23 +18,11 @@ from appliance.queue.models import State
 #: those rooms.
 KINDS: Final = frozenset(
     {
-        *(
-            "mail",
-            "mail-account",
-            "mail-confirmation",
-            "mail-digest",
-            "mail-link",
-            "mail-reply",
-            "plan",
-            "preview",
-            "publish",
-            "pull",
-            "purge",
-        ),
-        *("check-target", "compare", "look-at-page", "rebuild", "verify-target"),
-        *("spam-check", "spam-report", "webhook", "webhook-events"),
+        "check-target", "compare", "look-at-page", "mail", "mail-account", "mail-confirmation", "mail-digest",
+        "mail-link", "mail-reply", "plan", "preview", "publish", "pull", "purge", "rebuild", "spam-check", "spam-report",
+        "verify-target", "webhook", "webhook-events",
     }
-)
+)  # fmt: skip
 
 
 class Failure(NamedTuple):

@@ -6,6 +6,7 @@ cost little more than one, since what they see is read once for all who may see 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response, render_template
@@ -21,9 +22,14 @@ from appliance.overview.visibility import Visibility
 from appliance.web.admin import guard
 from appliance.web.admin.pages.layout import page, region_page, wanted_region
 
-_REGIONS: Final = {
-    name: f"dashboard/_overview_{name}.html"
-    for name in ("now", "charts", "targets", "failures", "processes", "schedule")
+#: What the template of each live region shows, besides the facts themselves.
+_REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "now": ("verdict", "hosts"),
+    "charts": ("charts",),
+    "targets": ("targets",),
+    "failures": (),
+    "processes": ("hosts", "disks"),
+    "schedule": ("tasks",),
 }
 #: Seconds for which the inside of a region is kept for all who may see the same.
 _KEPT: Final = 2.0
@@ -47,22 +53,25 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
 
 
 def _render(config: Config, reader: Reader, visibility: Visibility, region: str) -> str:
-    return render_template(_REGIONS[region], **_context(config, reader, visibility, with_charts=region == "charts"))
+    return render_template(f"dashboard/_overview_{region}.html", **_context(config, reader, visibility, [region]))
 
 
-def _context(config: Config, reader: Reader, visibility: Visibility, *, with_charts: bool = True) -> dict[str, Any]:
+def _context(
+    config: Config, reader: Reader, visibility: Visibility, regions: Collection[str] = _REGIONS
+) -> dict[str, Any]:
+    """What the templates of some regions show."""
     facts = reader.facts(visibility)
-    return {
-        "visibility": visibility,
-        "facts": facts,
-        "verdict": judge(config, facts),
-        "front_ends": len(config.targets),
-        "targets": target_rows(facts),
-        "hosts": host_rows(facts),
-        "disks": disk_rows(facts),
-        "tasks": task_rows(facts),
-        "charts": charts_of(reader.series(visibility), has_targets=bool(config.targets)) if with_charts else {},
+    makers: dict[str, Callable[[], Any]] = {
+        "verdict": lambda: judge(config, facts),
+        "targets": lambda: target_rows(facts),
+        "hosts": lambda: host_rows(facts),
+        "disks": lambda: disk_rows(facts),
+        "tasks": lambda: task_rows(facts),
+        "charts": lambda: charts_of(reader.series(visibility), has_targets=bool(config.targets)),
     }
+    shown = {name for region in regions for name in _REGIONS[region]}
+    made = {name: makers[name]() for name in shown}
+    return {"visibility": visibility, "facts": facts, "front_ends": len(config.targets), **made}
 
 
 def _visibility(user: Principal) -> Visibility:
