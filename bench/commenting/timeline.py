@@ -89,6 +89,7 @@ def steps(stack: WebStack, slug: str, seen: Seen, front: int = 0) -> Steps:
     published = db.execute(_PUBLISHED, [stack.address(slug).lstrip("/") + "index.html"]).fetchone()
     origin, _, built = published
     (confirmed,) = db.execute(_CONFIRMED, [stack.fronts[front].name, origin]).fetchone()
+    planned = min(planned, built)  # the jobs are there before the plan's own is ended, and another worker may take them
     confirmed = min(confirmed, seen.led)  # a later push may have been confirmed as well
     moments = (seen.sent, saved, planned, built, confirmed, seen.led, seen.seen)
     return Steps(*(after - before for before, after in itertools.pairwise(moments)))
