@@ -53,6 +53,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "settings_report": _READ,
     # The queue: what is enqueued, retried and deleted; and the processes, of which its own workers are some.
     **dict.fromkeys(("acted_job", "job", "job_act", "job_trigger", "process", "throttle"), _CHANGE),
+    **dict.fromkeys(("shared_trigger", "trigger_set"), _CHANGE),
     "job_attempt": _READ,
     # Asked for; workers build what they show.
     "comparison": ("SELECT", "INSERT", "UPDATE"),

@@ -11,6 +11,7 @@ from appliance.content.models import Site
 from appliance.planning.plan import PUBLISH
 from appliance.queue.enqueue import Cause, enqueue_from_select
 from appliance.queue.models import EnqueueResult
+from appliance.queue.triggers import make_set
 
 #: Seconds to wait for further comments before a page is built again: a page is built at most eight times a second.
 COMMENT_PAUSE: Final = 0.12
@@ -47,6 +48,8 @@ class Enqueuer:
         self._ageing = ageing
         self._causes = causes
         self._pause = pause
+        #: The number of the causes as a set that all new jobs share.
+        self._trigger_set: int | None = None
 
     def enqueue_invalidated(self, number: int, *, everything: bool) -> Counter[EnqueueResult]:
         """Enqueue what plan `number` invalidated; with `everything`, all wanted artifacts as well."""
@@ -64,6 +67,8 @@ class Enqueuer:
         return self._enqueue(_STALE, [])
 
     def _enqueue(self, condition: str, values: Sequence[object], every: str = _EVERY) -> Counter[EnqueueResult]:
+        if self._trigger_set is None:
+            self._trigger_set = make_set(self._causes)
         return enqueue_from_select(
             PUBLISH,
             f"{_JOBS.format(every=every)} AND {condition} ORDER BY a.priority DESC, a.id",
@@ -71,6 +76,7 @@ class Enqueuer:
             ageing=self._ageing,
             causes=self._causes,
             pause=self._pause,
+            trigger_set=self._trigger_set,
         )
 
 

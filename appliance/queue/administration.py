@@ -21,13 +21,13 @@ from appliance.queue.job_queries import (
     ORDERS,
     JobDetails,
     JobRow,
-    Trigger,
     count,
     count_jobs,
     find,
     list_jobs,
     show,
 )
+from appliance.queue.triggers import Trigger
 
 T = TypeVar("T")
 

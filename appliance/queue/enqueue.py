@@ -16,6 +16,9 @@ from appliance import db
 from appliance.db import NOW
 from appliance.queue.future_times import SLACK
 from appliance.queue.models import ANSWERS, EnqueueResult
+from appliance.queue.triggers import Cause, make_set, remember, remember_set
+
+__all__ = ["Cause", "JobRequest", "enqueue", "enqueue_from_select"]
 
 _ROWS_A_STATEMENT = 500
 
@@ -34,21 +37,11 @@ class JobRequest:
     template: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a job is enqueued: what happened, who did it, the id of the change, and how often it happened."""
-
-    reason: str = ""
-    actor: str = ""
-    change: int | None = None
-    times: int = 1
-
-
 _ASKED = "WITH asked (key, scope, priority, every, template, payload) AS"
 # All rows get the same time: rank and created_at are compared to the last digit.
 _ENQUEUE = f"""
 INSERT INTO job (kind, key, scope, priority, every, rank, state, run_at, created_at,
-                 attempt, failures, triggers, reason, answer, payload, template)
+                 attempt, failures, triggers, reason, answer, payload, template, trigger_set)
 SELECT ?, asked.key, asked.scope, asked.priority, asked.every, present.now - asked.priority * ?, 'pending',
        CASE WHEN ? > 0 THEN present.now + ?
             WHEN asked.every > 0
@@ -60,7 +53,7 @@ SELECT ?, asked.key, asked.scope, asked.priority, asked.every, present.now - ask
        present.now, 0, 0, ?, ?,
        CASE WHEN EXISTS (SELECT 1 FROM job AS r WHERE r.kind = ? AND r.key = asked.key AND r.state = 'running')
             THEN 'follow-up' ELSE 'added' END,
-       asked.payload, asked.template
+       asked.payload, asked.template, CAST(? AS BIGINT)
 FROM asked CROSS JOIN (SELECT {NOW} AS now LIMIT 1) AS present WHERE true
 ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
     answer   = CASE WHEN excluded.priority > job.priority THEN 'raised' ELSE 'coalesced' END,
@@ -76,13 +69,6 @@ ON CONFLICT (kind, key) WHERE state = 'pending' DO UPDATE SET
     triggers = job.triggers + excluded.triggers
 RETURNING id, answer
 """
-
-_REMEMBER = """
-INSERT INTO job_trigger (job_id, reason, actor, change_id, first_at, last_at, times) VALUES %s
-ON CONFLICT (job_id, reason, actor) DO UPDATE SET
-    change_id = excluded.change_id, last_at = excluded.last_at, times = job_trigger.times + excluded.times
-"""
-_REMEMBERED = f"(?, ?, ?, ?, {NOW}, {NOW}, ?)"
 
 
 def enqueue(
@@ -135,28 +121,31 @@ def enqueue_from_select(
     reason: str = "",
     causes: Sequence[Cause] = (),
     pause: float = 0.0,
+    trigger_set: int | None = None,
 ) -> Counter[EnqueueResult]:
     """Enqueue a job for each row of a SELECT of (key, scope, priority, every, template), without reading the rows here.
 
-    The SELECT must name each key once. The arguments and the result are those of `enqueue`.
+    The SELECT must name each key once. The arguments and the result are those of `enqueue`; the new jobs share their
+    causes, which are those of `trigger_set` if it is given.
     """
     source = f"{_ASKED} (SELECT named.*, NULL FROM ({select}) AS named)"
     with db.write():
-        return _enqueue(kind, source, list(parameters), ageing, causes or [Cause(reason)], pause)
+        given = causes or [Cause(reason)]
+        shared = make_set(given) if trigger_set is None else trigger_set
+        return _enqueue(kind, source, list(parameters), ageing, given, pause, trigger_set=shared)
 
 
 def _enqueue(
     kind: str, source: str, values: Sequence[object], ageing: float, causes: Sequence[Cause], pause: float = 0.0,
-    delay: float = 0.0,
+    delay: float = 0.0, trigger_set: int | None = None,
 ) -> Counter[EnqueueResult]:  # fmt: skip
     times = sum(cause.times for cause in causes)
-    bound = [*values, kind, ageing, delay, delay, kind, kind, pause, times, causes[-1].reason, kind, pause]
+    bound = [*values, kind, ageing, delay, delay, kind, kind, pause, times, causes[-1].reason, kind, trigger_set, pause]
     rows = db.execute(source + _ENQUEUE, bound).fetchall()
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        some = rows[start : start + _ROWS_A_STATEMENT]
-        for cause in causes:
-            why = (cause.reason, cause.actor, cause.change, cause.times)
-            db.execute(_REMEMBER % ",".join([_REMEMBERED] * len(some)), [v for row in some for v in (row[0], *why)])
+    if trigger_set is None:
+        remember([job for job, _ in rows], causes)
+    else:  # a job that waited before points to no set, or to another one
+        remember_set([job for job, answer in rows if answer in ("raised", "coalesced")], trigger_set)
     if not delay:
         db.notify()
     return Counter(answer for _, answer in rows)

@@ -167,7 +167,11 @@ def _about(wanted: SubjectFilter) -> Condition:
     values = tuple(value for test in tests for value in test.values)
     sql = " OR ".join(f"({test.where})" for test in tests) or "false"
     if wanted.subject == "trigger":
-        sql = f"EXISTS (SELECT 1 FROM job_trigger t WHERE t.job_id = job.id AND ({sql}))"
+        sql = (
+            f"EXISTS (SELECT 1 FROM job_trigger t WHERE t.job_id = job.id AND ({sql}))"
+            f" OR EXISTS (SELECT 1 FROM shared_trigger t WHERE t.trigger_set_id = job.trigger_set AND ({sql}))"
+        )
+        values *= 2
     return Condition(f"({sql})", values)
 
 

@@ -22,6 +22,7 @@ from appliance.queue.attempts import Attempt, list_attempts
 from appliance.queue.job_filter import ANY_JOB, ERROR, JobFilter, condition, in_states
 from appliance.queue.job_groups import MOST_COUNTED, MOST_MERGED, over_groups, waiting_groups
 from appliance.queue.models import OVER, STATES, State
+from appliance.queue.triggers import Trigger, chain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,18 +250,6 @@ def _turned(order: Order, reverse: bool) -> Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
-    """One reason for a job: what happened, who did it, the latest change that did, when and how often."""
-
-    reason: str
-    actor: str
-    change_id: int | None
-    first_at: float
-    last_at: float
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
 class JobDetails:
     """All that is known of one job."""
 
@@ -280,10 +269,6 @@ def show(job_id: int) -> JobDetails | None:
         if not jobs:
             return None
         trace, payload = db.execute("SELECT error_trace, payload FROM job WHERE id = ?", [job_id]).fetchone()
-        chain = db.execute(
-            f"SELECT {', '.join(f.name for f in fields(Trigger))} FROM job_trigger WHERE job_id = ?"
-            " ORDER BY last_at, COALESCE(change_id, 0), reason, actor",
-            [job_id],
-        ).fetchall()
+        chain = chain_of(job_id)
         attempts = list_attempts(job_id)
-    return JobDetails(jobs[0], trace, payload, [Trigger(*row) for row in chain], attempts)
+    return JobDetails(jobs[0], trace, payload, chain, attempts)

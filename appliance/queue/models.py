@@ -75,6 +75,8 @@ class Job(BaseModel):
     error_trace = TextField(null=True)
     #: The group of failures that the last error belongs to; see `failure_groups`.
     fault = TextField(null=True)
+    #: The reasons that it shares with other jobs that were enqueued with it; null when it has only its own.
+    trigger_set = BigIntegerField(null=True)
 
 
 Job.add_index(Job.index(Job.kind, Job.key, unique=True, name="job_one_pending", where=SQL("state = 'pending'")))
@@ -98,10 +100,15 @@ Job.add_index(Job.index(Job.state, name="job_undone", where=SQL("state IN ('supe
 Job.add_index(Job.index(Job.key, Job.id, name="job_key"))
 # Jobs that wait for a later time: retries and throttled keys.
 Job.add_index(Job.index(Job.run_at, name="job_later", where=SQL("state = 'pending' AND run_at > created_at")))
+# Finds out whether any job is left of a set of triggers.
+Job.add_index(Job.index(Job.trigger_set, name="job_trigger_set", where=SQL("trigger_set IS NOT NULL")))
 
 
 class JobTrigger(BaseModel):
-    """A reason why a job was enqueued: what happened, who did it, when first and last, and how often."""
+    """A reason why a job was enqueued: what happened, who did it, when first and last, and how often.
+
+    What many jobs were enqueued for at once is in `SharedTrigger`, once for all of them.
+    """
 
     job = ForeignKeyField(Job, backref="chain", on_delete="CASCADE")
     reason = TextField()
@@ -115,6 +122,28 @@ class JobTrigger(BaseModel):
         """A repeated action of the same actor updates one row."""
 
         primary_key = CompositeKey("job", "reason", "actor")
+
+
+class TriggerSet(BaseModel):
+    """The reasons for which many jobs were enqueued at once. Removed some time after the last of these jobs."""
+
+    id = BigAutoField()
+    at = DoubleField(index=True)
+
+
+class SharedTrigger(BaseModel):
+    """One reason of a set. Its time is that at which each job was created."""
+
+    trigger_set = ForeignKeyField(TriggerSet, backref="triggers", on_delete="CASCADE", index=False)
+    reason = TextField()
+    actor = TextField()
+    change_id = BigIntegerField(null=True)
+    times = IntegerField(default=1)
+
+    class Meta:
+        """A reason and an actor are there once in a set."""
+
+        primary_key = CompositeKey("trigger_set", "reason", "actor")
 
 
 #: How an attempt without success ended: with an error; with one that is no fault of the job, such as a docroot that is

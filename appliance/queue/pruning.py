@@ -6,6 +6,7 @@ from typing import Final
 
 from appliance import db
 from appliance.db import NOW
+from appliance.queue import triggers
 
 #: Seconds for which it is known what people did to jobs.
 ACTS_KEPT: Final = 3600.0
@@ -32,6 +33,10 @@ def prune(older_than: float) -> int:
                 removed += db.execute(f"DELETE FROM job WHERE id IN ({db.placeholders(len(some))})", some).rowcount
         if len(old) < _MOST:
             break
+    more = True
+    while more:
+        with db.write():
+            more = triggers.prune_sets(older_than, _MOST)
     with db.write():
         db.execute(f"DELETE FROM throttle WHERE until < {NOW}")
         db.execute(f"DELETE FROM job_act WHERE at < {NOW} - ?", [ACTS_KEPT])

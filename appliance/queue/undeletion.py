@@ -15,6 +15,7 @@ from appliance.db import NOW
 from appliance.errors import UndoRefused
 from appliance.queue.administration import in_transaction
 from appliance.queue.job_filter import JobFilter, condition
+from appliance.queue.triggers import CHAINS
 
 #: Seconds in which a deletion can be undone.
 LIMIT: Final = 60.0
@@ -56,7 +57,8 @@ def undo(act: int, allowed: JobFilter) -> Undone:
         # Only those: a request that arrives after that statement is met by the retry of this transaction.
         folded = was_pending.replace("'cancelled'", "'superseded'")
         db.execute(_FOLD % folded, given)
-        db.execute(_REMEMBER % folded, given)
+        ids = f"SELECT id FROM job WHERE {folded}"
+        db.execute(_REMEMBER % (folded, ids, ids), [*given, *given, *given])
         restored = db.execute(_RESTORE % ("pending", was_pending), [act, *given]).rowcount
         mended = db.execute(_SUPERSEDE % (was_failed, _MENDED), [*given, act]).rowcount
         restored += db.execute(_RESTORE % ("failed", was_failed), [act, *given]).rowcount
@@ -97,12 +99,12 @@ UPDATE job SET
 FROM (SELECT kind, key, triggers, rank, priority FROM job WHERE %s) AS gone
 WHERE gone.kind = job.kind AND gone.key = job.key AND job.state = 'pending'
 """
-_REMEMBER: Final = """
+_REMEMBER: Final = f"""
 INSERT INTO job_trigger (job_id, reason, actor, change_id, first_at, last_at, times)
 SELECT w.id, t.reason, t.actor, t.change_id, t.first_at, t.last_at, t.times
 FROM (SELECT id, kind, key FROM job WHERE %s) AS gone
 JOIN job AS w ON w.kind = gone.kind AND w.key = gone.key AND w.state = 'pending'
-JOIN job_trigger AS t ON t.job_id = gone.id WHERE true
+JOIN ({CHAINS}) AS t ON t.job_id = gone.id WHERE true
 ON CONFLICT (job_id, reason, actor) DO UPDATE SET
     first_at = CASE WHEN excluded.first_at < job_trigger.first_at THEN excluded.first_at ELSE job_trigger.first_at END,
     times = job_trigger.times + excluded.times

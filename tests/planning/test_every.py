@@ -11,6 +11,7 @@ from appliance.content.changes import record
 from appliance.errors import ThemeError
 from appliance.planning.theme import Theme
 from appliance.queue import store
+from appliance.queue.triggers import chain_of
 from tests.local_site import LocalSite, archive, index, write_theme
 from tests.planning.conftest import OpenSite
 
@@ -87,13 +88,8 @@ def test_what_is_no_length_of_time(tmp_path: Path, text: str) -> None:
 
 
 def chain(shop: LocalSite, key: str) -> list[tuple[str, str, int | None, int]]:
-    return list(
-        db.execute(
-            """SELECT t.reason, t.actor, t.change_id, t.times FROM job_trigger t JOIN job j ON j.id = t.job_id
-               WHERE j.key = ? AND j.state = 'pending' ORDER BY t.change_id, t.times""",
-            [key],
-        ).fetchall()
-    )
+    (job,) = db.execute("SELECT id FROM job WHERE key = ? AND state = 'pending'", [key]).fetchone()
+    return [(t.reason, t.actor, t.change_id, t.times) for t in chain_of(job)]
 
 
 def test_a_job_knows_what_happened_and_who_did_it(open_site: OpenSite) -> None:

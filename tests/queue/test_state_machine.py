@@ -14,6 +14,7 @@ from appliance import db
 from appliance.queue import administration, store
 from appliance.queue.enqueue import Cause, JobRequest, enqueue, enqueue_from_select
 from appliance.queue.store import Claim, FailureDetails
+from appliance.queue.triggers import CHAINS
 from tests.queue.model import Model, ModelJob
 
 AGEING, LEASE, RETRIES = 60.0, 30.0, 2
@@ -39,7 +40,7 @@ CHOSEN = st.sets(st.integers(0, 5), min_size=1, max_size=4)
 
 COLUMNS = [f.name for f in fields(ModelJob) if f.name != "chain"]
 _JOBS = f"SELECT {', '.join(COLUMNS)} FROM job"
-_CHAINS = "SELECT job_id, reason, actor, change_id, first_at, last_at, times FROM job_trigger"
+_CHAINS = CHAINS % ("SELECT id FROM job", "SELECT id FROM job")
 
 
 class Queue(RuleBasedStateMachine):
@@ -48,7 +49,7 @@ class Queue(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         with db.write():
-            for table in ("job_trigger", "job", "throttle"):
+            for table in ("job_trigger", "job", "trigger_set", "throttle"):
                 db.execute(f"DELETE FROM {table}")
         self.model = Model(AGEING)
         self.claims: list[Claim] = []
