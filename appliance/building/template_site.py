@@ -19,7 +19,8 @@ from appliance.building import loaders
 from appliance.building.dependency_tracking import TrackedMapping, track, track_list, tracked_post
 from appliance.building.loaders import SiteContext
 from appliance.building.views import CommentRules, Link, Period, Person, Post, Term
-from appliance.planning.archives import PERIOD_COLUMNS, PUBLISHED_ENTRIES, TERM_JOINS, period_start
+from appliance.planning import listing_totals
+from appliance.planning.archives import period_start
 from appliance.planning.dependency_keys import step_start
 from appliance.planning.listings import newest_entries
 from appliance.planning.manifest import IndexTemplate
@@ -154,12 +155,11 @@ class TemplateSite:
     def archives(self, kind: str) -> tuple[Period, ...]:
         """The periods of a type ('daily', 'weekly', 'monthly', 'yearly') that have entries, newest first."""
         rows = db.execute(
-            f"""SELECT g.period, g.entries, a.path
-                FROM (SELECT {PERIOD_COLUMNS[kind]} AS period, COUNT(*) AS entries FROM entry e
-                      WHERE {PUBLISHED_ENTRIES} GROUP BY 1) AS g
-                LEFT JOIN artifact a ON a.site_id = ? AND a.type = ? AND a.period = g.period
-                AND a.is_permalink AND a.wanted ORDER BY g.period DESC""",
-            [self._context.site.id, self._context.site.id, kind],
+            """SELECT t.period, t.entries, a.path FROM listing_total t
+               LEFT JOIN artifact a ON a.site_id = t.site_id AND a.type = t.type AND a.subject IS NULL
+                AND a.period = t.period AND a.is_permalink AND a.wanted
+               WHERE t.site_id = ? AND t.type = ? ORDER BY t.period DESC""",
+            [self._context.site.id, kind],
         ).fetchall()
         return tuple(Period(kind, period_start(name), at and self._context.url(at), count) for name, count, at in rows)
 
@@ -179,12 +179,7 @@ class TemplateSite:
         return Post
 
     def _counts(self, term: str) -> dict[int, int]:
-        rows = db.execute(
-            f"""SELECT t.id, COUNT(DISTINCT e.id) FROM entry e {TERM_JOINS[term]}
-                WHERE {PUBLISHED_ENTRIES} GROUP BY t.id""",
-            [self._context.site.id],
-        ).fetchall()
-        return dict(rows)
+        return {total.subject: total.entries for total in listing_totals.totals(self._context.site.id, term)}
 
 
 class TrackedSite(TemplateSite):

@@ -285,6 +285,11 @@ def contains(expression: str, text: str) -> tuple[str, str]:
     return backend().contains(expression, text)
 
 
+def joined(expression: str) -> str:
+    """The aggregate that joins distinct numbers by commas."""
+    return backend().joined(expression)
+
+
 def set_short_lock_timeout() -> None:
     """Make this transaction fail instead of waiting long for a lock; `is_conflict` recognises the failure."""
     backend().set_short_lock_timeout()

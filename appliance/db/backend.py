@@ -46,6 +46,9 @@ class Backend(Protocol):
     def contains(self, expression: str, text: str) -> tuple[str, str]:
         """The condition that a text contains another, and the value bound in it; see `db.contains`."""
 
+    def joined(self, expression: str) -> str:
+        """The aggregate that joins distinct numbers by commas; see `db.joined`."""
+
     def set_short_lock_timeout(self) -> None:
         """Let statements of this transaction fail soon when they wait for a lock."""
 

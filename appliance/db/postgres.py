@@ -116,6 +116,10 @@ class Postgres:
         """Match with ILIKE, which ignores the case of all letters."""
         return f"{expression} ILIKE ? ESCAPE '\\'", containing(text)
 
+    def joined(self, expression: str) -> str:
+        """Join with string_agg, which takes texts."""
+        return f"string_agg(DISTINCT CAST({expression} AS TEXT), ',')"
+
     def set_short_lock_timeout(self) -> None:
         """Set a lock timeout well below `deadlock_timeout`, so that the server ends no other transaction instead."""
         self.database.execute_sql("SELECT set_config('lock_timeout', '100ms', true)")

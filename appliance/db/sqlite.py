@@ -197,6 +197,10 @@ class Sqlite:
         """Match with LIKE, which ignores the case of ASCII letters only."""
         return f"{expression} LIKE ? ESCAPE '\\'", containing(text)
 
+    def joined(self, expression: str) -> str:
+        """Join with group_concat, whose separator is a comma."""
+        return f"group_concat(DISTINCT {expression})"
+
     def set_short_lock_timeout(self) -> None:
         """Do nothing: no other transaction can hold a lock during a write transaction."""
 

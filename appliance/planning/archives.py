@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from appliance import db
 from appliance.content.asset_references import PUBLIC
 from appliance.content.models import Site
+from appliance.planning import listing_totals
 from appliance.planning.changeset import Scope
 from appliance.planning.manifest import FILE_PRIORITY, REDIRECT_PRIORITY, IndexTemplate
 from appliance.planning.paths import Subject, address_path, sibling_path
@@ -29,16 +30,6 @@ PERIOD_COLUMNS: Final = {
     "weekly": "e.week",
     "monthly": "substr(e.day, 1, 7)",
     "yearly": "substr(e.day, 1, 4)",
-}
-
-#: Joins each entry `e` with its terms `t`. For categories this includes their ancestors: an entry in news/local is also
-#: in news.
-TERM_JOINS: Final = {
-    "author": "JOIN entry_author m ON m.entry_id = e.id JOIN author t ON t.id = m.author_id",
-    "tag": "JOIN entry_tag m ON m.entry_id = e.id JOIN tag t ON t.id = m.tag_id",
-    "category": """JOIN entry_category m ON m.entry_id = e.id JOIN category c ON c.id = m.category_id
-                   JOIN category t ON t.site_id = c.site_id
-                    AND (t.path = c.path OR t.path || '/' = substr(c.path, 1, length(t.path) + 1))""",
 }
 
 PUBLISHED_ENTRIES: Final = "e.site_id = ? AND e.kind = 'entry' AND e.status = 'published'"
@@ -199,8 +190,7 @@ def split_type(archive: str) -> tuple[str, str]:
 
 
 def _archive_artifacts(site: Site, output: Output, scope: Scope | None) -> Iterator[ArtifactSpec]:
-    term, period = split_type(output.type)
-    for subject, key, address, name, total in _groups(site, term, period, scope):
+    for subject, key, address, name, total in _groups(site, output.type, scope):
         about = _subject(subject, key, name)
         first = _first_path(output, about, name, address)
         yield from _page_artifacts(output, first, total, subject=subject, period=name, about=about)
@@ -231,54 +221,40 @@ def page_path(site: Site, output: Output, subject: int | None, period: str, page
     return path_prefix(site) + path
 
 
-#: A term's id, its path or slug, its own address, a period, and how many entries it has.
-_Group = tuple[int | None, str, str | None, str, int]
+class _Group(NamedTuple):
+    """The entries of a listing: those of a term, of a period, or of both."""
+
+    term: int | None
+    #: The path or slug of the term, and its own address.
+    key: str
+    address: str | None
+    period: str
+    entries: int
 
 
-def _groups(site: Site, term: str, period: str, scope: Scope | None) -> Iterator[_Group]:
+def _groups(site: Site, kind: str, scope: Scope | None) -> Iterator[_Group]:
     """Yield the groups that have entries, or those of `scope`, and the terms that get a page without entries."""
-    name = PERIOD_COLUMNS[period] if period else "''"
-    terms = None if scope is None or not term else list(scope.terms.get(term, ()))
+    term, period = split_type(kind)
+    subjects = None if scope is None or not term else list(scope.terms.get(term, ()))
     periods = None if scope is None or not period else scope.periods(period)
-    if terms == [] or periods == []:
-        return
-    condition: str = ""
-    values: list[object] = [site.id]
-    if terms is not None:
-        condition, values = f" AND t.id IN ({db.placeholders(len(terms))})", [*values, *terms]
-    if periods is not None:
-        condition, values = f"{condition} AND {name} IN ({db.placeholders(len(periods))})", [*values, *periods]
-    if not term:
-        sql = f"""SELECT NULL, '', NULL, {name} AS period, COUNT(*) FROM entry e
-                  WHERE {PUBLISHED_ENTRIES}{condition} GROUP BY period ORDER BY period"""
-        yield from db.execute(sql, values).fetchall()
-        return
-    key = "t.path" if term == "category" else "t.slug"
-    address = "t.address" if term == "category" else "NULL"
-    sql = f"""SELECT t.id, {key}, {address}, {name} AS period, COUNT(DISTINCT e.id)
-              FROM entry e {TERM_JOINS[term]}
-              WHERE {PUBLISHED_ENTRIES}{condition} GROUP BY t.id, period ORDER BY t.id, period"""
+    terms = _terms(site, term, subjects) if term else {0: ("", None, False)}
     seen = set()
-    for row in db.execute(sql, values).fetchall():
-        seen.add(row[0])
-        yield row
-    if not period and term != "tag":
-        yield from _empty_terms(site, term, (key, address), seen, terms)
+    for total in listing_totals.totals(site.id, kind, subjects, periods):
+        key, address, _ = terms[total.subject]
+        seen.add(total.subject)
+        yield _Group(total.subject or None, key, address, total.period, total.entries)
+    if term in ("author", "category") and not period:
+        for empty, (key, address, always) in terms.items():
+            if empty not in seen and (always or site.empty_archives):
+                yield _Group(empty, key, address, "", 0)
 
 
-def _empty_terms(
-    site: Site, term: str, columns: tuple[str, str], seen: set[int | None], only: list[int] | None
-) -> Iterator[_Group]:
-    """Yield terms without entries that get a page all the same."""
-    always = "t.always" if term == "category" else "false"
-    among = "" if only is None else f"AND t.id IN ({db.placeholders(len(only))})"
-    rows = db.execute(
-        f"SELECT t.id, {columns[0]}, {columns[1]}, {always} FROM {term} t WHERE t.site_id = ? {among} ORDER BY t.id",
-        [site.id, *(only or ())],
-    )
-    for term_id, name, own, wanted in rows.fetchall():
-        if term_id not in seen and (wanted or site.empty_archives):
-            yield term_id, name, own, "", 0
+def _terms(site: Site, term: str, only: Sequence[int] | None) -> dict[int, tuple[str, str | None, bool]]:
+    """(path or slug, own address, whether it has a page without entries) of all terms, or of `only`, by id."""
+    columns = "t.path, t.address, t.always" if term == "category" else "t.slug, NULL, false"
+    sql = f"SELECT t.id, {columns} FROM {term} t WHERE t.site_id = ? %s AND t.id > ? ORDER BY t.id LIMIT ?"
+    rows = rows_in_chunks(sql, [site.id], "t.id", only)
+    return {found: (key, address, always) for found, key, address, always in rows}
 
 
 def period_start(period: str) -> date:

@@ -16,7 +16,7 @@ from typing import Final
 from appliance import db
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Site
-from appliance.planning import path_conflicts, redirects, sitemaps
+from appliance.planning import path_conflicts, placements, redirects, sitemaps
 from appliance.planning.archives import (
     ArtifactSpec,
     alias_redirects,
@@ -63,6 +63,7 @@ def sync_site(site: Site, theme: Theme, number: int, changeset: ChangeSet) -> Sy
 
     Artifacts that are new, made differently, or no longer wanted are marked as invalidated by plan `number`.
     """
+    placements.count_anew(site, theme)
     store = ArtifactStore(site, number)
     numbered = NumberedPaths(store)
     before = store.count_overlaps()
@@ -129,6 +130,7 @@ def sync_scope(site: Site, theme: Theme, number: int, changeset: ChangeSet, scop
     Raises:
         FullSyncNeeded: there is a conflict.
     """
+    placements.update(site, theme, changeset.counted_entries())
     store, stored = ArtifactStore(site, number), _stored_specs(site, theme, scope)
     specs = _without_displaced_indexes(site, list(wanted_artifacts(site, theme, scope)), stored)
     _check_vacated_paths(site, theme, specs, stored)

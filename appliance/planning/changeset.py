@@ -12,6 +12,7 @@ from appliance import db
 from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.asset_references import assets_of_entries
 from appliance.content.models import Site
+from appliance.planning import category_tree
 from appliance.queue.enqueue import Cause
 
 #: When more entries than this have moved, syncing the whole site is cheaper than syncing a scope.
@@ -94,6 +95,8 @@ class ChangeSet:
     left_terms: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     #: Terms that were merged into others: (kind, id) to id.
     merged_terms: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: Categories whose path changed: they, and those below them, may be below others than before.
+    moved_categories: set[int] = field(default_factory=set)
     assets: set[int] = field(default_factory=set)
     days: set[str] = field(default_factory=set)
     weeks: set[str] = field(default_factory=set)
@@ -138,6 +141,8 @@ class ChangeSet:
         if "into" in previous:
             self.merged_terms[change.subject, term] = previous["into"]
             self.terms[change.subject].add(previous["into"])
+        if change.subject == "category" and "path" in previous:
+            self.moved_categories.add(term)
         # The term's name is part of addresses, also of entries and of categories below it.
         self.affects_whole_site = self.affects_whole_site or "path" in previous
 
@@ -145,6 +150,10 @@ class ChangeSet:
     def moved_entries(self) -> list[int]:
         """Entries whose address, or whose place in listings, may have changed."""
         return sorted(entry for entry, aspects in self.entries.items() if Aspect.PLACE in aspects)
+
+    def counted_entries(self) -> set[int]:
+        """Entries that may be in other listings than before."""
+        return set(self.moved_entries) | category_tree.entries_below(self.moved_categories)
 
     @property
     def is_structural(self) -> bool:
@@ -167,24 +176,13 @@ class ChangeSet:
         return Scope(
             entries=moved,
             assets=sorted(self.assets | assets_of_entries(moved)),
-            terms={kind: with_ancestors(ids) if kind == "category" else sorted(ids) for kind, ids in terms.items()},
+            terms={
+                kind: category_tree.with_ancestors(ids) if kind == "category" else sorted(ids)
+                for kind, ids in terms.items()
+            },
             days=frozenset(days),
             weeks=frozenset(weeks),
         )
-
-
-def with_ancestors(categories: Iterable[int]) -> list[int]:
-    """The ids of categories and of all categories above them, sorted."""
-    found, waiting = set(categories), list(categories)
-    while waiting:
-        rows = db.execute(
-            "SELECT DISTINCT parent_id FROM category"
-            f" WHERE parent_id IS NOT NULL AND id IN ({db.placeholders(len(waiting))})",
-            waiting,
-        ).fetchall()
-        waiting = [parent for (parent,) in rows if parent not in found]
-        found |= set(waiting)
-    return sorted(found)
 
 
 def job_causes(changes: Sequence[PendingChange]) -> list[Cause]:

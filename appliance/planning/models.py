@@ -192,3 +192,42 @@ class FormerAddress(BaseModel):
 
         table_name = "move"
         indexes = ((("site", "path"), True), (("type", "subject"), False))
+
+
+class ListingTotal(BaseModel):
+    """How many published entries a listing has, as planning counted them; see `planning.placements`."""
+
+    site_id = IntegerField()
+    #: The archive type of the listing, or 'index' for all entries.
+    type = TextField()
+    #: Id of the author, category or tag; 0 where the listing is of none.
+    subject = IntegerField()
+    #: The period, as in an artifact.
+    period = TextField()
+    entries = IntegerField()
+
+    class Meta:
+        """One total for each listing that has entries."""
+
+        primary_key = CompositeKey("site_id", "type", "subject", "period")
+
+
+# Finds the tags that have most entries.
+ListingTotal.add_index(
+    ListingTotal.index(
+        ListingTotal.site_id, ListingTotal.type, ListingTotal.period, ListingTotal.entries, name="listing_total_most"
+    )
+)
+
+
+class Placement(BaseModel):
+    """The listings in which planning counted a published entry. It outlives the entry until that is planned."""
+
+    entry_id = IntegerField(primary_key=True)
+    site_id = IntegerField(index=True)
+    day = TextField()
+    week = TextField()
+    #: Ids joined by commas. Categories include their ancestors.
+    authors = TextField()
+    categories = TextField()
+    tags = TextField()

@@ -18,7 +18,7 @@ from appliance.planning.planner import last_plan
 from appliance.planning.theme import Theme
 
 #: The tables that a trial plan writes, as `db.scratch` takes them. Paths belong to one site of all.
-TABLES: Final = {"artifact": "true", "move": "true"}
+TABLES: Final = dict.fromkeys(("artifact", "move", "placement", "listing_total"), "true")
 
 
 def sync_entry(site: Site, theme: Theme, entry: Entry) -> list[str]:

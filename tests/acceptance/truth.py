@@ -71,6 +71,7 @@ CLASHES = (
 CATEGORIES: tuple[list[str], ...] = (["News"], ["News", "Local"], ["News-x"], ["Art"])
 _WHAT_FOLLOWS = (
     "job_trigger", "job", "throttle", "reading", "artifact", "recipe_key", "recipe", "answer", "planned", "publication",
+    "placement", "listing_total",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from appliance import db
 from appliance.building import template_variables
 from appliance.content import terms
-from appliance.planning import path_claims, sitemaps
+from appliance.planning import path_claims, placements, sitemaps
 from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index
 from tests.planning.conftest import OpenSite
 
@@ -18,6 +18,7 @@ EVERY = "".join(archive(kind, path) for kind, path in EVERY_ARCHIVE.items())
 
 def by_type(shop: LocalSite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
+    placements.count_anew(shop.site, shop.theme)
     for row in path_claims.wanted_artifacts(shop.site, shop.theme):
         found[row.type].append(row.path.removesuffix("/index.html"))
     return {kind: sorted(paths) for kind, paths in found.items()}

@@ -1,0 +1,179 @@
+"""Counts the entries of listings. Each published entry has a placement: the day, week and terms it was counted in last.
+
+Guarantees that the totals are those of the content as the last plan saw it. An entry that changed is taken out of the
+listings of its placement and counted in those that it is in now, whatever happened to it in between, so that the cost
+is that of what changed. A sync of the whole site counts everything anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from appliance import db
+from appliance.content.models import Site
+from appliance.planning import category_tree, listing_totals
+from appliance.planning.archives import PERIOD_COLUMNS, PUBLISHED_ENTRIES, split_type
+from appliance.planning.listing_totals import Listing
+from appliance.planning.theme import Theme
+
+#: The listings that templates may ask the totals of, whatever archives the theme has.
+ALWAYS_COUNTED: Final = frozenset({"index", "author", "category", "tag", "daily", "weekly", "monthly", "yearly"})
+_TERMS: Final = ("author", "category", "tag")
+
+
+class _Placement(NamedTuple):
+    """The day and week of an entry, and the ids of its terms, joined by commas."""
+
+    day: str
+    week: str
+    authors: str
+    categories: str
+    tags: str
+
+    def terms(self, kind: str) -> Iterator[int]:
+        joined = {"author": self.authors, "category": self.categories, "tag": self.tags}[kind]
+        return map(int, joined.split(",")) if joined else iter(())
+
+    def period(self, kind: str) -> str:
+        return self.week if kind == "weekly" else self.day[: {"": 0, "daily": 10, "monthly": 7, "yearly": 4}[kind]]
+
+
+def counted_types(theme: Theme) -> list[str]:
+    """The archive types of the listings that are counted under a theme."""
+    outputs = {output.type for output in theme.outputs if output.type not in ("entry", "page")}
+    return sorted(outputs | ALWAYS_COUNTED)
+
+
+def update(site: Site, theme: Theme, entries: Collection[int]) -> None:
+    """Count these entries, which may be new, gone or changed, where they are now and no longer where they were."""
+    types, changes = counted_types(theme), Counter[Listing]()
+    for some in db.chunks(sorted(entries)):
+        before, after = _stored(some), _current(site, some)
+        for entry in before.keys() | after.keys():
+            if before.get(entry) != after.get(entry):
+                changes.update(_listings(types, after.get(entry)))
+                changes.subtract(_listings(types, before.get(entry)))
+        _store(site, before, after)
+    listing_totals.add(site.id, {listing: change for listing, change in changes.items() if change})
+
+
+def _marks(values: Sequence[object]) -> str:
+    return db.placeholders(len(values))
+
+
+def _listings(types: Iterable[str], placement: _Placement | None) -> Iterator[Listing]:
+    """The listings of an entry with this placement."""
+    if placement is None:
+        return
+    for kind in types:
+        term, period = ("", "") if kind == "index" else split_type(kind)
+        name = placement.period(period)
+        for subject in placement.terms(term) if term else (0,):
+            yield Listing(kind, subject, name)
+
+
+def _stored(entries: Sequence[int]) -> dict[int, _Placement]:
+    columns = ", ".join(_Placement._fields)
+    rows = db.execute(f"SELECT entry_id, {columns} FROM placement WHERE entry_id IN ({_marks(entries)})", entries)
+    return {entry: _Placement(*values) for entry, *values in rows.fetchall()}
+
+
+def _current(site: Site, entries: Sequence[int]) -> dict[int, _Placement]:
+    """Where the published ones of these entries are now."""
+    rows = db.execute(
+        f"""SELECT id, day, week FROM entry WHERE id IN ({_marks(entries)}) AND +site_id = ?
+            AND kind = 'entry' AND status = 'published'""",
+        [*entries, site.id],
+    ).fetchall()
+    terms = {kind: _terms_of(kind, entries) for kind in _TERMS}
+    above = category_tree.ancestors({category for found in terms["category"].values() for category in found})
+    found = {}
+    for entry, day, week in rows:
+        categories = {wider for category in terms["category"][entry] for wider in above[category]}
+        found[entry] = _Placement(
+            day, week, _join(terms["author"][entry]), _join(categories), _join(terms["tag"][entry])
+        )
+    return found
+
+
+def _join(ids: Iterable[int]) -> str:
+    return ",".join(sorted(map(str, ids)))
+
+
+def _terms_of(kind: str, entries: Sequence[int]) -> defaultdict[int, set[int]]:
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    rows = db.execute(
+        f"SELECT entry_id, {kind}_id FROM entry_{kind} WHERE entry_id IN ({_marks(entries)})", entries
+    ).fetchall()
+    for entry, term in rows:
+        found[entry].add(term)
+    return found
+
+
+def _store(site: Site, before: Mapping[int, _Placement], after: Mapping[int, _Placement]) -> None:
+    rows = [(entry, site.id, *placement) for entry, placement in after.items() if before.get(entry) != placement]
+    if rows:
+        columns = ("site_id", *_Placement._fields)
+        db.execute(
+            f"""INSERT INTO placement (entry_id, {", ".join(columns)}) VALUES {db.placeholders(len(rows), 7)}
+                ON CONFLICT (entry_id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in columns)}""",
+            [value for row in rows for value in row],
+        )
+    gone = sorted(before.keys() - after.keys())
+    if gone:
+        db.execute(f"DELETE FROM placement WHERE entry_id IN ({_marks(gone)})", gone)
+
+
+def count_anew(site: Site, theme: Theme) -> None:
+    """Count all entries of a site, whatever was counted before."""
+    _place_anew(site)
+    listing_totals.clear(site.id)
+    for kind in counted_types(theme):
+        _count_type(site, kind)
+
+
+_COLUMNS: Final = ("site_id", *_Placement._fields)
+_IDS: Final = "(SELECT {joined} FROM (SELECT {kind}_id AS id FROM entry_{kind} WHERE entry_id = e.id ORDER BY 1) AS m)"
+_PLACE_ANEW: Final = f"""
+INSERT INTO placement (entry_id, {", ".join(_COLUMNS)})
+{category_tree.ABOVE}
+SELECT e.id, e.site_id, e.day, e.week, COALESCE({_IDS.replace("{kind}", "author")}, ''), COALESCE(c.ids, ''),
+       COALESCE({_IDS.replace("{kind}", "tag")}, '')
+FROM entry e
+LEFT JOIN (SELECT entry_id, {{joined}} AS ids
+           FROM (SELECT m.entry_id, a.id FROM entry_category m JOIN above a ON a.category_id = m.category_id
+                 WHERE m.live_at IS NOT NULL ORDER BY m.entry_id, a.id) AS m
+           GROUP BY entry_id) AS c ON c.entry_id = e.id
+WHERE {PUBLISHED_ENTRIES}
+ON CONFLICT (entry_id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}
+WHERE {" OR ".join(f"placement.{c} <> excluded.{c}" for c in _COLUMNS)}
+"""
+
+
+def _place_anew(site: Site) -> None:
+    db.execute(
+        f"""DELETE FROM placement WHERE site_id = ?
+            AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = placement.entry_id AND {PUBLISHED_ENTRIES})""",
+        [site.id, site.id],
+    )
+    db.execute(_PLACE_ANEW.format(joined=db.joined("id")), [site.id, site.id])
+
+
+def _count_type(site: Site, kind: str) -> None:
+    term, period = ("", "") if kind == "index" else split_type(kind)
+    name = PERIOD_COLUMNS[period] if period else "''"
+    subject, source, counted = "0", "entry e", "COUNT(*)"
+    if term:
+        subject, source = f"m.{term}_id", f"entry e JOIN entry_{term} m ON m.entry_id = e.id"
+    if term == "category":
+        subject, counted = "a.id", "COUNT(DISTINCT e.id)"
+        source += " JOIN above a ON a.category_id = m.category_id"
+    db.execute(
+        f"""INSERT INTO listing_total (site_id, type, subject, period, entries)
+            {category_tree.ABOVE if term == "category" else ""}
+            SELECT {site.id}, ?, {subject} AS subject, {name} AS period, {counted} FROM {source}
+            WHERE {PUBLISHED_ENTRIES} GROUP BY subject, period HAVING COUNT(*) > 0""",
+        [*([site.id] if term == "category" else []), kind, site.id],
+    )
