@@ -8,8 +8,8 @@ starts or stops showing a file of another entry, a change is recorded for that f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from appliance import db
 from appliance.content import assets
@@ -48,6 +48,48 @@ def update(entry: Entry, *, is_new: bool, actor: str = "") -> None:
             f"INSERT INTO entry_asset (entry_id, asset_id) SELECT ?, id FROM asset WHERE id IN ({marks})",
             [entry.id, *chunk],
         )
+
+
+class Text(NamedTuple):
+    """The rendered text of a saved entry: HTML in parts."""
+
+    entry: int
+    html: tuple[str, ...]
+
+
+def update_many(texts: Sequence[Text]) -> dict[int, list[int]]:
+    """Store the references of many saved entries in the transaction that saves them, but record no change.
+
+    Returns the assets for which the caller records one, by the entry: those that belong to another entry and came into
+    the text, or left it.
+    """
+    stored: dict[int, set[int]] = {text.entry: set() for text in texts}
+    for some in db.chunks(list(stored)):
+        sql = f"SELECT entry_id, asset_id FROM entry_asset WHERE entry_id IN ({db.placeholders(len(some))})"
+        for entry, asset in db.execute(sql, some).fetchall():
+            stored[entry].add(asset)
+    current = {text.entry: ids_in_html(*text.html) for text in texts}
+    added = {(entry, asset) for entry, ids in current.items() for asset in ids - stored[entry]}
+    removed = {(entry, asset) for entry, ids in stored.items() for asset in ids - current[entry]}
+    owners: dict[int, int | None] = {}  # a text may refer to an asset that was removed
+    for some in db.chunks(sorted({asset for _, asset in added | removed})):
+        sql = f"SELECT id, entry_id FROM asset WHERE id IN ({db.placeholders(len(some))})"
+        owners.update(db.execute(sql, some).fetchall())
+    for pairs in db.chunks(sorted(removed)):
+        db.execute(
+            f"DELETE FROM entry_asset WHERE (entry_id, asset_id) IN (VALUES {db.placeholders(len(pairs), 2)})",
+            [value for pair in pairs for value in pair],
+        )
+    for pairs in db.chunks(sorted(pair for pair in added if pair[1] in owners)):
+        marks = db.placeholders(len(pairs), 2)
+        db.execute(
+            f"INSERT INTO entry_asset (entry_id, asset_id) VALUES {marks}", [value for pair in pairs for value in pair]
+        )
+    of_others: dict[int, list[int]] = {}
+    for entry, asset in sorted(added | removed):
+        if owners.get(asset) not in (None, entry):
+            of_others.setdefault(entry, []).append(asset)
+    return of_others
 
 
 def release_assets(entry: Entry, actor: str = "") -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from appliance import clock, db
 from appliance.actor import current
@@ -92,6 +92,39 @@ def record_entries(site_id: int, event: str, ids: str, parameters: Sequence[Any]
     if count:
         _notify_subscribers(site_id, event, actor)
     return count
+
+
+class Recorded(NamedTuple):
+    """One change of many that `record_many` records; its fields are as the arguments of `record`."""
+
+    event: str
+    subject: str
+    subject_id: int
+    entry_id: int | None = None
+    aspects: Aspect = EVERYTHING
+    previous: Mapping[str, Any] | None = None
+
+
+def record_many(site_id: int, changes: Sequence[Recorded], actor: str) -> None:
+    """Record changes of a site, other than of comments, in their order and with few statements. As `record`."""
+    actor, now = actor or current().name, int(clock.now())
+    for some in db.chunks(changes):
+        values = [
+            value
+            for one in some
+            for value in (
+                site_id, now, actor, one.event, one.subject, one.subject_id, one.entry_id, int(one.aspects),
+                json.dumps(one.previous) if one.previous else "", False, True,
+            )
+        ]  # fmt: skip
+        db.execute(
+            f"""INSERT INTO change
+                    (site_id, at, actor, what, subject, subject_id, entry_id, aspects, was, planned, told)
+                VALUES {db.placeholders(len(some), 11)}""",
+            values,
+        )
+    for event in dict.fromkeys(one.event for one in changes):
+        _notify_subscribers(site_id, event, actor)
 
 
 def record_comments(site_id: int, event: str, comments: Sequence[tuple[int, int]], actor: str, aspects: Aspect) -> None:

@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 
 from appliance import clock, db
 from appliance.content import asset_references, listing_index, markup
-from appliance.content.aspects import EVERYTHING, Aspect, aspects_of_columns
+from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.changes import record
+from appliance.content.entry_differences import RESERVED, Difference
 from appliance.content.entry_relations import EntryRelations
 from appliance.content.markup import RenderedEntry, Resolver
 from appliance.content.models import Alias, Entry, EntryKind, EntryStatus, Site
@@ -88,10 +89,6 @@ _COPIED_COLUMNS = (
     "source_path",
     "source_digest",
 )
-#: The source digest of an entry that is only reserved; see `reserve`.
-_RESERVED = ""
-#: Columns that name the origin of an entry. A difference in them is not recorded as a change.
-_SOURCE_COLUMNS = frozenset({"source", "source_path", "source_digest"})
 
 
 def save(
@@ -130,7 +127,7 @@ def save(
         before = EntryRelations.stored(entry)
         previous = {"day": entry.day, "week": entry.week} if entry else None
         after = EntryRelations.from_names(data.authors, data.categories, data.tags, data.aliases, terms)
-        columns = _columns(site, data, rendered)
+        columns = columns_of(site, data, rendered)
         if entry is None:
             entry = _insert(site, columns, data)
             event, changed = "added", EVERYTHING
@@ -154,21 +151,21 @@ def reserve(site: Site, items: Iterable[EntryData]) -> dict[str, int]:
     Placeholders are empty drafts that record no change. Importers need them because entries that refer to each other
     need ids before any of them can be rendered.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for data in items:
-        columns = _columns(site, data, RenderedEntry("", "", "", False))
-        columns |= {
-            "status": "draft",
-            "text": "",
-            "source_digest": _RESERVED,
-            "modified_at": data.published_at,
-        }
-        rows.append({"site": site.id, **columns})
+        given = columns_of(site, data, RenderedEntry("", "", "", False))
+        given |= {"status": "draft", "text": "", "source_digest": RESERVED, "modified_at": data.published_at}
+        rows.append({"site_id": site.id, **given})
+    if not rows:
+        return {}
+    values = [value for row in rows for value in row.values()]
     with db.write():
-        for row in rows:
-            Entry.insert(row).execute()
-    paths = [row["source_path"] for row in rows]
-    return _ids_by_source_path(site, rows[0]["source"], paths) if rows else {}
+        reserved = db.execute(
+            f"INSERT INTO entry ({', '.join(rows[0])}) VALUES {db.placeholders(len(rows), len(rows[0]))}"
+            " RETURNING source_path, id",
+            values,
+        ).fetchall()
+    return dict(reserved)
 
 
 def delete(entry: Entry, actor: str = "") -> None:
@@ -181,7 +178,8 @@ def delete(entry: Entry, actor: str = "") -> None:
         before = EntryRelations.stored(entry)
         asset_references.release_assets(entry, actor)
         if Entry.delete().where(Entry.id == entry.id).execute():
-            before.record_lost_terms(entry, set(), actor)
+            for kind, key in before.lost_terms(EntryRelations()):
+                record(entry.site_id, f"{kind} lost an entry", kind, key, entry.id, actor)
             previous = {"day": entry.day, "week": entry.week}
             record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor, previous=previous)
 
@@ -221,7 +219,8 @@ def update_days(site: Site) -> int:
     return moved
 
 
-def _columns(site: Site, data: EntryData, rendered: RenderedEntry) -> dict[str, Any]:
+def columns_of(site: Site, data: EntryData, rendered: RenderedEntry) -> dict[str, Any]:
+    """The columns of an entry, but for the time of its modification."""
     day, week = day_and_week(data.published_at, site.timezone, site.week_starts)
     return {
         **{name: getattr(data, name) for name in _COPIED_COLUMNS},
@@ -244,52 +243,19 @@ def _insert(site: Site, columns: dict[str, Any], data: EntryData) -> Entry:
 
 
 def _update(entry: Entry, columns: dict[str, Any], data: EntryData, relations: Aspect) -> tuple[str, Aspect]:
-    """Write the columns that differ; returns the event, empty if nothing visible changed, and the changed aspects.
-
-    `relations` are the aspects that changed with the terms and aliases of the entry.
-    """
-    is_reserved = entry.source_digest == _RESERVED
-    stored, values = entry.__data__, dict(columns)
-    differing = {column for column, value in values.items() if stored[column] != value}
-    is_visible = bool(differing - _SOURCE_COLUMNS) or bool(relations) or is_reserved
-    if data.modified_at is not None:
-        values["modified_at"] = data.modified_at
-    elif is_reserved:
-        values["modified_at"] = data.published_at
-    elif is_visible:
-        values["modified_at"] = int(clock.now())
-    if "modified_at" in values and values["modified_at"] != stored["modified_at"]:
-        differing.add("modified_at")
-        is_visible = True
-    status = entry.status
-    for column in differing:
-        setattr(entry, column, values[column])
-    if differing:
-        entry.save(only=sorted(differing))
-    if not is_visible:
-        return "", Aspect(0)
-    if is_reserved:
-        return "added", EVERYTHING
-    changed = aspects_of_columns(differing) | relations
-    if status != entry.status and "published" in (status, entry.status):
-        return "published" if entry.status == "published" else "unpublished", changed
-    return "edited", changed
+    """Write the columns that differ; returns as `Difference` the event and the changed aspects."""
+    found = Difference.between(entry.__data__, columns, data.modified_at, relations)
+    for column, value in found.values.items():
+        setattr(entry, column, value)
+    if found.values:
+        entry.save(only=sorted(found.values))
+    return found.event, found.aspects
 
 
 def _find_by_source(site: Site, data: EntryData) -> Entry | None:
     if data.source_path is None:
         return None
     return Entry.get_or_none(Entry.site == site, Entry.source == data.source, Entry.source_path == data.source_path)
-
-
-def _ids_by_source_path(site: Site, source: str, source_paths: list[str]) -> dict[str, int]:
-    ids: dict[str, int] = {}
-    for chunk in db.chunks(source_paths):
-        rows: Any = Entry.select(Entry.source_path, Entry.id).where(
-            Entry.site == site, Entry.source == source, Entry.source_path.in_(chunk)
-        )
-        ids.update(rows.tuples())
-    return ids
 
 
 def _refuse_taken_names(site: Site, data: EntryData, entry: Entry | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from appliance import db
 from appliance.content.aspects import Aspect
 from appliance.content.changes import record
 from appliance.content.models import Alias, Entry, EntryAuthor, EntryCategory, EntryTag
@@ -40,6 +41,33 @@ class EntryRelations:
             _first_column(tags.order_by(EntryTag.position)),
             frozenset(_first_column(aliases)),
         )
+
+    @classmethod
+    def stored_many(cls, entries: Sequence[int]) -> dict[int, EntryRelations]:
+        """Load the relations of many entries; returns them by the id of the entry."""
+        orders = {
+            "author": "position", "category": "is_primary DESC, category_id", "tag": "position",
+        }  # fmt: skip
+        found: dict[str, dict[int, list[Any]]] = {name: {} for name in (*orders, "alias")}
+        for some in db.chunks(entries):
+            marks = db.placeholders(len(some))
+            for kind, order in orders.items():
+                sql = f"SELECT entry_id, {kind}_id FROM entry_{kind} WHERE entry_id IN ({marks}) ORDER BY {order}"
+                for entry, key in db.execute(sql, some).fetchall():
+                    found[kind].setdefault(entry, []).append(key)
+            aliases = db.execute(f"SELECT entry_id, path FROM alias WHERE entry_id IN ({marks})", some)
+            for entry, path in aliases.fetchall():
+                found["alias"].setdefault(entry, []).append(path)
+        authors, categories, tags = (found[kind] for kind in orders)
+        return {
+            entry: cls(
+                tuple(authors.get(entry, ())),
+                tuple(categories.get(entry, ())),
+                tuple(tags.get(entry, ())),
+                frozenset(found["alias"].get(entry, ())),
+            )
+            for entry in entries
+        }
 
     @classmethod
     def from_names(
@@ -76,8 +104,8 @@ class EntryRelations:
             added = sorted(self.aliases - before.aliases)
             if added:
                 Alias.insert_many([{"site": entry.site_id, "entry": entry.id, "path": p} for p in added]).execute()
-        if before != self:
-            before.record_lost_terms(entry, self._term_keys(), actor)
+        for kind, key in before.lost_terms(self):
+            record(entry.site_id, f"{kind} lost an entry", kind, key, entry.id, actor)
 
     def changed_aspects(self, before: EntryRelations) -> Aspect:
         """The aspects of the entry that change when these relations replace `before`."""
@@ -85,10 +113,9 @@ class EntryRelations:
             return Aspect.TERMS | Aspect.PLACE
         return Aspect.PLACE if self != before else Aspect(0)
 
-    def record_lost_terms(self, entry: Entry, remaining: set[tuple[str, int]], actor: str) -> None:
-        """Record a change for each of these terms that is not among the (kind, id) pairs of `remaining`."""
-        for kind, key in sorted(self._term_keys() - remaining):
-            record(entry.site_id, f"{kind} lost an entry", kind, key, entry.id, actor)
+    def lost_terms(self, after: EntryRelations) -> list[tuple[str, int]]:
+        """The terms, as kind and id, that the relations `after` these no longer have."""
+        return sorted(self._term_keys() - after._term_keys()) if self != after else []
 
     def _term_keys(self) -> set[tuple[str, int]]:
         ids = {"author": self.authors, "category": self.categories, "tag": self.tags}

@@ -9,6 +9,7 @@ from appliance import db
 from appliance.content import assets, entries
 from appliance.content.models import Alias, Asset, Entry, Site
 from appliance.importing import ACTOR, BATCH_SIZE
+from appliance.importing.short_slices import ShortSlices
 
 #: Equal for two entries that cannot both be published: the same address, or the same slug on one day or in one folder.
 AddressKey = tuple[str, ...]
@@ -94,9 +95,9 @@ def release_aliases(site: Site, new_owners: Mapping[str, int | None]) -> None:
 def delete_entries(ids: Sequence[int]) -> int:
     """Delete entries in batches; returns how many there were."""
     deleted = 0
-    for start in range(0, len(ids), BATCH_SIZE):
+    for some in ShortSlices(BATCH_SIZE).of(ids):
         with db.write():
-            for entry in Entry.select().where(Entry.id.in_(ids[start : start + BATCH_SIZE])).order_by(Entry.id):
+            for entry in Entry.select().where(Entry.id.in_(list(some))).order_by(Entry.id):
                 entries.delete(entry, ACTOR)
                 deleted += 1
     return deleted
@@ -105,9 +106,9 @@ def delete_entries(ids: Sequence[int]) -> int:
 def delete_assets(ids: Sequence[int]) -> int:
     """Delete assets in batches; returns how many there were."""
     deleted = 0
-    for start in range(0, len(ids), BATCH_SIZE):
+    for some in ShortSlices(BATCH_SIZE).of(ids):
         with db.write():
-            for asset in Asset.select().where(Asset.id.in_(ids[start : start + BATCH_SIZE])).order_by(Asset.id):
+            for asset in Asset.select().where(Asset.id.in_(list(some))).order_by(Asset.id):
                 assets.delete(asset, ACTOR)
                 deleted += 1
     return deleted

@@ -8,7 +8,7 @@ from PIL import Image
 
 from appliance import db
 from appliance.config import Config
-from appliance.content import comments, entries, sites
+from appliance.content import comments, entry_batches, sites
 from appliance.content.models import Alias, Asset, Category, Change, Comment, Entry, EntryCategory
 from appliance.errors import ContentError
 from appliance.importing.formats import import_content
@@ -414,7 +414,7 @@ def test_an_import_interrupted_after_reserving_ids_is_completed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(entries, "save", crash)
+        patch.setattr(entry_batches, "save", crash)
         with pytest.raises(KeyboardInterrupt):
             run()
     assert [row.status for row in Entry.select()] == ["draft", "draft"]

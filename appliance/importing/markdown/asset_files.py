@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,7 @@ from appliance.importing.markdown.layout import HTML_ENDINGS, TEXT_ENDINGS
 from appliance.importing.markdown.scan import Scan
 from appliance.importing.markdown.text_files import TextFile
 from appliance.importing.report import Outcome
+from appliance.importing.short_slices import ShortSlices
 
 #: Endings of index files, in formats that are not read, that make a bundle of their folder.
 _BUNDLES = {"hugo": (*UNREAD_FORMATS, *HTML_ENDINGS), "zola": tuple(UNREAD_FORMATS), "folder": tuple(UNREAD_FORMATS)}
@@ -52,6 +54,7 @@ class AssetFiles:
         self.scan = scan
         #: Paths of known assets with a file that is gone, by digest.
         self._gone: dict[str, list[str]] = {}
+        self._slices = ShortSlices(BATCH_SIZE)
 
     def save(self) -> None:
         """Save new and changed files, and let references find every file."""
@@ -111,27 +114,29 @@ class AssetFiles:
         return _Change(path, asset_path, owner_id, assets.store_file(self.config, file, path), outcome)
 
     def _write(self, changes: list[_Change]) -> None:
-        if not changes:
-            return
-        with db.write():
-            for change in changes:
-                try:
-                    asset, _ = assets.save(
-                        self.scan.site,
-                        change.stored,
-                        change.asset_path,
-                        entry=change.owner,
-                        source=self.scan.source,
-                        source_path=change.path,
-                        actor=ACTOR,
-                    )
-                except ContentError as error:
-                    self.scan.skip(change.path, str(error))
-                    continue
-                self._index(change.path, asset)
-                self.scan.report.assets[change.outcome] += 1
-                if change.stored.note:
-                    self.scan.report.notes.append(f"{change.path}: {change.stored.note}")
+        for some in self._slices.of(changes):
+            with db.write():
+                self._write_some(some)
+
+    def _write_some(self, changes: Sequence[_Change]) -> None:
+        for change in changes:
+            try:
+                asset, _ = assets.save(
+                    self.scan.site,
+                    change.stored,
+                    change.asset_path,
+                    entry=change.owner,
+                    source=self.scan.source,
+                    source_path=change.path,
+                    actor=ACTOR,
+                )
+            except ContentError as error:
+                self.scan.skip(change.path, str(error))
+                continue
+            self._index(change.path, asset)
+            self.scan.report.assets[change.outcome] += 1
+            if change.stored.note:
+                self.scan.report.notes.append(f"{change.path}: {change.stored.note}")
 
     def _index(self, path: str, asset: Asset) -> None:
         self.scan.index.assets[path] = asset.id

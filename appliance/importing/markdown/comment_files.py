@@ -57,9 +57,11 @@ class CommentFiles:
             self.scan.skip(path, str(error))
             return FileComments()
 
-    def save(self, text: TextFile, found: FileComments, entry: Entry) -> None:
-        """Add what is not there yet. Call it in the write transaction that saves the entry."""
-        path = comments_path(text.path)
+    def save(self, text: TextFile, found: FileComments) -> None:
+        """Add what is not there yet. Call it in the write transaction that saved the entry."""
+        if not found.comments and not found.pings:
+            return
+        path, entry = comments_path(text.path), Entry.get_by_id(text.id)
         saved = save_comments(entry, found.comments)
         saved.add_to(self.report.comments)
         self.report.notes += [

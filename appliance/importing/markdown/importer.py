@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from appliance import clock, db
 from appliance.config import Config
-from appliance.content import entries, removal_guard, sites
+from appliance.content import entries, entry_batches, removal_guard, sites
 from appliance.content.entries import EntryData
+from appliance.content.entry_batches import BatchItem
 from appliance.content.markup import RenderedEntry
-from appliance.content.models import Entry
 from appliance.content.terms import SiteTerms
 from appliance.errors import ContentError
 from appliance.importing import ACTOR, BATCH_SIZE, Progress, ignore_progress
@@ -29,8 +29,9 @@ from appliance.importing.markdown.comment_files import CommentFiles, FileComment
 from appliance.importing.markdown.references import ReferenceResolver
 from appliance.importing.markdown.scan import Scan
 from appliance.importing.markdown.section_files import SectionFiles
-from appliance.importing.markdown.text_files import TextFile
+from appliance.importing.markdown.text_files import TextFile, key_of
 from appliance.importing.report import Report
+from appliance.importing.short_slices import ShortSlices
 
 #: Links that a note of the report lists, and template tags.
 _LISTED = 5
@@ -102,6 +103,7 @@ class _Import:
         self.broken_links: list[str] = []
         self.unknown_tags: Counter[str] = Counter()
         self.comment_files = CommentFiles(scan)
+        self.slices = ShortSlices(BATCH_SIZE)
 
     def run(self) -> Report:
         self._reserve_ids()
@@ -141,22 +143,13 @@ class _Import:
 
     def _save_batch(self, batch: list[TextFile]) -> None:
         pending = [one for text in batch if (one := self._render(text)) is not None]
-        with db.write():
-            rows: dict[int | None, Entry] = {
-                row.id: row for row in Entry.select().where(Entry.id.in_([one.text.id for one in pending]))
-            }
-            for text, data, rendered, comments in pending:
-                entry, changed = entries.save(
-                    self.site,
-                    data,
-                    entry=rows[text.id],
-                    rendered=rendered,
-                    terms=self.terms,
-                    names_checked=True,
-                    actor=ACTOR,
-                )
-                self.report.texts[text.outcome(changed=changed)] += 1
-                self.comment_files.save(text, comments, entry)
+        for some in self.slices.of(pending):
+            with db.write():
+                items = [BatchItem(key_of(one.text), one.data, one.rendered) for one in some]
+                changed = entry_batches.save(self.site, items, self.terms, ACTOR)
+                for text, _, _, comments in some:
+                    self.report.texts[text.outcome(changed=text.id in changed)] += 1
+                    self.comment_files.save(text, comments)
 
     def _render(self, text: TextFile) -> _Pending | None:
         """Read and render a text; None when that fails."""

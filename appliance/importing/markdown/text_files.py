@@ -35,6 +35,12 @@ class TextFile:
         return "added" if self.is_new else "changed" if changed else "unchanged"
 
 
+def key_of(text: TextFile) -> int:
+    """The id of the entry of a text that has one by now."""
+    assert text.id is not None  # noqa: S101 - reserved before anything is saved
+    return text.id
+
+
 def read_bytes(file: Path) -> bytes:
     """The bytes of a content file.
 
