@@ -101,11 +101,12 @@ def _write_thumbnail(request: dict[str, Any]) -> None:
     picture, form = _decoded(request["source"])
     height = max(1, round(picture.height * request["width"] / picture.width))
     thumbnail = picture.resize((request["width"], height), Image.Resampling.LANCZOS)
-    options: dict[str, Any] = {"optimize": True}
+    # A PNG is not optimised: that takes almost four times as long for less than one percent of its bytes.
+    options: dict[str, Any] = {}
     if form in ("JPEG", "WEBP"):
         options["quality"] = request["quality"]
     if form == "JPEG":
-        thumbnail, options["progressive"] = thumbnail.convert("RGB"), True
+        thumbnail, options["progressive"], options["optimize"] = thumbnail.convert("RGB"), True, True
     thumbnail.save(request["target"], form, **options)
 
 
