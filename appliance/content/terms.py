@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from appliance import db
@@ -43,6 +44,7 @@ _SPELLINGS = str.maketrans(
 _DASHES = re.compile(r"-{2,}")
 
 
+@lru_cache(maxsize=4096)
 def slugify(text: str) -> str:
     """Turn `text` into one segment of an address: lower case, words joined by dashes.
 

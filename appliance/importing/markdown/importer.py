@@ -1,6 +1,6 @@
 """Import of a folder of Markdown.
 
-    scan ─► read front matter ─► reserve ids ─► save assets ─► render and save ─► delete what is gone
+    scan ─► read texts ─► reserve ids ─► save assets ─► render and save ─► delete what is gone
 
 Guarantees that the report accounts for every file once; that a second import of the same folder writes no row; that a
 file which was imported and cannot be read now keeps its entry; and that only one batch of texts is in memory.
@@ -9,6 +9,7 @@ file which was imported and cannot be read now keeps its entry; and that only on
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,17 +69,18 @@ def import_folder(
         raise ContentError(f"{root}: {problem}; name a folder of Markdown")
     site = sites.sync_site(config, site_name)
     scan = Scan(site, root, source or str(root.resolve()), layouts.detect(root), clock.now())
-    scan.run()
-    if not scan.files.has_texts:
-        raise ContentError(f"{root}: has no Markdown file in it; name the folder that holds the texts")
-    AddressClaims(scan).settle()
-    manifest = scan.files.manifest
-    if not allow_removals:
-        missing = len(scan.missing_entries()) + len(scan.missing_assets())
-        total = len(scan.existing.entries) + len(scan.existing.assets)
-        removal_guard.check_removal(f"entries and files from {scan.source}", missing, total, config.deletions)
-    manifest.save(site, ACTOR)
-    return _Import(config, scan, progress or ignore_progress).run()
+    with closing(scan.spool):
+        scan.run()
+        if not scan.files.has_texts:
+            raise ContentError(f"{root}: has no Markdown file in it; name the folder that holds the texts")
+        AddressClaims(scan).settle()
+        manifest = scan.files.manifest
+        if not allow_removals:
+            missing = len(scan.missing_entries()) + len(scan.missing_assets())
+            total = len(scan.existing.entries) + len(scan.existing.assets)
+            removal_guard.check_removal(f"entries and files from {scan.source}", missing, total, config.deletions)
+        manifest.save(site, ACTOR)
+        return _Import(config, scan, progress or ignore_progress).run()
 
 
 class _Pending(NamedTuple):

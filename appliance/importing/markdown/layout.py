@@ -18,6 +18,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -59,6 +60,10 @@ _SETUP_ENDINGS = frozenset(
 )  # fmt: skip
 
 
+#: Paths of which the kind is remembered: it is asked for several times in turn.
+_REMEMBERED = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The layout of one folder. `content` and `static` are folders in it; '' is the folder itself."""
@@ -81,6 +86,7 @@ class Layout:
         """`path` below the content folder; None when it is elsewhere."""
         return _below(path, self.content)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019 - a layout is a value, and few paths are remembered
     def kind(self, path: str) -> tuple[Kind, str]:
         """The kind of the file at `path`, and for `setup` the reason."""
         pure = PurePosixPath(path)

@@ -81,7 +81,7 @@ def read(document: Document, context: TextContext, now: float) -> EntryMetadata:
         raise UnpublishedSource(reason)
     _, name = dates.split_file_name(_stem(context))
     own_date = _first_date(meta, _DATES, context.zone)
-    address = permalink(meta, _pattern_values(meta, context, own_date, name))
+    address = permalink(meta, lambda: _pattern_values(meta, context, own_date, name))
     found_date = _publication_date(meta, context, own_date, address, now)
     kind = _kind(meta, context, is_dated=found_date is not None)
     published_at = int(now) if found_date is None else found_date

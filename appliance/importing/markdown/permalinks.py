@@ -6,7 +6,7 @@ Guarantees that no address leaves the site, is the home page, or is a file that 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -43,8 +43,10 @@ class PatternValues:
     zone: tzinfo
 
 
-def permalink(meta: Mapping[str, Any], values: PatternValues) -> str | None:
+def permalink(meta: Mapping[str, Any], values: Callable[[], PatternValues]) -> str | None:
     """The address that front matter gives an entry, below the site; None when it gives none on this site.
+
+    `values` is called when there is a pattern to fill in.
 
     Raises:
         ContentError: it leaves the site, is the home page or not that of a page, or its pattern cannot be filled in.
@@ -55,7 +57,7 @@ def permalink(meta: Mapping[str, Any], values: PatternValues) -> str | None:
             continue
         value = _JEKYLL_NAMED.get(value.lower(), value)
         if re.search(r"(?:^|/|-):[a-z_]", value):
-            value = _expand(value, values)
+            value = _expand(value, values())
         address = clean_address(value)
         if not address:
             raise ContentError("would be the home page, which the theme makes; give it another address")

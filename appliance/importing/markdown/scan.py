@@ -6,6 +6,7 @@ a file that came, went or moved, since its links may lead elsewhere now.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -17,8 +18,9 @@ from appliance.importing.markdown.existing_content import ExistingContent
 from appliance.importing.markdown.folder_files import FolderFiles
 from appliance.importing.markdown.layout import Layout
 from appliance.importing.markdown.references import ReferenceIndex, reference_name
-from appliance.importing.markdown.text_files import TextFile, digest
+from appliance.importing.markdown.text_files import TextFile
 from appliance.importing.markdown.text_reader import TextReader
+from appliance.importing.markdown.text_spool import TextSpool
 from appliance.importing.report import Report
 
 #: When more names than this came, went or moved, every text is read again rather than searched for them.
@@ -43,6 +45,7 @@ class Scan:
         self.existing = ExistingContent(site, source)
         self.files = FolderFiles(root, layout)
         self.reader = TextReader(site, self.files, source, now)
+        self.spool = TextSpool()
         self.index = ReferenceIndex(layout, find_category=self.existing.category_id)
         #: Texts that are imported, by path.
         self.texts: dict[str, TextFile] = {}
@@ -55,7 +58,18 @@ class Scan:
         self._present: set[str] = set()
 
     def run(self) -> None:
-        """Compare all files."""
+        """Compare all files.
+
+        Raises:
+            ContentError: there is no room for what was read.
+        """
+        try:
+            self._run()
+        except OSError as error:
+            place = tempfile.gettempdir()
+            raise ContentError(f"{self.root}: cannot be read: {place}: {error.strerror}; make room there") from error
+
+    def _run(self) -> None:
         files = self.files
         self.report.files = files.total
         self._present = {*files.texts, *files.sections, *files.assets, *files.comments}
@@ -111,15 +125,8 @@ class Scan:
         return self.existing.entries.get(self.renamed.get(path, path))
 
     def read_whole(self, text: TextFile) -> EntryData:
-        """The whole entry of a text, which `texts` has without its text.
-
-        Raises:
-            ContentError: the file changed since the scan.
-        """
-        raw = self.reader.read_bytes(text.path)
-        if digest(raw) != text.digest.partition(":")[0]:
-            raise ContentError("was changed while the folder was read; import again")
-        return replace(self.reader.read(text, raw, self.row_of(text.path)).data, aliases=text.aliases)
+        """The whole entry of a text, which `texts` has without its text, as it was scanned."""
+        return replace(self.spool.read(text.position), aliases=text.aliases)
 
     def _find_renamed(self) -> None:
         """Match files that came with files that went, by their bytes."""
@@ -151,7 +158,8 @@ class Scan:
         found = self.reader.read(text, raw, row)
         if found.draft_reason and not always_read:
             self.report.drafts.append((path, found.draft_reason))
-        text.data = replace(found.data, text="", extra={})
+        text.position = self.spool.add(found.data)
+        text.data = replace(found.data, text="", extra={}, excerpt="", summary="")
         text.address, text.aliases = found.data.address, tuple(found.data.aliases)
         return text
 

@@ -23,6 +23,8 @@ class TextFile:
     id: int | None = None
     #: Its entry without the text; None when it did not change and was not read.
     data: EntryData | None = None
+    #: Where the scan keeps the whole of it.
+    position: int = 0
     address: str | None = None
     aliases: tuple[str, ...] = ()
     is_new: bool = True

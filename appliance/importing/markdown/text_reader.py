@@ -26,6 +26,8 @@ class TextReader:
         self.source = source
         self.now = now
         self.zone = ZoneInfo(site.timezone)
+        #: The context that was asked for last: it is needed for the digest of a text and again to read it.
+        self._last: TextContext | None = None
 
     def read(self, text: TextFile, raw: bytes, row: ExistingEntry | None) -> EntryMetadata:
         """The whole entry of a text. `row` is the entry that it was at the last import.
@@ -50,6 +52,11 @@ class TextReader:
 
     def context(self, path: str) -> TextContext:
         """What the place of a text says of it."""
+        if self._last is None or self._last.path != path:
+            self._last = self._context(path)
+        return self._last
+
+    def _context(self, path: str) -> TextContext:
         segments = self.layout.segments(path)
         folder = PurePosixPath(path).parent
         if self.layout.kind(path)[0] == "bundle":
