@@ -59,8 +59,7 @@ def find_comment(site: Site, reference: Comment | int) -> Comment:
         ContentError: the site has no such comment.
     """
     key = reference.id if isinstance(reference, Comment) else reference
-    entries = Entry.select(Entry.id).where(Entry.site == site)
-    query = Comment.select().where(Comment.id == key, Comment.entry.in_(entries))
+    query = Comment.select().join(Entry).where(Comment.id == key, Entry.site == site)
     comment: Comment | None = query.first() if _is_id(str(key)) else None
     if comment is None:
         raise ContentError(f"There is no comment {key} on the site {site.name}; content.comments lists them.")

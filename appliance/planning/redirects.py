@@ -34,8 +34,9 @@ WHERE o.type = ? AND o.subject = ? AND o.marked = ? AND NOT o.wanted AND o.is_pe
 ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject
 """
 _DELETE_TAKEN = """
-DELETE FROM move WHERE site_id = ? AND EXISTS
-    (SELECT 1 FROM artifact a WHERE a.path = ? || move.path AND a.wanted AND a.type <> 'redirect' AND a.marked = ?)
+DELETE FROM move WHERE site_id = ? AND path IN
+    (SELECT substr(a.path, ?) FROM artifact a
+     WHERE a.site_id = ? AND a.marked = ? AND a.wanted AND a.type <> 'redirect')
 """
 
 
@@ -44,11 +45,11 @@ def record_former_addresses(site: Site, number: int, merged_terms: Mapping[tuple
 
     `merged_terms` maps (kind, id) of each term that was merged to the id of the other term.
     """
-    prefix = path_prefix(site)
-    db.execute(_DELETE_TAKEN, [site.id, prefix, number])
-    db.execute(_RECORD_MOVED, [len(prefix) + 1, site.id, number])
+    begin = len(path_prefix(site)) + 1
+    db.execute(_DELETE_TAKEN, [site.id, begin, site.id, number])
+    db.execute(_RECORD_MOVED, [begin, site.id, number])
     for (kind, old), into in merged_terms.items():
-        db.execute(_RECORD_MERGED, [len(prefix) + 1, into, kind, old, number])
+        db.execute(_RECORD_MERGED, [begin, into, kind, old, number])
         db.execute("UPDATE move SET subject = ? WHERE type = ? AND subject = ?", [into, kind, old])
 
 

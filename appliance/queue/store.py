@@ -342,22 +342,43 @@ def count_outstanding(kinds: Sequence[str] | None = None, patience: float = 1e9,
     now (such as late retries), jobs of kinds other than `kinds`, and jobs whose last run ended with an error class in
     `besides`.
     """
-    strange = f"OR COALESCE(kind, '') NOT IN ({db.placeholders(len(kinds))})" if kinds else ""
-    strange += f" OR error_class IN ({db.placeholders(len(besides))})" if besides else ""
+    unknown = [kind for kind in _waiting_kinds("pending") if kinds and kind not in kinds]
+    left = count_unfinished() - (count_pending(unknown) if unknown else 0)
+    among = f"AND kind NOT IN ({db.placeholders(len(unknown))})" if unknown else ""
+    others = f"OR error_class IN ({db.placeholders(len(besides))})" if besides else ""
+    # An index has the jobs that were put off, by when they are due; its condition is repeated literally.
+    due = "0" if besides else NOW
     row = db.execute(
-        f"""SELECT COUNT(*) FROM job WHERE state = 'pending'
+        f"""SELECT COUNT(*) FROM job WHERE state = 'pending' AND run_at > created_at AND run_at > {due} {among}
             AND (NOT {is_from_future("job", NOW)}
-                 AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ?) {strange})""",
-        [patience, *(kinds or ()), *besides],
+                 AND ((every > 0 AND failures = 0 AND run_at > {NOW}) OR run_at > {NOW} + ?) {others})""",
+        [*unknown, patience, *besides],
     ).fetchone()
-    return count_unfinished() - int(row[0])
+    return left - int(row[0])
+
+
+# A walk from one kind to the next: GROUP BY would read every job that waits.
+_KINDS = """
+WITH RECURSIVE found (kind) AS (
+    SELECT MIN(kind) FROM job WHERE state = '{0}' UNION ALL
+    SELECT (SELECT MIN(kind) FROM job WHERE state = '{0}' AND kind > found.kind) FROM found
+    WHERE found.kind IS NOT NULL)
+SELECT kind FROM found WHERE kind IS NOT NULL
+"""
+
+
+def _waiting_kinds(state: State) -> list[str]:
+    """The kinds of the jobs that wait, or that run."""
+    return [str(kind) for (kind,) in db.execute(_KINDS.format(state)).fetchall()]
 
 
 def waiting_after_error(error: str, limit: int = 20) -> list[tuple[str, str, str]]:
     """Pending jobs whose last run ended with this class of error, as (kind, key, message)."""
     return list(
         db.execute(
-            """SELECT kind, key, error_message FROM job WHERE state = 'pending' AND error_class = ?
+            # The other conditions are those of an index, which has only the jobs that were put off.
+            """SELECT kind, key, error_message FROM job
+               WHERE state = 'pending' AND run_at > created_at AND run_at > 0 AND error_class = ?
                ORDER BY key LIMIT ?""",
             [error, limit],
         ).fetchall()
@@ -380,10 +401,12 @@ def seconds_until_due(within: float) -> float | None:
 def count_unknown_kinds(kinds: Container[str]) -> dict[str, int]:
     """The number of pending and running jobs by kind, for all kinds that are not in `kinds`."""
     found: Counter[str] = Counter()
-    for state in ("pending", "running"):  # each state has an index of its own
-        rows = db.execute(f"SELECT kind, COUNT(*) FROM job WHERE state = '{state}' GROUP BY kind").fetchall()
-        found.update(dict(rows))
-    return {kind: number for kind, number in found.items() if kind not in kinds}
+    for state in _OPEN:  # each has an index of its own
+        for kind in _waiting_kinds(state):
+            if kind not in kinds:
+                counting = f"SELECT COUNT(*) FROM job WHERE state = '{state}' AND kind = ?"
+                found[kind] += int(db.execute(counting, [kind]).fetchone()[0])
+    return dict(found)
 
 
 def holder_names() -> list[str]:

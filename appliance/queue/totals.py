@@ -11,7 +11,9 @@ from typing import Final
 
 from appliance import db
 from appliance.db import NOW, keyset
+from appliance.db.keyset import Condition
 from appliance.paging import Count
+from appliance.queue.job_groups import waiting_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Totals:
     pending: int
     #: Those of them that are due only later, such as retries.
     later: int
-    #: When the oldest job that is due was enqueued, in seconds since the epoch; None without any.
+    #: When the oldest was enqueued of the jobs that are due and next in turn, one of each site and priority, in seconds
+    #: since the epoch; None without any.
     oldest_at: float | None
     running: int
     #: The hosts on which they run.
@@ -30,11 +33,10 @@ class Totals:
     failed: Count
 
 
-_PENDING: Final = f"""
-SELECT COUNT(*), COALESCE(SUM(CASE WHEN run_at > {NOW} THEN 1 ELSE 0 END), 0),
-       MIN(CASE WHEN run_at <= {NOW} THEN created_at END)
-FROM job WHERE state = 'pending'
-"""
+_PENDING: Final = "SELECT COUNT(*) FROM job WHERE state = 'pending'"
+# The conditions are those of an index, literally.
+_LATER: Final = f"SELECT COUNT(*) FROM job WHERE state = 'pending' AND run_at > created_at AND run_at > {NOW}"
+_FIRST: Final = "SELECT created_at, run_at FROM job WHERE {} ORDER BY rank, id LIMIT {}"
 _RUNNING: Final = "SELECT COUNT(*), worker FROM job WHERE state = 'running'"
 _FAILED: Final = "SELECT COUNT(*) FROM (SELECT 1 FROM job WHERE state = 'failed' {} LIMIT ?) AS found"
 
@@ -44,14 +46,31 @@ def read(scopes: Collection[str] | None = None) -> Totals:
     among, values = "", list[str]()
     if scopes is not None:
         among, values = f"AND scope IN ({db.placeholders(len(scopes)) or 'NULL'})", list(scopes)
-    pending, later, oldest_at = db.execute(f"{_PENDING} {among}", values).fetchone()
+    (pending,), (later,) = (db.execute(f"{counting} {among}", values).fetchone() for counting in (_PENDING, _LATER))
     running = db.execute(f"{_RUNNING} {among} GROUP BY worker", values).fetchall()
     (failed,) = db.execute(_FAILED.format(among), [*values, keyset.CAP + 1]).fetchone()
     return Totals(
         int(pending),
         int(later),
-        oldest_at,
+        _oldest_at(scopes, among, values) if pending else None,
         sum(number for number, _ in running),
         len({worker.rpartition(":")[0] for _, worker in running if worker}),
         Count(min(int(failed), keyset.CAP), failed > keyset.CAP),
     )
+
+
+def _oldest_at(scopes: Collection[str] | None, among: str, values: list[str]) -> float | None:
+    """When the oldest job that is due was enqueued: of one site and priority, the oldest is the first in turn."""
+    groups = waiting_groups(list(scopes or ()))
+    parts = [Condition(f"state = 'pending' {among}", tuple(values))] if groups is None else list(groups.values())
+    if not parts:
+        return None
+    firsts = [f"SELECT * FROM ({_FIRST.format(part.sql, keyset.REACH)}) AS part_{n}" for n, part in enumerate(parts)]
+    # One after the other, each only until a job is found that is due.
+    dues = [f"SELECT * FROM (SELECT created_at FROM ({first}) AS due_{n} WHERE run_at <= {NOW} LIMIT 1) AS one_{n}"
+            for n, first in enumerate(firsts)]  # fmt: skip
+    (oldest,) = db.execute(
+        f"SELECT MIN(created_at) FROM ({' UNION ALL '.join(dues)}) AS oldest",
+        [v for part in parts for v in part.values],
+    ).fetchone()
+    return None if oldest is None else float(oldest)

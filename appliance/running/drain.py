@@ -156,12 +156,13 @@ def _until_done(
         besides = () if _others_work(config) else (_ELSEWHERE,)
         return store.count_outstanding(kinds, _PATIENCE, besides)
 
-    total = left = left_to_do()
+    counting = _Counting(left_to_do)
+    total = left = counting.read()
     ending = options.once or options.job_limit is not None
     while supervisor.supervise():
         maintenance.run_due(supervisor)
         with db.suppress_unavailable():
-            left = left_to_do()
+            left = counting.read(anew=ending and supervisor.all_finished(except_for=COURIER))
             total = max(total, left)
             progress(total - left, total, 0)
             if (left == 0 and not options.once) or (ending and supervisor.all_finished(except_for=COURIER)):
@@ -171,6 +172,24 @@ def _until_done(
     with db.suppress_unavailable():
         left = left_to_do()
     return total - left
+
+
+class _Counting:
+    """Counts what is left, and takes at most a twentieth of the time for it: it takes the longer the more is left."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._left = 0
+        self._due = clock.monotonic()
+
+    def read(self, *, anew: bool = False) -> int:
+        """The number as it was not long ago, or with `anew` as it is now."""
+        began = clock.monotonic()
+        if anew or began >= self._due:
+            self._left = self._count()
+            ended = clock.monotonic()
+            self._due = ended + 20 * (ended - began)
+        return self._left
 
 
 def _others_work(config: Config) -> bool:
