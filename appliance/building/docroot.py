@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,9 @@ class Docroot:
         self.folder = folder
         self.staging = staging
         self._guard = guard
+        self._below = f"{folder}/"
+        self._staged_prefix = f"{staging}/{uuid.uuid4().hex}-"
+        self._staged = 0
 
     @classmethod
     def of(cls, config: Config) -> Docroot:
@@ -108,20 +112,14 @@ class Docroot:
 
     def holds(self, path: str, size: int | None, version: int) -> bool:
         """Whether the file at `path` is as it was published, by size and mtime."""
-        try:
-            found = (self.folder / path).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        found = _lstat(self._below + path)
         # Published files have whole seconds, so that a file that anybody else writes in the same second still differs.
-        return found.st_size == size and found.st_mtime_ns == version * 1_000_000_000
+        return found is not None and found.st_size == size and found.st_mtime_ns == version * 1_000_000_000
 
     def has_leftover(self, path: str) -> bool:
         """Whether the file at `path` looks like one of ours, though none is published there."""
-        try:
-            found = (self.folder / path).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return stat.S_ISREG(found.st_mode) and not found.st_mtime_ns % 1_000_000_000
+        found = _lstat(self._below + path)
+        return found is not None and stat.S_ISREG(found.st_mode) and not found.st_mtime_ns % 1_000_000_000
 
     def version_above(self, path: str, version: int) -> int:
         """`version`, or a higher one if the file at `path` has that version or one just above.
@@ -129,53 +127,58 @@ class Docroot:
         A run that was killed between rename and commit left that file, and a courier may have sent it since.
         """
         try:
-            there = int((self.folder / path).stat().st_mtime)
+            there = int(os.stat(self._below + path).st_mtime)
         except (FileNotFoundError, NotADirectoryError):
             return version
         # A version far above comes from no run of ours but from somebody's touch.
         return there + 1 if version <= there < version + _MAX_LEFTOVER_VERSIONS else version
 
-    def stage(self, content: bytes | File, version: int) -> Path:
+    def stage(self, content: bytes | File, version: int) -> str:
         """Write a world-readable file to the staging folder, with `version` as its mtime; return its path."""
-        staged = self.staging / uuid.uuid4().hex
+        self._staged += 1
+        staged = f"{self._staged_prefix}{os.getpid()}-{self._staged:x}"
         try:
             if isinstance(content, File):
                 shutil.copyfile(content.path, staged)
+                os.chmod(staged, 0o644)
+                os.utime(staged, (version, version))
             else:
-                staged.write_bytes(content)
-            staged.chmod(0o644)
-            os.utime(staged, (version, version))
+                _write(staged, content, version)
         except OSError:
-            staged.unlink(missing_ok=True)
+            self.unstage(staged)
             raise
         return staged
 
-    def put(self, staged: Path, path: str) -> None:
+    def unstage(self, staged: str) -> None:
+        """Remove a staged file, which may be gone already."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(staged)
+
+    def put(self, staged: str, path: str) -> None:
         """Rename a staged file into place.
 
         Raises:
             DocrootError: a folder on the way is a symbolic link, so the file would lie outside the docroot.
         """
-        final = self.folder / path
-        if link := self._symbolic_link_to(final):
+        if link := self._symbolic_link_to(path):
             raise DocrootError(
                 f"{link} is a symbolic link, and what is published there would lie outside the docroot;"
                 " remove it, or mount the other place there"
             )
         for _ in range(_RENAME_TRIES):
             try:
-                staged.replace(final)
+                os.rename(staged, self._below + path)
             except FileNotFoundError:
                 # Its folder does not exist, or another worker has just removed it because it was empty.
-                self._make_folders(final)
+                self._make_folders(path)
             else:
                 return
-        staged.replace(final)
+        os.rename(staged, self._below + path)
 
     def delete(self, path: str) -> None:
         """Delete a file, which may be gone already, and the folders that this leaves empty."""
         final = self.folder / path
-        if self._symbolic_link_to(final):
+        if self._symbolic_link_to(path):
             return  # what lies behind a symbolic link was not published here
         try:
             final.unlink(missing_ok=True)
@@ -190,24 +193,52 @@ class Docroot:
             except OSError:  # not empty, or gone already
                 return
 
-    def _make_folders(self, final: Path) -> None:
-        """Create the folders from the docroot down to `final`, world-readable whatever the umask is.
+    def _make_folders(self, path: str) -> None:
+        """Create the folders from the docroot down to the file at `path`, world-readable whatever the umask is.
 
         They are group-writable if the docroot is.
         """
-        shared = self.folder.stat().st_mode & (stat.S_ISGID | stat.S_IWGRP)
-        for parent in reversed(final.parents):
-            if self.folder in (parent, *parent.parents):
-                # The folder exists, or is gone again together with the folder above it.
-                with contextlib.suppress(FileExistsError, FileNotFoundError):
-                    parent.mkdir()
-                    parent.chmod(0o755 | shared)
+        shared = os.stat(self.folder).st_mode & (stat.S_ISGID | stat.S_IWGRP)
+        for folder in _folders_above(path):
+            # The folder exists, or is gone again together with the folder above it.
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                os.mkdir(self._below + folder)
+                os.chmod(self._below + folder, 0o755 | shared)
 
-    def _symbolic_link_to(self, final: Path) -> Path | None:
-        """The first folder between `final` and the docroot that is a symbolic link, or None."""
-        for parent in final.parents:
-            if parent == self.folder:
+    def _symbolic_link_to(self, path: str) -> str | None:
+        """The first folder between the docroot and the file at `path` that is a symbolic link, or None."""
+        for folder in _folders_above(path):
+            found = _lstat(self._below + folder)
+            if found is None:
                 return None
-            if parent.is_symlink():
-                return parent
+            if stat.S_ISLNK(found.st_mode):
+                return self._below + folder
         return None
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    """The folders that the file at `path` is in, from the outermost."""
+    end = path.find("/")
+    while end != -1:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _write(path: str, content: bytes, version: int) -> None:
+    """Write a new world-readable file with `version` as its mtime."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+        os.fchmod(file, 0o644)  # whatever the umask
+        os.utime(file, (version, version))
+    finally:
+        os.close(file)
