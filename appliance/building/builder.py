@@ -15,9 +15,17 @@ from jinja2 import Environment
 
 from appliance import db
 from appliance.building import file_artifacts, loaders
-from appliance.building.dependency_tracking import EntityRead, TrackedReads, tracked_post, tracking
+from appliance.building.dependency_tracking import (
+    EntityRead,
+    TrackedReads,
+    digest_reads,
+    keys_text,
+    tracked_post,
+    tracking,
+)
 from appliance.building.docroot import File
 from appliance.building.environment import create_environment, template_failure
+from appliance.building.kept_posts import ROOM, KeptPosts
 from appliance.building.key_digests import KeyDigests
 from appliance.building.loaders import ArtifactRow, SiteContext
 from appliance.building.template_site import TrackedSite
@@ -67,14 +75,35 @@ class SiteRenderer:
     planned_digests: dict[str, str]
     #: Number of entries by listing.
     listing_totals: dict[ListingQuery, int]
+    #: Posts of listings, as they are in this state.
+    kept_posts: KeptPosts
+    #: The sets of keys that pages have read.
+    known_keys: dict[tuple[frozenset[str], tuple[tuple[str, int], ...]], SharedKeys]
 
-    def outdated_keys(self, keys: Iterable[str]) -> tuple[str, ...]:
+    def shared_keys(self, reads: TrackedReads) -> SharedKeys:
+        """The keys that were read. Most pages of a template read the same, so what follows from them is kept."""
+        key = (frozenset(reads.keys), tuple(sorted(reads.lists.items())))
+        found = self.known_keys.get(key)
+        if found is None:
+            keys = reads.shared_keys()
+            found = self.known_keys[key] = SharedKeys(keys, self._outdated(keys), keys_text(keys))
+        return found
+
+    def _outdated(self, keys: Iterable[str]) -> tuple[str, ...]:
         """The keys whose digest differs from the stored one, since the content has changed after the plan."""
         return tuple(
             key
             for key in keys
             if key in self.planned_digests and self.planned_digests[key] != self.key_digests.digest(key)
         )
+
+
+class SharedKeys(NamedTuple):
+    """Dependency keys that were read together, those among them that are outdated, and the text for their digest."""
+
+    keys: tuple[str, ...]
+    outdated: tuple[str, ...]
+    text: str
 
 
 class _RendererState(NamedTuple):
@@ -119,7 +148,11 @@ class Builder:
         builds: dict[str, BuildFunction] = {}
         pages = [a for a in artifacts if a.type in ("entry", "page")]
         posts = loaders.load_posts(
-            renderer.context, [a.subject for a in pages if a.subject is not None], whole=True, view=tracked_post()
+            renderer.context,
+            [a.subject for a in pages if a.subject is not None],
+            whole=True,
+            view=tracked_post(),
+            terms=renderer.kept_posts.terms,
         )
         for a in pages:
             builds[a.path] = self._page_build(renderer, a, {"entry": posts.get(a.subject or 0)})
@@ -136,7 +169,10 @@ class Builder:
             if a.type == "sitemap" or _is_sitemap(renderer, a)
         }
         loaded_listings = load_listings(
-            renderer.context, [a for a in listing_artifacts if a.path not in sitemaps], renderer.listing_totals
+            renderer.context,
+            [a for a in listing_artifacts if a.path not in sitemaps],
+            renderer.listing_totals,
+            renderer.kept_posts,
         )
         for a in listing_artifacts:
             if a.path in sitemaps:
@@ -215,6 +251,7 @@ class Builder:
             renderer = None
         if renderer is None or renderer.state != state:
             renderer = self._renderers[site_id] = self._new_renderer(site_id, state, renderer)
+        renderer.kept_posts.room = ROOM // len(self._renderers)
         return renderer
 
     def _is_theme_edited(self, renderer: SiteRenderer) -> bool:
@@ -248,22 +285,25 @@ class Builder:
             KeyDigests(context, tracked_site),
             planned_digests,
             same_structure.listing_totals if same_structure else {},
+            KeptPosts(),
+            {},
         )
 
 
 def _result(
     content: bytes, renderer: SiteRenderer, artifact: ArtifactRow, reads: TrackedReads, page: ListingPage | None
 ) -> BuildResult:
-    shared_keys, own_entry = reads.shared_keys(), artifact.own_entry
+    shared = renderer.shared_keys(reads)
     shown = listing_digest(page) if page and reads.listing else None
+    dependencies = reads.dependencies(artifact.own_entry)
     return BuildResult(
         content,
         renderer.state.number,
-        shared_keys=shared_keys,
-        outdated_keys=renderer.outdated_keys(shared_keys),
-        dependencies=reads.dependencies(own_entry),
+        shared_keys=shared.keys,
+        outdated_keys=shared.outdated,
+        dependencies=dependencies,
         listing_digest=shown,
-        reads_digest=reads.digest(own_entry, shown),
+        reads_digest=digest_reads(shared.text, dependencies, shown),
         digest_keys=renderer.key_digests.digests,
     )
 

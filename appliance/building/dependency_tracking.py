@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
@@ -47,6 +47,17 @@ class EntityRead(NamedTuple):
     aspects: int
 
 
+def digest_reads(keys: str, dependencies: Sequence[EntityRead], listing_digest: str | None) -> str:
+    """A digest of all reads of an artifact, given `keys_text` of its keys and the digest of its listing page."""
+    whole = f"[{keys}, {json.dumps(dependencies)}, {json.dumps(listing_digest)}]"
+    return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
+
+
+def keys_text(keys: Sequence[str]) -> str:
+    """Dependency keys as a text for `digest_reads`."""
+    return json.dumps(keys)
+
+
 @dataclass
 class TrackedReads:
     """Everything that one artifact read."""
@@ -70,11 +81,6 @@ class TrackedReads:
         """What the artifact read for itself, except from `own_entry`, the entry of its page."""
         entries = [EntityRead("e", key, aspects) for key, aspects in self.entries.items() if key != own_entry]
         return sorted(entries + [EntityRead(kind, key, 0) for kind, key in self.links])
-
-    def digest(self, own_entry: int | None, listing_digest: str | None) -> str:
-        """A digest of all reads; `listing_digest` is the digest of the listing page."""
-        whole = json.dumps([self.shared_keys(), self.dependencies(own_entry), listing_digest])
-        return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
     def merge(self, other: TrackedReads) -> None:
         """Add the reads of `other`."""
@@ -147,35 +153,61 @@ def _track_targets(html: BoundHtml) -> None:
             track("thumbnails")  # the theme decides in which widths a picture is shown
 
 
-def _track_entry_attribute(post: Post, aspect: int) -> None:
-    track_entry(post.id, aspect)
-
-
 @cache
 def tracked_post(listed_as: str = "") -> type[Post]:
-    """A subclass of Post that tracks reads of its attributes: for the entry, or for the list it was loaded for."""
+    """A subclass of Post that tracks reads of its attributes: for the entry, or for the list it was loaded for.
 
-    def read_of_list(_post: Post, aspect: int) -> None:
-        track_list(listed_as, aspect)
+    Posts that are kept have one more attribute, `fragments`; see `building.fragments`.
+    """
+    tracked = partial(_listed_property, listed_as) if listed_as else _entry_property
+    members = {name: tracked(name, int(aspect)) for name, aspect in ASPECT_OF.items()}
+    return type("Post", (Post,), {"__slots__": ("fragments",), "__doc__": Post.__doc__, **members})
 
-    read = read_of_list if listed_as else _track_entry_attribute
-    members = {name: _tracked_property(name, aspect, read) for name, aspect in ASPECT_OF.items()}
-    return type("Post", (Post,), {"__slots__": (), "__doc__": Post.__doc__, **members})
+
+# A listing reads hundreds of attributes, so each property does its work in one call.
 
 
-def _tracked_property(name: str, aspect: Aspect, read: Callable[[Post, int], None]) -> property:
-    slot, number = Post.__dict__[name], int(aspect)
+def _listed_property(listed_as: str, name: str, number: int) -> property:
+    slot = Post.__dict__[name]
+    value_of = slot.__get__
 
     def get(post: Post) -> Any:
-        read(post, number)
-        value = slot.__get__(post)
-        if type(value) is BoundHtml and read is _track_entry_attribute:
-            _track_targets(value)
-        elif number == Aspect.NEIGHBOURS and value is not None:
+        lists = _Current.reads.lists
+        lists[listed_as] = lists.get(listed_as, 0) | number
+        return value_of(post)
+
+    def get_neighbour(post: Post) -> Any:
+        value = get(post)
+        if value is not None:
             track_entry(value.id, Aspect.TITLE | Aspect.ADDRESS)
         return value
 
-    return property(get, slot.__set__)
+    return property(get_neighbour if number == Aspect.NEIGHBOURS else get, slot.__set__)
+
+
+def _entry_property(name: str, number: int) -> property:
+    slot = Post.__dict__[name]
+    value_of = slot.__get__
+
+    def get(post: Post) -> Any:
+        entries, key = _Current.reads.entries, post.id
+        entries[key] = entries.get(key, 0) | number
+        return value_of(post)
+
+    def get_neighbour(post: Post) -> Any:
+        value = get(post)
+        if value is not None:
+            track_entry(value.id, Aspect.TITLE | Aspect.ADDRESS)
+        return value
+
+    def get_html(post: Post) -> Any:
+        value = get(post)
+        if type(value) is BoundHtml:
+            _track_targets(value)
+        return value
+
+    special = {Aspect.NEIGHBOURS: get_neighbour, Aspect.TEXT: get_html, Aspect.EXCERPT: get_html}
+    return property(special.get(Aspect(number), get), slot.__set__)
 
 
 class TrackedListing(Listing):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from datetime import date, datetime
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, Template, TemplateError, UndefinedError, select_autoescape
 from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from markupsafe import Markup
 
+from appliance.building import fragments
 from appliance.building.dependency_tracking import TrackedMapping, TrackedReads, track, track_all, tracking
 from appliance.building.loaders import SiteContext
 from appliance.building.missing_names import MissingName
@@ -30,7 +33,7 @@ def create_environment(context: SiteContext) -> Environment:
     """The environment that renders the templates of a site's theme."""
     environment = _TrackingEnvironment(
         loader=FileSystemLoader(context.theme.folder),
-        autoescape=select_autoescape(("html", "htm", "xml", "xhtml")),
+        autoescape=cache(select_autoescape(("html", "htm", "xml", "xhtml"))),
         undefined=MissingName,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -50,12 +53,46 @@ def create_environment(context: SiteContext) -> Environment:
 
 
 class _TrackingTemplate(Template):
-    """A template that keeps track of what its module read when it was made.
+    """A template that keeps track of what its module read when it was made, and keeps what includes of it gave.
 
     Jinja makes a module once for all templates that import it, so each of them depends on these reads.
     """
 
     module_reads: TrackedReads | None = None
+
+    @classmethod
+    def _from_namespace(
+        cls, environment: Environment, namespace: MutableMapping[str, Any], globals: MutableMapping[str, Any]
+    ) -> Template:
+        made = super()._from_namespace(environment, namespace, globals)
+        root = made.root_render_func
+
+        def render(context: Context | _Include) -> Iterator[str]:
+            if isinstance(context, _Include):
+                yield context.text()
+            else:
+                yield from root(context)
+
+        made.root_render_func = render
+        return made
+
+    @cached_property
+    def names_read(self) -> tuple[str, ...] | None:
+        """The names from outside that this template reads; None if that cannot be told."""
+        names = fragments.names_read(self.environment, self.name) if self.name else None
+        return None if names is None else tuple(sorted(names))
+
+    def new_context(
+        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> Context:
+        """Like `Template.new_context`. For an include whose result is kept, it stands for that result."""
+        if shared and self.names_read is not None:
+            inner, outer = locals or {}, vars or {}
+            place = fragments.place_of(self, fragments.looked_up(self.names_read, inner, outer, self.globals))
+            if place is not None:
+                made = partial(super().new_context, vars, shared, locals)
+                return cast(Context, _Include(self, place, made))
+        return super().new_context(vars, shared, locals)
 
     def make_module(
         self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
@@ -67,7 +104,24 @@ class _TrackingTemplate(Template):
             module = super().make_module(vars, shared, locals)
         self.module_reads = reads
         track_all(reads)
+        fragments.keep_macros(module)
         return module
+
+
+class _Include:
+    """An include of a template, in place of the context it would be rendered in."""
+
+    def __init__(self, template: Template, place: fragments.Place, context: Callable[[], Context]) -> None:
+        self._template = template
+        self._place = place
+        self._context = context
+
+    def text(self) -> str:
+        """What the include gives."""
+        return fragments.kept_or_made(self._place, self._render)
+
+    def _render(self) -> str:
+        return "".join(self._template.root_render_func(self._context()))
 
 
 class _TrackingEnvironment(Environment):
@@ -75,13 +129,26 @@ class _TrackingEnvironment(Environment):
 
     template_class = _TrackingTemplate
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        #: Compiled templates by name, since looking one up in Jinja's cache takes long for what is done for each card.
+        self._known: dict[str, Template] = {}
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Like `Environment.make_globals`; a plain dictionary where Jinja would have one in a chain."""
+        return super().make_globals(d) if d else self.globals
+
     def get_template(
         self, name: str | Template, parent: str | None = None, globals: MutableMapping[str, Any] | None = None
     ) -> Template:
         """Like `Environment.get_template`, tracked."""
         if isinstance(name, str):
             track(f"template:{name}")  # tracked even if it does not exist, since it may be added later
-        template = super().get_template(name, parent, globals)
+            template = self._known.get(name)
+            if template is None:
+                template = self._known[name] = super().get_template(name, parent, globals)
+        else:
+            template = name
         if isinstance(template, _TrackingTemplate) and template.module_reads:
             track_all(template.module_reads)
         return template

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -56,8 +58,22 @@ WHERE e.id IN (%s) AND e.status = 'published'
 """
 
 
+@dataclass(frozen=True, slots=True)
+class KnownTerms:
+    """The authors, categories and tags of a site that have been loaded, by id. Posts share them."""
+
+    authors: dict[int, Person] = field(default_factory=dict)
+    categories: dict[int, Term] = field(default_factory=dict)
+    tags: dict[int, Term] = field(default_factory=dict)
+
+
 def load_posts(
-    context: SiteContext, ids: Sequence[int], *, whole: bool = False, view: type[Post] = Post
+    context: SiteContext,
+    ids: Sequence[int],
+    *,
+    whole: bool = False,
+    view: type[Post] = Post,
+    terms: KnownTerms | None = None,
 ) -> dict[int, Post]:
     """The published entries and pages among `ids`, by id.
 
@@ -66,19 +82,22 @@ def load_posts(
         ids: ids of entries and pages.
         whole: load comments and neighbours as well, for pages of their own.
         view: the class of the posts; see `dependency_tracking.tracked_post`.
+        terms: what is known of the same state of the content; what is not is added.
     """
     if not ids:
         return {}
     rows = db.execute(_POSTS % db.placeholders(len(ids)), list(ids)).fetchall()
     addresses = addresses_in((t for r in rows if r[9] for t in (r[6], r[7])), context.theme, context.url)
-    authors, categories, tags = _people(context, ids), _categories(context, ids), _tags(context, ids)
+    known = terms or KnownTerms()
+    authors = _people(context, ids, known.authors)
+    categories, tags = _categories(context, ids, known.categories), _tags(context, ids, known.tags)
     counts = _comment_counts(ids)
     comments_of = _comments(context, ids) if whole else {}
     before, after = (_neighbours(context, ids, "<"), _neighbours(context, ids, ">")) if whole else ({}, {})
     posts = {}
     for id_, kind, title, slug, at, modified, html, excerpt, summary, late, allow_comments, extra, path in rows:
         url = context.url(path)
-        terms = categories.get(id_, [])
+        filed = categories.get(id_, ())
         posts[id_] = view(
             id=id_,
             kind=kind,
@@ -88,10 +107,10 @@ def load_posts(
             absolute_url=context.absolute(url),
             published=clock.to_datetime(at, context.zone),
             modified=clock.to_datetime(modified, context.zone),
-            authors=tuple(authors.get(id_, ())),
-            category=terms[0] if terms else None,
-            categories=tuple(terms),
-            tags=tuple(tags.get(id_, ())),
+            authors=authors.get(id_, ()),
+            category=filed[0] if filed else None,
+            categories=filed,
+            tags=tags.get(id_, ()),
             html=addresses.markup(html) if late else Markup(html),
             excerpt=addresses.markup(excerpt) if late else Markup(excerpt),
             summary=summary,
@@ -105,50 +124,65 @@ def load_posts(
     return posts
 
 
-def _people(context: SiteContext, ids: Sequence[int]) -> dict[int, list[Person]]:
+def _people(context: SiteContext, ids: Sequence[int], known: dict[int, Person]) -> dict[int, tuple[Person, ...]]:
     rows = db.execute(
-        f"""SELECT m.entry_id, t.id, t.name, t.slug, a.path, t.url, t.about
-            FROM entry_author m JOIN author t ON t.id = m.author_id
-            LEFT JOIN artifact a ON a.type = 'author' AND a.subject = t.id AND a.is_permalink AND a.wanted
-            WHERE m.entry_id IN ({db.placeholders(len(ids))}) ORDER BY m.entry_id, m.position, t.id""",
+        f"""SELECT entry_id, author_id FROM entry_author
+            WHERE entry_id IN ({db.placeholders(len(ids))}) ORDER BY entry_id, position, author_id""",
         list(ids),
     ).fetchall()
-    people: dict[int, list[Person]] = defaultdict(list)
-    for entry, id_, name, slug, path, website, about in rows:
-        people[entry].append(Person(id_, name, slug, path and context.url(path), website, Markup(about)))
-    return people
+    if unknown := list({author for _, author in rows} - known.keys()):
+        found = db.execute(
+            f"""SELECT t.id, t.name, t.slug, a.path, t.url, t.about FROM author t
+                LEFT JOIN artifact a ON a.type = 'author' AND a.subject = t.id AND a.is_permalink AND a.wanted
+                WHERE t.id IN ({db.placeholders(len(unknown))})""",
+            unknown,
+        ).fetchall()
+        for id_, name, slug, path, website, about in found:
+            known[id_] = Person(id_, name, slug, path and context.url(path), website, Markup(about))
+    return _gathered(rows, known)
 
 
-def _categories(context: SiteContext, ids: Sequence[int]) -> dict[int, list[Term]]:
+def _categories(context: SiteContext, ids: Sequence[int], known: dict[int, Term]) -> dict[int, tuple[Term, ...]]:
     rows = db.execute(
-        f"""SELECT m.entry_id, t.id, t.name, t.slug, t.path, a.path
-            FROM entry_category m JOIN category t ON t.id = m.category_id
-            LEFT JOIN artifact a ON a.type = 'category' AND a.subject = t.id AND a.is_permalink AND a.wanted
+        f"""SELECT m.entry_id, m.category_id FROM entry_category m JOIN category t ON t.id = m.category_id
             WHERE m.entry_id IN ({db.placeholders(len(ids))}) ORDER BY m.entry_id, m.is_primary DESC, t.path""",
         list(ids),
     ).fetchall()
-    return _terms(context, rows)
+    _learn_terms(context, "category", "path", known, {category for _, category in rows})
+    return _gathered(rows, known)
 
 
-def _tags(context: SiteContext, ids: Sequence[int]) -> dict[int, list[Term]]:
+def _tags(context: SiteContext, ids: Sequence[int], known: dict[int, Term]) -> dict[int, tuple[Term, ...]]:
     rows = db.execute(
-        f"""SELECT m.entry_id, t.id, t.name, t.slug, t.slug, a.path
-            FROM entry_tag m JOIN tag t ON t.id = m.tag_id
-            LEFT JOIN artifact a ON a.type = 'tag' AND a.subject = t.id AND a.is_permalink AND a.wanted
-            WHERE m.entry_id IN ({db.placeholders(len(ids))}) ORDER BY m.entry_id, m.position, t.id""",
+        f"""SELECT entry_id, tag_id FROM entry_tag
+            WHERE entry_id IN ({db.placeholders(len(ids))}) ORDER BY entry_id, position, tag_id""",
         list(ids),
     ).fetchall()
-    return _terms(context, rows)
+    _learn_terms(context, "tag", "slug", known, {tag for _, tag in rows})
+    return _gathered(rows, known)
 
 
-def _terms(context: SiteContext, rows: list[tuple[int, int, str, str, str, str | None]]) -> dict[int, list[Term]]:
-    terms: dict[int, list[Term]] = defaultdict(list)
-    known: dict[int, Term] = {}
-    for entry, id_, name, slug, path, artifact_path in rows:
-        if id_ not in known:
-            known[id_] = Term(id_, name, slug, path, context.url(artifact_path) if artifact_path else None)
-        terms[entry].append(known[id_])
-    return terms
+def _learn_terms(context: SiteContext, kind: str, path: str, known: dict[int, Term], wanted: set[int]) -> None:
+    if unknown := list(wanted - known.keys()):
+        rows = db.execute(
+            f"""SELECT t.id, t.name, t.slug, t.{path}, a.path FROM {kind} t
+                LEFT JOIN artifact a ON a.type = '{kind}' AND a.subject = t.id AND a.is_permalink AND a.wanted
+                WHERE t.id IN ({db.placeholders(len(unknown))})""",
+            unknown,
+        ).fetchall()
+        for id_, name, slug, below, at in rows:
+            known[id_] = Term(id_, name, slug, below, context.url(at) if at else None)
+
+
+_T = TypeVar("_T")
+
+
+def _gathered(rows: Iterable[tuple[int, int]], known: Mapping[int, _T]) -> dict[int, tuple[_T, ...]]:
+    """What rows of (entry, id) name, by entry, in their order."""
+    found: dict[int, tuple[_T, ...]] = {}
+    for entry, members in groupby(rows, key=itemgetter(0)):
+        found[entry] = tuple([known[member] for _, member in members if member in known])
+    return found
 
 
 def _comment_counts(ids: Sequence[int]) -> dict[int, int]:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 from appliance import caches, clock, db
@@ -41,8 +40,8 @@ from appliance.queue.worker import Batch, JobKind
 from appliance.webhooks import published_pages
 
 #: Seconds after which the artifacts built so far are committed, so that the first pages of a batch need not wait for
-#: its last.
-_COMMIT_INTERVAL = 0.025
+#: its last. In a full batch, behind which more may wait, fewer commits have more published sooner.
+_COMMIT_INTERVAL, _COMMIT_INTERVAL_WHEN_MUCH_WAITS = 0.025, 0.1
 
 #: Seconds that a worker rests when the docroot is away, or when another host must publish all that it claimed.
 _REST = 0.2
@@ -71,7 +70,7 @@ class _Built:
     outcome: str
     #: None for a deletion, and when nothing was built since nothing that the artifact shows has changed.
     result: BuildResult | None = None
-    staged: Path | None = None
+    staged: str | None = None
     digest: str | None = None
     size: int | None = None
     version: int = 0
@@ -97,6 +96,8 @@ class Publisher:
         artifacts, builds = self._read([claim.key for claim in claims])
         pending: dict[Claim, _Built | None] = {}
         elsewhere = 0
+        much_waits = len(claims) >= self._config.queue.batch > 1
+        interval = _COMMIT_INTERVAL_WHEN_MUCH_WAITS if much_waits else _COMMIT_INTERVAL
         started = clock.monotonic()
         for claim in claims:
             if batch.is_stopping():
@@ -108,7 +109,7 @@ class Publisher:
                 elsewhere += isinstance(error, UploadElsewhere)
                 self._record_failed_build(artifact)
                 batch.fail(claim, self._docroot.explain(error), _template_of(artifact))
-            if clock.monotonic() - started > _COMMIT_INTERVAL:
+            if clock.monotonic() - started > interval:
                 self._publish(pending, batch)
                 pending, started = {}, clock.monotonic()
             batch.heartbeat()
@@ -224,7 +225,7 @@ class Publisher:
         finally:
             for built in pending.values():
                 if built and built.staged:
-                    built.staged.unlink(missing_ok=True)
+                    self._docroot.unstage(built.staged)
         for claim, error in failures.items():
             built = pending[claim]
             batch.fail(claim, self._docroot.explain(error), _template_of(built.artifact if built else None))

@@ -185,11 +185,6 @@ class TemplateSite:
 class TrackedSite(TemplateSite):
     """A TemplateSite that tracks what a template reads of it."""
 
-    def __getattribute__(self, name: str) -> Any:
-        if name in _TRACKED_ATTRIBUTES:
-            track(f"site:{name}")
-        return super().__getattribute__(name)
-
     def recent(self, count: int) -> tuple[Post, ...]:
         """Like `TemplateSite.recent`, tracked."""
         track_list(f"recent:{count}")
@@ -234,9 +229,21 @@ def _beside(url: str, name: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}" if url else ""
 
 
-_TRACKED_ATTRIBUTES = frozenset(
-    {
-        *("name", "title", "url", "root", "description", "language", "feed_url"),
-        *("comment_endpoint", "comment_rules", "search_endpoint", "opensearch_url"),
-    }
-)
+def _tracked_attribute(name: str) -> property:
+    key = f"site:{name}"
+
+    def read(site: TemplateSite) -> Any:
+        track(key)
+        return site.__dict__[name]
+
+    def write(site: TemplateSite, value: Any) -> None:
+        site.__dict__[name] = value
+
+    return property(read, write)
+
+
+for _name in (
+    *("name", "title", "url", "root", "description", "language", "feed_url"),
+    *("comment_endpoint", "comment_rules", "search_endpoint", "opensearch_url"),
+):
+    setattr(TrackedSite, _name, _tracked_attribute(_name))

@@ -15,8 +15,8 @@ from typing import Any
 from markupsafe import Markup
 
 from appliance import clock, db
-from appliance.building import loaders
-from appliance.building.dependency_tracking import TrackedListing, tracked_post
+from appliance.building.dependency_tracking import TrackedListing
+from appliance.building.kept_posts import KeptPosts
 from appliance.building.loaders import ArtifactRow, SiteContext
 from appliance.building.views import Listing, Period, Person, Post, Term
 from appliance.planning.archives import page_path, path_prefix, period_start, split_type
@@ -28,11 +28,15 @@ from appliance.planning.sitemaps import BLOCK_SIZE, IS_LISTED
 
 
 def load_listings(
-    context: SiteContext, artifacts: Sequence[ArtifactRow], totals: MutableMapping[ListingQuery, int]
+    context: SiteContext,
+    artifacts: Sequence[ArtifactRow],
+    totals: MutableMapping[ListingQuery, int],
+    kept: KeptPosts,
 ) -> dict[str, tuple[Listing, ListingPage]]:
     """The listing that each artifact shows, with the ids of its entries, by path.
 
-    The entries of all listings are loaded together. `totals` caches the number of entries in each listing.
+    The entries of all listings are loaded together, or taken from those that are kept. `totals` caches the number of
+    entries in each listing.
     """
     pages = {
         a.path: listing_page(
@@ -40,7 +44,7 @@ def load_listings(
         )
         for a in artifacts
     }
-    posts = loaders.load_posts(context, sorted({i for s in pages.values() for i in s.ids}), view=tracked_post())
+    posts = kept.load(context, sorted({i for s in pages.values() for i in s.ids}))
     return {a.path: (_listing(context, a, pages[a.path], posts), pages[a.path]) for a in artifacts}
 
 

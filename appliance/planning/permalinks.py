@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import quote
 
@@ -13,6 +14,9 @@ from appliance.planning.paths import url_path
 OF_ENTRY: Final = "artifact p ON p.type = e.kind AND p.subject = e.id AND p.is_permalink AND p.wanted"
 
 _PATH: Final = "SELECT path FROM artifact WHERE type = ? AND subject = ? AND is_permalink AND wanted"
+
+# Most paths need no quoting, and to find that out this way takes a tenth of the time that quoting them does.
+_PLAIN: Final = re.compile("[a-zA-Z0-9_./-]*").fullmatch
 
 
 def find_path(kind: str, subject: int | None, *, built: bool = False) -> str | None:
@@ -35,4 +39,5 @@ def page_url(site: Site, path: str | None) -> str:
 def url_of(path: str, folder: str, root: str) -> str:
     """The URL of a path below the docroot, for a site in `folder` whose URLs begin with `root`."""
     below = path[len(folder) + 1 :] if folder else path
-    return root + quote(url_path(below), safe="/~!$&'()*+,;=:@")
+    path = url_path(below)
+    return root + (path if _PLAIN(path) else quote(path, safe="/~!$&'()*+,;=:@"))

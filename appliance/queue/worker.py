@@ -64,6 +64,7 @@ class Batch:
         #: The number of claims that have ended.
         self.ended_count = 0
         self._renewed = clock.monotonic()
+        self._renew_after = settings.lease / 3
         self._lock = threading.Lock()
 
     def heartbeat(self) -> None:
@@ -71,9 +72,11 @@ class Batch:
 
         The worker's heartbeat thread also calls it, for long jobs.
         """
+        if clock.monotonic() - self._renewed < self._renew_after:
+            return
         with self._lock:
             held = list(self.open_claims.values())
-            if clock.monotonic() - self._renewed < self.settings.lease / 3 or not held:
+            if clock.monotonic() - self._renewed < self._renew_after or not held:
                 return
             still = store.heartbeat(held, self.settings.lease)
             self._renewed = clock.monotonic()

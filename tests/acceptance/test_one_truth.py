@@ -92,8 +92,8 @@ class Site(RuleBasedStateMachine):
     def clash(self, **given: Any) -> None:
         self.change(**given)
 
-    @rule(what=st.sampled_from(["toml", "static/a.css", "entry.html", "macros.html", "listing.html"]), value=number,
-          then=AFTER)  # fmt: skip
+    @rule(what=st.sampled_from(["toml", "static/a.css", "entry.html", "macros.html", "listing.html", "card.html"]),
+          value=number, then=AFTER)  # fmt: skip
     def theme(self, **given: Any) -> None:
         self.change(**given)
 

@@ -41,7 +41,12 @@ FILES = {
 {{ listing.previous_url }} {{ listing.next_url }}
 {% set who = listing.category or listing.tag or listing.author %}
 {{ who.name ~ who.slug if who }} {{ listing.period.start if listing.period }}
-{% for e in listing.entries %}{{ e.title }} {{ e.url }} {{ e.excerpt }} {{ e.comment_count }};{% endfor %}
+{% import 'macros.html' as m %}{% from 'macros.html' import title %}
+{% for e in listing.entries %}{{ title(e) }} {{ m.title(e) }} {% include 'card.html' %};{% endfor %}
+""",
+    "card.html": """\
+{{ e.title }} {{ e.url }} {{ e.excerpt }} {{ e.comment_count }} {{ site.title }}
+{% for t in e.categories + e.tags + e.authors %}{{ t.name }} {{ t.url }};{% endfor %}
 """,
     "facts.html": """\
 {% for e in site.recent(3) %}{{ e.title }} {{ e.comment_count }};{% endfor %}
