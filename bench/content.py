@@ -69,6 +69,11 @@ class GeneratedPost:
     tags: tuple[str, ...]
     body: str
 
+    @property
+    def summary(self) -> str:
+        """Its first sentence, without markup."""
+        return self.body.partition(".")[0].replace("*", "") + "."
+
 
 def posts(count: int, seed: int = 0) -> Iterator[GeneratedPost]:
     """`count` posts, oldest first, spread evenly over the years."""
@@ -106,6 +111,7 @@ def _front_matter(made: GeneratedPost) -> str:
         f'title = "{made.title}"',
         f"date = {made.published.isoformat()}",
         f'slug = "{made.slug}"',
+        f'description = "{made.summary}"',
         f'authors = ["{made.author}"]',
         f"categories = {_list(made.categories)}",
         f"tags = {_list(made.tags)}",
