@@ -154,7 +154,13 @@ def reserve(site: Site, items: Iterable[EntryData]) -> dict[str, int]:
     rows: list[dict[str, Any]] = []
     for data in items:
         given = columns_of(site, data, RenderedEntry("", "", "", False))
-        given |= {"status": "draft", "text": "", "source_digest": RESERVED, "modified_at": data.published_at}
+        given |= {
+            "status": "draft",
+            "text": "",
+            "extra": "{}",
+            "source_digest": RESERVED,
+            "modified_at": data.published_at,
+        }
         rows.append({"site_id": site.id, **given})
     if not rows:
         return {}

@@ -54,11 +54,17 @@ def address_key(kind: str, slug: str, day: str, folder: str, address: str | None
 
 def entries_of_source(site: Site, source: str) -> dict[str, ExistingEntry]:
     """The entries that `source` brought to `site`, by their path in it."""
-    rows = Entry.select(
+    query = Entry.select(
         Entry.id, Entry.source_path, Entry.source_digest, Entry.kind, Entry.slug, Entry.day, Entry.folder,
         Entry.address, Entry.published_at,
     ).where(Entry.site == site, Entry.source == source)  # fmt: skip
-    return {row[1]: ExistingEntry(*row) for row in read_rows(rows)}
+    rows: Any = query.tuples().iterator()
+    remembered: dict[str, str] = {}  # many entries share a kind, a day and a folder
+    found: dict[str, ExistingEntry] = {}
+    for key, path, digest, kind, slug, day, folder, *rest in rows:
+        kind, day, folder = (remembered.setdefault(one, one) for one in (kind, day, folder))
+        found[path] = ExistingEntry(key, path, digest, kind, slug, day, folder, *rest)
+    return found
 
 
 def assets_of_source(site: Site, source: str) -> dict[str, Asset]:

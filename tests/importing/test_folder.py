@@ -89,6 +89,7 @@ def test_hugo(root: Path, run: Import) -> None:
         "content/about.md": "---\ntitle: About\ncomments: false\n---\nUs.\n",
     })  # fmt: skip
     report = run()
+    assert report.texts == {"added": 5, "unchanged": 0}
     first, second = entry("content/news/first.md"), entry("content/news/second/index.md")
     assert (first.title, first.day, first.status, first.kind) == ("First", "2024-05-01", "published", "entry")
     assert terms(first) == ["news"]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.content.entries import EntryData, day_and_week
-from appliance.content.models import Alias, Site
-from appliance.importing.existing_entries import AddressKey, address_key, addresses_of_others, read_rows
+from appliance.content.models import Alias
+from appliance.importing.existing_entries import AddressKey, addresses_of_others, read_rows
 from appliance.importing.markdown.scan import Scan
 
 
@@ -23,19 +22,18 @@ class AddressClaims:
     def settle(self) -> None:
         """Decide about every address and alias; texts that get no address are skipped."""
         taken = dict(self._taken())
-        claims = []
+        claims: list[tuple[bool, str]] = []
         for text in self.scan.changed_texts():
-            assert text.data is not None  # noqa: S101 - texts that were read have it
-            key, description = _claim(text.data, self.scan.site)
             row = self.scan.row_of(text.path)
-            existing = row.address_key if row else None
-            claims.append((key != existing, text.path, key, description, existing))
-        for _, path, key, description, existing in sorted(claims, key=lambda claim: claim[:2]):
+            claims.append((row is None or text.claim != row.address_key, text.path))
+        for _, path in sorted(claims):
+            key, row = self.scan.texts[path].claim, self.scan.row_of(path)
+            assert key is not None  # noqa: S101 - texts that were read have one
             owner = taken.setdefault(key, path)
             if owner != path:
-                self.scan.skip(path, f"has {description}, as {owner} has; give one of them another")
-                if existing is not None:  # its entry keeps the address it has
-                    taken.setdefault(existing, path)
+                self.scan.skip(path, f"has {_described(key)}, as {owner} has; give one of them another")
+                if row is not None:  # its entry keeps the address it has
+                    taken.setdefault(row.address_key, path)
         self._settle_aliases({key[1] for key in taken if key[0] == "address"})
 
     def _taken(self) -> Iterator[tuple[AddressKey, str]]:
@@ -53,7 +51,7 @@ class AddressClaims:
             return
         changed_ids = {text.id for text in changed} | set(self.scan.missing_entries())
         owners: dict[str, str] = {}
-        unchanged = {text.id: text for text in self.scan.texts.values() if text.data is None}
+        unchanged = {text.id: text for text in self.scan.texts.values() if text.position is None}
         aliases = Alias.select(Alias.path, Alias.entry).where(Alias.site == self.scan.site)
         for alias, entry_id in read_rows(aliases):
             if entry_id not in changed_ids:
@@ -73,11 +71,10 @@ class AddressClaims:
             text.aliases = tuple(kept)
 
 
-def _claim(data: EntryData, site: Site) -> tuple[AddressKey, str]:
-    day, _ = day_and_week(data.published_at, site.timezone, site.week_starts)
-    key = address_key(data.kind, data.slug, day, data.folder, data.address)
-    if data.address is not None:
-        return key, f"the address “{data.address}”"
-    if data.kind == "page":
-        return key, f"the slug “{data.slug}” in {data.folder or 'the top folder'}"
-    return key, f"the slug “{data.slug}” on {day}"
+def _described(key: AddressKey) -> str:
+    kind, place, *slug = key
+    if kind == "address":
+        return f"the address “{place}”"
+    if kind == "page":
+        return f"the slug “{slug[0]}” in {place or 'the top folder'}"
+    return f"the slug “{slug[0]}” on {place}"

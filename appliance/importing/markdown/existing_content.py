@@ -10,11 +10,15 @@ from appliance.importing.existing_entries import ExistingEntry, assets_of_source
 
 
 class ExistingContent:
-    """The content of one source, by path in its folder, as it was when it was first asked for."""
+    """The content of one source, by path in its folder, as it was when it was first asked for; see `load`."""
 
     def __init__(self, site: Site, source: str) -> None:
         self.site = site
         self.source = source
+
+    def load(self) -> None:
+        """Ask for all of it, before an import changes anything."""
+        _ = self.entries, self.assets, self.sections
 
     @cached_property
     def entries(self) -> dict[str, ExistingEntry]:

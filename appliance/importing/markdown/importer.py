@@ -128,7 +128,7 @@ class _Import:
         fresh = [text for text in self.scan.changed_texts() if text.id is None]
         for start in range(0, len(fresh), BATCH_SIZE):
             batch = fresh[start : start + BATCH_SIZE]
-            ids = entries.reserve(self.site, [text.data for text in batch if text.data is not None])
+            ids = entries.reserve(self.site, [self.scan.read_whole(text) for text in batch])
             for text in batch:
                 text.id = ids[text.path]
 

@@ -6,14 +6,15 @@ a file that came, went or moved, since its links may lead elsewhere now.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from appliance.content.entries import EntryData
+from appliance.content.entries import EntryData, day_and_week
 from appliance.content.models import Site
 from appliance.errors import ContentError, UnpublishedSource
-from appliance.importing.existing_entries import ExistingEntry
+from appliance.importing.existing_entries import AddressKey, ExistingEntry, address_key
 from appliance.importing.markdown.existing_content import ExistingContent
 from appliance.importing.markdown.folder_files import FolderFiles
 from appliance.importing.markdown.layout import Layout
@@ -71,6 +72,7 @@ class Scan:
 
     def _run(self) -> None:
         files = self.files
+        self.existing.load()
         self.report.files = files.total
         self._present = {*files.texts, *files.sections, *files.assets, *files.comments}
         for file in files.rejected:
@@ -82,8 +84,9 @@ class Scan:
         self._find_renamed()
         for path in files.texts:
             self._compare(path)
-        names = self._moved_names()
-        for path in [path for path, text in self.texts.items() if text.data is None] if names else ():
+        unchanged = [path for path, text in self.texts.items() if text.position is None]
+        names = self._moved_names() if unchanged else frozenset()
+        for path in unchanged if names else ():
             if len(names) > _MANY_NAMES or self._mentions(path, names):
                 self._compare(path, always_read=True)
 
@@ -104,7 +107,7 @@ class Scan:
 
     def changed_texts(self) -> list[TextFile]:
         """The texts that were read."""
-        return [text for text in self.texts.values() if text.data is not None]
+        return [text for text in self.texts.values() if text.position is not None]
 
     def missing_entries(self) -> list[int]:
         """Ids of entries with a file that is no longer there."""
@@ -126,7 +129,12 @@ class Scan:
 
     def read_whole(self, text: TextFile) -> EntryData:
         """The whole entry of a text, which `texts` has without its text, as it was scanned."""
+        assert text.position is not None  # noqa: S101 - only texts that were read are saved
         return replace(self.spool.read(text.position), aliases=text.aliases)
+
+    def _claim(self, data: EntryData) -> AddressKey:
+        day, _ = day_and_week(data.published_at, self.site.timezone, self.site.week_starts)
+        return address_key(data.kind, data.slug, sys.intern(day), data.folder, data.address)
 
     def _find_renamed(self) -> None:
         """Match files that came with files that went, by their bytes."""
@@ -154,12 +162,13 @@ class Scan:
             text.id, text.is_new, text.is_renamed = row.id, row.is_reserved, path in self.renamed
             text.address = row.address
             if row.digest == text.digest and not text.is_renamed and not always_read:
+                text.digest = row.digest  # one string in place of two
                 return text
         found = self.reader.read(text, raw, row)
         if found.draft_reason and not always_read:
             self.report.drafts.append((path, found.draft_reason))
         text.position = self.spool.add(found.data)
-        text.data = replace(found.data, text="", extra={}, excerpt="", summary="")
+        text.claim = self._claim(found.data)
         text.address, text.aliases = found.data.address, tuple(found.data.aliases)
         return text
 

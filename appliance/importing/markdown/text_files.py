@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.content.entries import EntryData
 from appliance.errors import ContentError
+from appliance.importing.existing_entries import AddressKey
 from appliance.importing.markdown import frontmatter
 from appliance.importing.report import Outcome
 
@@ -21,10 +21,10 @@ class TextFile:
     digest: str
     #: The id of its entry; None until it has one.
     id: int | None = None
-    #: Its entry without the text; None when it did not change and was not read.
-    data: EntryData | None = None
-    #: Where the scan keeps the whole of it.
-    position: int = 0
+    #: Where the scan keeps its entry; None when it did not change and was not read.
+    position: int | None = None
+    #: What no other text may share; None as above.
+    claim: AddressKey | None = None
     address: str | None = None
     aliases: tuple[str, ...] = ()
     is_new: bool = True
