@@ -13,6 +13,7 @@ from appliance.content.aspects import EVERYTHING, Aspect, aspects_of_columns
 RESERVED: Final = ""
 #: Columns that name the origin of an entry. A difference in them is not recorded as a change.
 SOURCE_COLUMNS: Final = frozenset({"source", "source_path", "source_digest"})
+_NONE: Final = Aspect(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Difference:
     values: dict[str, Any]
     #: What happened to the entry, in a word; empty if readers see no difference.
     event: str = ""
-    aspects: Aspect = Aspect(0)
+    aspects: Aspect = _NONE
 
     @classmethod
     def between(

@@ -12,9 +12,10 @@ from appliance import clock
 
 T = TypeVar("T")
 
-#: Seconds that writing one slice should take, and the fewest items of a slice.
+#: Seconds that writing one slice should take.
 SECONDS: Final = 0.04
-_FEWEST: Final = 5
+#: The fewest items of a slice: with fewer, statements and commits would be most of the work on a busy machine.
+FEWEST: Final = 20
 
 
 class ShortSlices:
@@ -23,7 +24,7 @@ class ShortSlices:
     def __init__(self, most: int) -> None:
         """`most` is the number of items that a slice never exceeds."""
         self._most = most
-        self._size = min(most, 4 * _FEWEST)
+        self._size = min(most, 2 * FEWEST)
 
     def of(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
         """The slices of `items`. The caller writes each before it asks for the next."""
@@ -37,4 +38,4 @@ class ShortSlices:
 
     def _adapt(self, count: int, seconds: float) -> None:
         fitting = int(count * SECONDS / max(seconds, 1e-6))
-        self._size = max(_FEWEST, min(fitting, 2 * self._size, self._most))
+        self._size = max(FEWEST, min(fitting, 2 * self._size, self._most))

@@ -18,7 +18,7 @@ class TextSpool:
     """Entries by their position in the file."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._end = 0
         self._is_at_end = True
 
