@@ -75,14 +75,14 @@ class GeneratedPost:
         return self.body.partition(".")[0].replace("*", "") + "."
 
 
-def posts(count: int, seed: int = 0) -> Iterator[GeneratedPost]:
-    """`count` posts, oldest first, spread evenly over the years."""
+def posts(count: int, seed: int = 0, *, bodies: bool = True) -> Iterator[GeneratedPost]:
+    """`count` posts, oldest first, spread evenly over the years; without `bodies` they have no text."""
     step = timedelta(days=365.25 * YEARS) / max(count, 1)
     for number in range(count):
-        yield post(number, FIRST_DAY + number * step, seed)
+        yield post(number, FIRST_DAY + number * step, seed, body=bodies)
 
 
-def post(number: int, published: datetime, seed: int = 0) -> GeneratedPost:
+def post(number: int, published: datetime, seed: int = 0, *, body: bool = True) -> GeneratedPost:
     """The post of that number; the same for the same arguments on every machine."""
     chance = random.Random(f"{seed}:{number}")
     title = _title(chance)
@@ -94,7 +94,7 @@ def post(number: int, published: datetime, seed: int = 0) -> GeneratedPost:
         author=AUTHORS[number % len(AUTHORS)],
         categories=tuple(chance.sample(CATEGORIES, 3)),
         tags=tuple(chance.sample(TAGS, chance.randint(0, 3))),
-        body=_body(chance),
+        body=_body(chance) if body else "",
     )
 
 
