@@ -21,6 +21,7 @@
     │   ├── UploadElsewhere       1   another publishing host holds the uploaded file and will publish it
     │   └── ImageFailure          1   the original of a thumbnail cannot be decoded; not retried
     ├── JobLeaseLost              1   another worker owns the job now
+    ├── PlanTaken                 1   another process plans the site by now; retried
     ├── QueueError                1   a job kind, a payload or a periodic task is invalid
     ├── MailError                 1   mail could not be sent; retried
     │   └── MailRefused           1   the server refused the mail for good; not retried
@@ -231,6 +232,13 @@ class ImageFailure(BuildError):  # noqa: N818 - an event
 
 class JobLeaseLost(ApplianceError):  # noqa: N818 - an event
     """An attempt no longer owns its job, so the result of the attempt must not be published."""
+
+
+class PlanTaken(ApplianceError):  # noqa: N818 - an event
+    """The plan of a site was slow and belongs to another process by now, which ends it."""
+
+    def __init__(self) -> None:
+        super().__init__("another process plans the site by now; its plan has all that this one would have")
 
 
 class QueueError(ApplianceError):

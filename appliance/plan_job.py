@@ -22,6 +22,7 @@ from appliance.content import changes
 from appliance.content.models import Site
 from appliance.content.sites import SITE_ADDED
 from appliance.db import NOW
+from appliance.planning.steps import LEASE
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 
 #: The kind of job that plans a site. The key of the job is the name of the site.
@@ -168,8 +169,9 @@ def remove_if_planned(site: Site) -> None:
 _FORGOTTEN: Final = f"""
 SELECT s.id, s.name FROM site s
 WHERE s.name IN ({{names}})
-  AND EXISTS (SELECT 1 FROM change c WHERE c.site_id = s.id AND NOT c.planned
-              AND (c.at < {NOW} - ? OR c.at > {NOW} + ?))
+  AND (EXISTS (SELECT 1 FROM change c WHERE c.site_id = s.id AND NOT c.planned
+               AND (c.at < {NOW} - ? OR c.at > {NOW} + ?))
+       OR EXISTS (SELECT 1 FROM open_plan o WHERE o.site_id = s.id AND o.at > 0 AND o.at < {NOW} - {LEASE}))
   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = '{PLAN}' AND j.key = s.name
                   AND j.state IN ('pending', 'running', 'failed'))
 ORDER BY s.id
@@ -177,7 +179,7 @@ ORDER BY s.id
 
 
 def enqueue_forgotten(config: Config, names: Sequence[str]) -> int:
-    """Enqueue plans of the named sites that have old changes and no job to plan them; return how many.
+    """Enqueue plans of the named sites that have old changes, or a plan of a dead process, and no job; return how many.
 
     Such changes were saved to be published later, come from an earlier release, or had their job deleted by somebody.
     """

@@ -6,6 +6,7 @@ The other jobs are left on the queue for the processes in `running`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from appliance import audit, db, plan_job
@@ -25,6 +26,8 @@ from appliance.plan_job import PLAN, enqueue_plan
 from appliance.planning import dependency_keys
 from appliance.planning import planner as planning
 from appliance.planning.plan import Plan, PlanContext, PublishOptions
+from appliance.planning.planner import StepsNeeded
+from appliance.planning.step_planner import plan_in_steps
 from appliance.planning.theme import Theme
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.handlers import JobContext, Outcome, handler
@@ -118,17 +121,28 @@ def request_publication(config: Config, site: str, *, rebuild: bool = False) -> 
 def _plan(config: Config, name: str, theme: Theme, options: PublishOptions) -> Plan:
     site = Site.get(Site.name == name)
     plan = Plan(name)
-    # Scheduled entries, their jobs and their mail commit together.
-    with db.write(rollback=options.explain):
-        schedule.apply_due(site)
-        plan = planning.plan_site(site, theme, options, plan_context(config, site, theme))
+
+    def finish() -> None:
         waiting_comments.record_waiting(config, site)  # before the next line marks the changes as told
         comment_notifications.enqueue_notifications(config, site)
         if options.asked:
             _audit(site, options)
-        if not options.explain:
-            plan_job.remove_if_planned(site)
-    return plan
+
+    def close() -> None:
+        plan_job.remove_if_planned(site)
+
+    with suppress(StepsNeeded):
+        # Scheduled entries, their jobs and their mail commit together.
+        with db.write(rollback=options.explain):
+            schedule.apply_due(site)
+            plan = planning.plan_site(site, theme, options, plan_context(config, site, theme))
+            finish()
+            if not options.explain:
+                close()
+        return plan
+    with plan_job.hold_back(plan_job.COMMAND_DELAY), db.write():
+        schedule.apply_due(site)
+    return plan_in_steps(site, theme, options, plan_context(config, site, theme), finish, close)
 
 
 def _audit(site: Site, options: PublishOptions) -> None:

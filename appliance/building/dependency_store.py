@@ -181,10 +181,28 @@ def _forget_digests(site: int, keys: set[str]) -> None:
         )
 
 
+def _invalidate_by_open_plan(site: int, number: int, built: Sequence[Built]) -> None:
+    """Invalidate what was built while a plan is made in steps, which enqueues it at its end.
+
+    It may have read what the plan has changed since, or will change.
+    """
+    ids = [a.id for a, result in built if a.site == site and result.plan_number < number]
+    if ids:
+        among = db.placeholders(len(ids))
+        db.execute(f"UPDATE artifact SET marked = ? WHERE id IN ({among}) AND wanted", [number, *ids])
+
+
 def _enqueue_outdated(built: Sequence[Built], ageing: float) -> None:
     """Enqueue once more the artifacts whose dependencies changed while a plan was made."""
     for site in {a.site for a, _ in built}:
-        last_plan = db.execute("SELECT number FROM planned WHERE site_id = ?", [site]).fetchone()
+        last_plan = db.execute(
+            """SELECT p.number, o.number FROM planned p LEFT JOIN open_plan o ON o.site_id = p.site_id
+               WHERE p.site_id = ?""",
+            [site],
+        ).fetchone()
+        if last_plan and last_plan[1] and last_plan[1] > last_plan[0]:
+            _invalidate_by_open_plan(site, last_plan[1], built)
+            continue
         outdated = [a.id for a, result in built if a.site == site and last_plan and result.plan_number < last_plan[0]]
         if not outdated:
             continue

@@ -45,6 +45,8 @@ def load_listings(
         for a in artifacts
     }
     posts = kept.load(context, sorted({i for s in pages.values() for i in s.ids}))
+    # Only what is shown counts as shown: an entry that no plan has given an address yet is on the page once one has.
+    pages = {path: page._replace(ids=tuple(i for i in page.ids if i in posts)) for path, page in pages.items()}
     return {a.path: (_listing(context, a, pages[a.path], posts), pages[a.path]) for a in artifacts}
 
 

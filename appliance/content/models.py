@@ -399,6 +399,8 @@ class Change(BaseModel):
     #: JSON object with earlier values that planning needs, or empty. See `content.changes.record`.
     previous = TextField(default="", column_name="was")
     planned = BooleanField(default=False)
+    #: Number of the plan in steps that has taken it.
+    plan = IntegerField(null=True)
     #: False until notifications about the change are enqueued. Only changes to comments start as false.
     notified = BooleanField(default=True, column_name="told")
 

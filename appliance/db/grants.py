@@ -80,7 +80,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("preview_content", "preview_file"), _READ),
     # What is planned, built and sent is read, to show how far a change is.
     **dict.fromkeys(
-        ("answer", "artifact", "move", "planned", "publication", "reading", "recipe", "recipe_key"), _READ
+        ("answer", "artifact", "move", "open_plan", "planned", "publication", "reading", "recipe", "recipe_key"), _READ
     ),
 }  # fmt: skip
 

@@ -17,8 +17,9 @@ from appliance import db
 from appliance.content.models import Site
 from appliance.planning.archives import ArtifactSpec, path_prefix
 from appliance.planning.paths import path_fault
+from appliance.planning.steps import ROWS, Steps
 
-CHUNK: Final = 500
+CHUNK: Final = ROWS
 
 #: Types of artifacts that authors make. What the theme makes gives way to them at every path, unless they give way.
 AUTHORED_TYPES: Final = ("asset", "entry", "page")
@@ -70,8 +71,9 @@ _ONE = "(" + ", ".join(["?"] * (2 + len(_COLUMNS)) + ["true", "?", "?", "0", "0"
 class ArtifactStore:
     """Writes the artifacts of one site during one plan."""
 
-    def __init__(self, site: Site, number: int) -> None:
+    def __init__(self, site: Site, number: int, steps: Steps | None = None) -> None:
         self.site = site
+        self.steps = steps or Steps()
         self.number = number
         #: One sentence for each artifact that has no path it can be published at.
         self.faults: list[str] = []
@@ -88,7 +90,8 @@ class ArtifactStore:
         """
         waiting, lost = iter(specs), list[ArtifactSpec]()
         while chunk := list(islice(waiting, CHUNK)):
-            lost += self._put(chunk, may_displace)
+            with self.steps.write():
+                lost += self._put(chunk, may_displace)
         return lost
 
     def _put(self, chunk: Sequence[ArtifactSpec], may_displace: bool) -> list[ArtifactSpec]:
@@ -119,7 +122,10 @@ class ArtifactStore:
         sql = _UPSERT % (", ".join([_ONE] * len(specs)), "" if may_displace else f"AND NOT ({_KEPT})", above)
         taken = {path for (path,) in db.execute(sql, values).fetchall()}
         now = {spec.path: (spec.type, spec.subject) for spec in specs if spec.path in taken}
-        self.displaced |= {before[path] for path, owner in now.items() if before.get(path, owner) != owner}
+        displaced = {before[path] for path, owner in now.items() if before.get(path, owner) != owner}
+        if displaced - self.displaced:
+            self.displaced |= displaced
+            self.steps.note_displaced()
         self.outdone += [spec for spec in outdone if spec.path in taken]
         return taken
 

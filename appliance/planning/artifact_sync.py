@@ -8,7 +8,7 @@ first). A sync of a scope has the same result as a sync of the site: where it me
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -34,9 +34,10 @@ from appliance.planning.artifact_store import (
     artifact_at,
     conflict_message,
 )
-from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope
+from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope, later_changes
 from appliance.planning.path_claims import NumberedPaths, fixed_claims, named_claims, wanted_artifacts
 from appliance.planning.paths import path_fault
+from appliance.planning.steps import Steps
 from appliance.planning.theme import Theme
 
 
@@ -58,13 +59,23 @@ class SyncResult:
     displaced: set[tuple[str, int | None]] = field(default_factory=set)
 
 
-def sync_site(site: Site, theme: Theme, number: int, changeset: ChangeSet) -> SyncResult:
+def sync_site(
+    site: Site,
+    theme: Theme,
+    number: int,
+    changeset: ChangeSet,
+    steps: Steps | None = None,
+    before_removal: Callable[[int], None] = lambda _: None,
+) -> SyncResult:
     """Bring all artifacts of a site in line with its content.
 
     Artifacts that are new, made differently, or no longer wanted are marked as invalidated by plan `number`.
+    `before_removal` is called with the number of published files that nothing wants any more, before anything is
+    marked as unwanted.
     """
-    placements.count_anew(site, theme)
-    store = ArtifactStore(site, number)
+    steps = steps or Steps()
+    placements.count_anew(site, theme, steps)
+    store = ArtifactStore(site, number, steps)
     numbered = NumberedPaths(store)
     before = store.count_overlaps()
     # What the theme makes comes first, since some claims give way to it; all others take its place.
@@ -74,17 +85,47 @@ def sync_site(site: Site, theme: Theme, number: int, changeset: ChangeSet) -> Sy
     numbered.put(named_claims(site, theme))
     lost += store.put(chain(store.outdone, blocked, alias_redirects(site, theme)))
     # Only now is it known which addresses were given up, and so which redirects and sitemaps there are.
-    unwant = "UPDATE artifact SET wanted = false, marked = ? WHERE site_id = ? AND plan <> ? AND wanted"
-    db.execute(f"{unwant} AND type NOT IN ('redirect', 'sitemap')", [number, site.id, number])
-    redirects.record_former_addresses(site, number, changeset.merged_terms)
+    if steps.number is not None:
+        _keep_what_changed_since(site, theme, number, steps)
+    gone = f"{_UNTOUCHED} AND type NOT IN ('redirect', 'sitemap')"
+    before_removal(_count_published(gone, site, number))
+    steps.update(_UNWANT, [number], gone, [site.id, number])
+    redirects.record_former_addresses(site, number, changeset.merged_terms, steps)
     lost += store.put(chain(redirects.move_redirects(site, theme), sitemaps.sitemap_parts(site, theme)))
-    db.execute(unwant, [number, site.id, number])
-    refused, others = path_conflicts.resolve_conflicts(site, number)
+    steps.update(_UNWANT, [number], _UNTOUCHED, [site.id, number])
+    refused, others = path_conflicts.resolve_conflicts(site, number, steps)
     faults = store.faults + numbered.faults + _fault_sentences(lost) + refused
-    db.execute(f"UPDATE artifact SET wanted = false, marked = ? WHERE {_WITHOUT_PERMALINK}", [number, site.id])
+    steps.update(_UNWANT, [number], _WITHOUT_PERMALINK, [site.id])
     after = store.count_overlaps()
     others |= {other for other, paths in before.items() if after.get(other, 0) < paths}
     return SyncResult(faults, numbered.notes, sorted(others), store.displaced)
+
+
+_UNWANT: Final = "wanted = false, marked = ?"
+#: Artifacts that the plan did not come across.
+_UNTOUCHED: Final = "site_id = ? AND plan <> ? AND wanted"
+
+
+def _count_published(condition: str, site: Site, number: int) -> int:
+    row = db.execute(
+        f"SELECT COUNT(*) FROM artifact WHERE {condition} AND digest IS NOT NULL", [site.id, number]
+    ).fetchone()
+    return int(row[0])
+
+
+def _keep_what_changed_since(site: Site, theme: Theme, number: int, steps: Steps) -> None:
+    """Keep what later changes may have moved from one step to another, so that none of them came across it.
+
+    The next plan, which has these changes, decides on it.
+    """
+    later = ChangeSet.from_changes(later_changes(site, number))
+    if later.affects_whole_site:
+        steps.update("plan = ?", [number], _UNTOUCHED, [site.id, number])
+    elif later.is_structural:
+        for some in db.chunks(wanted_paths(site, theme, later.scope())):
+            with steps.write():
+                among = db.placeholders(len(some))
+                db.execute(f"UPDATE artifact SET plan = ? WHERE path IN ({among})", [number, *some])
 
 
 #: Further pages of an entry that lost its own address: nothing could link to them.

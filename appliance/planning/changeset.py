@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +13,7 @@ from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.asset_references import assets_of_entries
 from appliance.content.models import Site
 from appliance.planning import category_tree
+from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.queue.enqueue import Cause
 
 #: When more entries than this have moved, syncing the whole site is cheaper than syncing a scope.
@@ -52,6 +53,66 @@ def take_changes(site: Site) -> list[PendingChange]:
         [site.id],
     )
     return sorted(PendingChange(*row) for row in rows.fetchall())
+
+
+_READ: Final = "SELECT id, what, actor, subject, subject_id, entry_id, aspects, was FROM change WHERE site_id = ?"
+#: Changes that a plan in steps has not taken.
+LATER: Final = "NOT planned AND (plan IS NULL OR plan <> ?)"
+
+
+def has_moved_many(site: Site) -> bool:
+    """Whether more entries than a plan of a scope is good for may have moved by changes that are not planned yet."""
+    row = db.execute(
+        """SELECT COUNT(*) FROM (SELECT 1 FROM change WHERE site_id = ? AND NOT planned AND subject = 'entry'
+           AND (aspects & ?) <> 0 LIMIT ?) AS counted""",
+        [site.id, int(Aspect.PLACE), 4 * FULL_SYNC_THRESHOLD],
+    ).fetchone()
+    return int(row[0]) == 4 * FULL_SYNC_THRESHOLD
+
+
+def take_in_steps(site: Site, number: int, steps: Steps) -> None:
+    """Take the changes that are not planned yet for plan `number`, some in each step.
+
+    They count as planned when `count_as_planned` is called. Call this before reading anything else for the plan.
+    """
+    last, size = 0, ROWS
+    while size == ROWS:
+        ids = select_ids(
+            f"SELECT id FROM change WHERE site_id = ? AND {LATER} AND id > ? ORDER BY id LIMIT {ROWS}",
+            [site.id, number, last],
+        )
+        if ids:
+            with steps.write():
+                db.execute(f"UPDATE change SET plan = ? WHERE id IN ({db.placeholders(len(ids))})", [number, *ids])
+            last = ids[-1]
+        size = len(ids)
+
+
+def taken_changes(site: Site, number: int) -> Iterator[list[PendingChange]]:
+    """The changes that plan `number` took, oldest first, some at a time."""
+    last, size = 0, ROWS
+    while size == ROWS:
+        rows = db.execute(
+            f"{_READ} AND NOT planned AND plan = ? AND id > ? ORDER BY id LIMIT {ROWS}", [site.id, number, last]
+        ).fetchall()
+        if rows:
+            yield [PendingChange(*row) for row in rows]
+            last = rows[-1][0]
+        size = len(rows)
+
+
+def later_changes(site: Site, number: int) -> Iterator[PendingChange]:
+    """The changes that plan `number` did not take, as many as tell what they affect."""
+    rows = db.execute(f"{_READ} AND {LATER} ORDER BY id LIMIT ?", [site.id, number, 100 * FULL_SYNC_THRESHOLD])
+    return (PendingChange(*row) for row in rows.fetchall())
+
+
+def count_as_planned(site: Site, number: int, steps: Steps) -> None:
+    """Let the changes that plan `number` took count as planned."""
+    ids = select_ids("SELECT id FROM change WHERE site_id = ? AND NOT planned AND plan = ?", [site.id, number])
+    for some in db.chunks(ids, ROWS):
+        with steps.write():
+            db.execute(f"UPDATE change SET planned = true WHERE id IN ({db.placeholders(len(some))})", some)
 
 
 def pending_changes(site: Site) -> list[PendingChange]:
@@ -185,13 +246,43 @@ class ChangeSet:
         )
 
 
+def summary(changesets: Iterable[ChangeSet]) -> ChangeSet:
+    """What many change sets touch, but of the entries only one for each combination of aspects."""
+    whole, aspects = ChangeSet(), dict[Aspect, int]()
+    for one in changesets:
+        for kind in one.terms:
+            whole.terms[kind] |= one.terms[kind]
+        whole.merged_terms |= one.merged_terms
+        whole.assets |= one.assets
+        whole.affects_whole_site = whole.affects_whole_site or one.affects_whole_site
+        whole.site_changed = whole.site_changed or one.site_changed
+        whole.only_comments = whole.only_comments and one.only_comments
+        aspects |= {changed: entry for entry, changed in one.entries.items()}
+    whole.entries = {entry: changed for changed, entry in aspects.items()}
+    return whole
+
+
+def causes_of_taken(site: Site, number: int) -> list[Cause]:
+    """One cause for each (what, actor) of the changes that plan `number` took, the latest last."""
+    rows = db.execute(
+        """SELECT what, actor, MAX(id) AS latest, COUNT(*) FROM change WHERE site_id = ? AND NOT planned AND plan = ?
+           GROUP BY what, actor ORDER BY latest""",
+        [site.id, number],
+    )
+    return _few(Cause(*row) for row in rows.fetchall())
+
+
 def job_causes(changes: Sequence[PendingChange]) -> list[Cause]:
     """One cause for each (what, actor), the latest last."""
     found: dict[tuple[str, str], Cause] = {}
     for change in changes:
         known = found.pop((change.what, change.actor), None)
         found[change.what, change.actor] = Cause(change.what, change.actor, change.id, known.times + 1 if known else 1)
-    listed = list(found.values())
+    return _few(found.values())
+
+
+def _few(causes: Iterable[Cause]) -> list[Cause]:
+    listed = list(causes)
     earlier = listed[:-_MAX_CAUSES]
     if not earlier:
         return listed

@@ -96,10 +96,10 @@ def change_reason(key: str) -> str:
     return _REASONS.get(name, "{} changed").format(argument or key)
 
 
-def update_digests(
+def changed_digests(
     site: Site, digest_keys: DigestKeys, changeset: ChangeSet, *, everything: bool, lists: bool
-) -> set[str]:
-    """Store the current digests of keys; return the keys whose digest has changed since the last plan.
+) -> dict[str, tuple[str, str]]:
+    """The keys whose digest has changed since the last plan, each with the digests before and now.
 
     Args:
         site: the site.
@@ -112,10 +112,15 @@ def update_digests(
     titles = any(Aspect.TITLE & aspects for aspects in changeset.entries.values())
     prefixes = (*_VOLATILE, *(_LISTS if lists else ()), *(("pages",) if titles else ()))
     known = {key: digest for key, digest in rows if everything or key.startswith(prefixes)}
-    changed = {key: digest for key, digest in digest_keys(known).items() if digest != known[key]}
-    for key, digest in changed.items():
-        db.execute("UPDATE answer SET digest = ? WHERE site_id = ? AND key = ?", [digest, site.id, key])
-    return set(changed)
+    return {key: (known[key], digest) for key, digest in digest_keys(known).items() if digest != known[key]}
+
+
+def store_digests(site: Site, changed: Mapping[str, tuple[str, str]]) -> None:
+    """Store the digests that have changed. One that a build has cleared meanwhile is left, and compared anew."""
+    for key, (before, now) in changed.items():
+        db.execute(
+            "UPDATE answer SET digest = ? WHERE site_id = ? AND key = ? AND digest = ?", [now, site.id, key, before]
+        )
 
 
 def time_passed(site: Site, digest_keys: DigestKeys) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from appliance import db
 from appliance.content.models import Site
 from appliance.planning.plan import PUBLISH
+from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.queue.enqueue import Cause, enqueue_from_select
 from appliance.queue.models import EnqueueResult
 from appliance.queue.triggers import make_set
@@ -54,6 +55,26 @@ class Enqueuer:
     def enqueue_invalidated(self, number: int, *, everything: bool) -> Counter[EnqueueResult]:
         """Enqueue what plan `number` invalidated; with `everything`, all wanted artifacts as well."""
         return self._enqueue(f"(a.marked = ? {'OR a.wanted' if everything else ''}) AND {_BY_ITSELF}", [number])
+
+    def enqueue_in_steps(self, number: int, steps: Steps, *, everything: bool, stale: bool) -> Counter[EnqueueResult]:
+        """Enqueue what plan `number` invalidated, some in each step.
+
+        Files come first, so that no page appears before its pictures. With `everything` all wanted artifacts are
+        enqueued, with `stale` also what earlier plans invalidated and nobody built.
+        """
+        results: Counter[EnqueueResult] = Counter()
+        among = f"a.marked = ? {'OR a.wanted' if everything else ''} {'OR a.marked > a.built' if stale else ''}"
+        chosen = f"a.site_id = ? AND ({among}) AND {_BY_ITSELF} AND (a.wanted OR a.digest IS NOT NULL)"
+        priorities = db.execute("SELECT DISTINCT priority FROM artifact WHERE site_id = ?", [self._site.id]).fetchall()
+        for (priority,) in sorted(priorities, reverse=True):
+            ids = select_ids(
+                f"SELECT a.id FROM artifact a WHERE {chosen} AND a.priority = ? ORDER BY a.id",
+                [self._site.id, number, priority],
+            )
+            for some in db.chunks(ids, ROWS):
+                with steps.write():
+                    results += self._enqueue(f"a.id IN ({db.placeholders(len(some))})", some)
+        return results
 
     def enqueue_paths(self, paths: Sequence[str]) -> Counter[EnqueueResult]:
         """Enqueue these artifacts, whatever their least interval and build type."""

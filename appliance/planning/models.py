@@ -106,6 +106,19 @@ class SitePlanState(BaseModel):
         table_name = "planned"
 
 
+class OpenPlan(BaseModel):
+    """A plan that is made in several transactions and has not ended, or whose process died; see `planning.steps`."""
+
+    site = ForeignKeyField(Site, primary_key=True, on_delete="CASCADE")
+    number = IntegerField()
+    #: Host, process id and number of who makes it.
+    holder = TextField()
+    #: When its last step began, on the database's clock; 0 if its process gave it up.
+    at = DoubleField()
+    #: Whether an artifact lost its address to another one, which nothing else tells.
+    has_displaced = BooleanField()
+
+
 class DependencySet(BaseModel):
     """A set of dependency keys that many artifacts share. Each set is stored once.
 

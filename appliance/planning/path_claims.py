@@ -157,7 +157,8 @@ class NumberedPaths:
         lost = [claim for claim in lost if self._put_or_return([claim], may_displace=False)]
         for claim in lost:
             if self._put_or_return([claim], may_displace=True):
-                self._number(claim)
+                with self.store.steps.write():
+                    self._number(claim)
 
     def _put_or_return(self, claims: list[PathClaim], *, may_displace: bool) -> list[PathClaim]:
         lost = {id(spec) for spec in self.store.put([claim.spec for claim in claims], may_displace=may_displace)}

@@ -11,6 +11,7 @@ from appliance import db
 from appliance.content.models import Site
 from appliance.planning.archives import ArtifactSpec
 from appliance.planning.artifact_store import GIVES_WAY, artifact_at, describe
+from appliance.planning.steps import Steps
 
 #: What a file counts for where it is in the way of others.
 YIELDING, THEMES, AUTHORED = 0, 1, 2
@@ -36,14 +37,15 @@ SELECT LENGTH(s.folder), {_RANK} FROM artifact d JOIN site s ON s.id = d.site_id
 """
 
 
-def resolve_conflicts(site: Site, number: int) -> tuple[list[str], set[int]]:
+def resolve_conflicts(site: Site, number: int, steps: Steps) -> tuple[list[str], set[int]]:
     """Stop publishing each file that is where a folder must be, or each file of such a folder.
 
     Returns one sentence for each conflict, and the ids of other sites that must stop publishing something.
     """
     faults, others = list[str](), set[int]()
     for path, owner in db.execute(_CONFLICTS, [site.id]).fetchall():
-        message, other = _resolve_conflict(site, number, path, owner)
+        with steps.write():
+            message, other = _resolve_conflict(site, number, path, owner)
         faults += [message] if message else []
         others |= {other} if other else set()
     return faults, others

@@ -15,7 +15,9 @@ from appliance import db
 from appliance.content.models import Site
 from appliance.planning import category_tree, listing_totals
 from appliance.planning.archives import PERIOD_COLUMNS, PUBLISHED_ENTRIES, split_type
+from appliance.planning.changeset import LATER
 from appliance.planning.listing_totals import Listing
+from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.planning.theme import Theme
 
 #: The listings that templates may ask the totals of, whatever archives the theme has.
@@ -126,8 +128,12 @@ def _store(site: Site, before: Mapping[int, _Placement], after: Mapping[int, _Pl
         db.execute(f"DELETE FROM placement WHERE entry_id IN ({_marks(gone)})", gone)
 
 
-def count_anew(site: Site, theme: Theme) -> None:
+def count_anew(site: Site, theme: Theme, steps: Steps | None = None) -> None:
     """Count all entries of a site, whatever was counted before."""
+    if steps and steps.short:
+        _place_in_steps(site, steps)
+        _count_in_steps(site, theme, steps)
+        return
     _place_anew(site)
     listing_totals.clear(site.id)
     for kind in counted_types(theme):
@@ -144,9 +150,9 @@ SELECT e.id, e.site_id, e.day, e.week, COALESCE({_IDS.replace("{kind}", "author"
 FROM entry e
 LEFT JOIN (SELECT entry_id, {{joined}} AS ids
            FROM (SELECT m.entry_id, a.id FROM entry_category m JOIN above a ON a.category_id = m.category_id
-                 WHERE m.live_at IS NOT NULL ORDER BY m.entry_id, a.id) AS m
+                 WHERE m.live_at IS NOT NULL {{of}} ORDER BY m.entry_id, a.id) AS m
            GROUP BY entry_id) AS c ON c.entry_id = e.id
-WHERE {PUBLISHED_ENTRIES}
+WHERE {PUBLISHED_ENTRIES} {{among}}
 ON CONFLICT (entry_id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}
 WHERE {" OR ".join(f"placement.{c} <> excluded.{c}" for c in _COLUMNS)}
 """
@@ -158,10 +164,49 @@ def _place_anew(site: Site) -> None:
             AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = placement.entry_id AND {PUBLISHED_ENTRIES})""",
         [site.id, site.id],
     )
-    db.execute(_PLACE_ANEW.format(joined=db.joined("id")), [site.id, site.id])
+    db.execute(_PLACE_ANEW.format(joined=db.joined("id"), of="", among=""), [site.id, site.id])
 
 
-def _count_type(site: Site, kind: str) -> None:
+_GONE: Final = f"""
+SELECT p.entry_id FROM placement p WHERE p.site_id = ?
+   AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = p.entry_id AND {PUBLISHED_ENTRIES})
+"""
+
+
+def _place_in_steps(site: Site, steps: Steps) -> None:
+    for some in db.chunks(select_ids(_GONE, [site.id, site.id]), ROWS):
+        with steps.write():
+            db.execute(f"DELETE FROM placement WHERE entry_id IN ({_marks(some)})", some)
+    (first, last) = db.execute("SELECT MIN(id), MAX(id) FROM entry WHERE site_id = ?", [site.id]).fetchone()
+    for start in range(first, last + 1, ROWS) if first is not None else ():
+        limits = [f"AND {column} >= {start} AND {column} < {start + ROWS}" for column in ("m.entry_id", "e.id")]
+        with steps.write():
+            sql = _PLACE_ANEW.format(joined=db.joined("id"), of=limits[0], among=limits[1])
+            db.execute(sql, [site.id, site.id])
+
+
+_CHANGED_SINCE: Final = f"SELECT DISTINCT entry_id FROM change WHERE site_id = ? AND entry_id IS NOT NULL AND {LATER}"
+
+
+def _count_in_steps(site: Site, theme: Theme, steps: Steps) -> None:
+    """Count in one snapshot. Entries that have changed since they were placed are placed as they are in it."""
+    with db.snapshot():
+        counted = {
+            Listing(kind, subject, period): entries
+            for kind in counted_types(theme)
+            for subject, period, entries in db.execute(*_counting(site, kind)).fetchall()
+        }
+        changed = select_ids(_CHANGED_SINCE, [site.id, steps.number])
+        after = {entry: where for some in db.chunks(changed) for entry, where in _current(site, some).items()}
+    with steps.write():
+        for some in db.chunks(changed):
+            _store(site, _stored(some), {entry: after[entry] for entry in some if entry in after})
+        listing_totals.clear(site.id)
+        listing_totals.add(site.id, counted)
+
+
+def _counting(site: Site, kind: str) -> tuple[str, list[object]]:
+    """The query of (term or 0, period, entries) for the listings of a type, and its values."""
     term, period = ("", "") if kind == "index" else split_type(kind)
     name = PERIOD_COLUMNS[period] if period else "''"
     subject, source, counted = "0", "entry e", "COUNT(*)"
@@ -170,10 +215,16 @@ def _count_type(site: Site, kind: str) -> None:
     if term == "category":
         subject, counted = "a.id", "COUNT(DISTINCT e.id)"
         source += " JOIN above a ON a.category_id = m.category_id"
+    sql = f"""{category_tree.ABOVE if term == "category" else ""}
+        SELECT {subject} AS subject, {name} AS period, {counted} AS entries FROM {source}
+        WHERE {PUBLISHED_ENTRIES} GROUP BY subject, period HAVING COUNT(*) > 0"""
+    return sql, [*([site.id] if term == "category" else []), site.id]
+
+
+def _count_type(site: Site, kind: str) -> None:
+    sql, values = _counting(site, kind)
     db.execute(
         f"""INSERT INTO listing_total (site_id, type, subject, period, entries)
-            {category_tree.ABOVE if term == "category" else ""}
-            SELECT {site.id}, ?, {subject} AS subject, {name} AS period, {counted} FROM {source}
-            WHERE {PUBLISHED_ENTRIES} GROUP BY subject, period HAVING COUNT(*) > 0""",
-        [*([site.id] if term == "category" else []), kind, site.id],
+            SELECT {site.id}, ?, subject, period, entries FROM ({sql}) AS counted""",
+        [kind, *values],
     )

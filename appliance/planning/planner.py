@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import translate
 from typing import Final, NamedTuple
 
@@ -22,10 +22,11 @@ from appliance.content.models import Site
 from appliance.errors import ContentError
 from appliance.planning import artifact_sync, dependency_keys, enqueueing, reserved_paths, sitemaps
 from appliance.planning.artifact_sync import FullSyncNeeded, SyncResult
-from appliance.planning.changeset import ChangeSet, Scope, job_causes, take_changes
+from appliance.planning.changeset import ChangeSet, Scope, has_moved_many, job_causes, take_changes
 from appliance.planning.enqueueing import Enqueuer
 from appliance.planning.invalidation import Invalidation
 from appliance.planning.plan import Plan, PlanContext, PublishOptions
+from appliance.planning.steps import Steps, find_open
 from appliance.planning.theme import Theme
 from appliance.queue.enqueue import Cause
 
@@ -37,11 +38,16 @@ _NEWLY_ADDRESSED: Final = "an entry it lists has an address again"
 _WITH_FAULTS: Final = " with faults"
 
 
+class StepsNeeded(Exception):  # noqa: N818 - a signal, not an error
+    """The whole site must be planned, which takes too long for one transaction; see `planning.step_planner`."""
+
+
 def plan_site(site: Site, theme: Theme, options: PublishOptions, context: PlanContext) -> Plan:
     """Bring the artifacts of a site in line with its content; enqueue those that are invalidated or requested.
 
     Raises:
         ContentError: the plan would delete more than is allowed; nothing is planned.
+        StepsNeeded: the whole site must be planned; nothing is planned yet.
     """
     with db.write():
         return Planner(site, theme, options, context).run()
@@ -57,24 +63,30 @@ def request_full_sync(sites: Sequence[int]) -> None:
 
 
 def last_plan(site: Site, theme: Theme) -> tuple[int, bool]:
-    """The number of the last plan of a site, and whether its artifacts are those of this theme and of the settings."""
-    last = _load_last_state(site)
+    """The number of the last plan of a site, and whether its artifacts are those of this theme and of the settings.
+
+    The plan that is open counts as the last one, and its artifacts as unfinished.
+    """
+    last = load_last_state(site)
+    if found := find_open(site.id):
+        return max(found[0], last.number), False
     return last.number, (last.theme, last.site) == (f"{theme.digest} {__version__}", _site_digest(site))
 
 
 class Planner:
     """One plan of one site, made inside a write transaction."""
 
-    def __init__(self, site: Site, theme: Theme, options: PublishOptions, context: PlanContext) -> None:
+    def __init__(
+        self, site: Site, theme: Theme, options: PublishOptions, context: PlanContext, steps: Steps | None = None
+    ) -> None:
         self.site, self.theme, self.options, self.context = site, theme, options, context
         self.plan = Plan(site.name)
-        db.acquire_lock(f"planning {site.id}")
-        self.last_state = _load_last_state(site)
+        self.steps = steps or Steps()
+        self.last_state = self._begin()
         #: Artifacts requested by path are built as they are now; pending changes are left for another plan.
         self.by_path = bool(options.patterns) and self.last_state.number > 0
-        self.changes = [] if self.by_path else take_changes(site)
-        self.changeset = ChangeSet.from_changes(self.changes)
-        self.number = self.last_state.number + 1
+        self.number = self.steps.number or self.last_state.number + 1
+        self.changeset, self.causes = self._take_changes()
         self.theme_digest, self.site_digest = f"{theme.digest} {__version__}", _site_digest(site)
         self.theme_changed = self.last_state.theme.removesuffix(_WITH_FAULTS) != self.theme_digest
         self.site_changed = self.last_state.site != self.site_digest
@@ -86,17 +98,37 @@ class Planner:
         self.is_structural = False
         #: The scope that was synced; None for the whole site, or when nothing may have moved.
         self.scope: Scope | None = None
+        #: Keys of which the digest has changed: the digests before and now.
+        self.changed_keys: dict[str, tuple[str, str]] = {}
         #: (type, subject) of artifacts that lost their address to another one.
         self.displaced: set[tuple[str, int | None]] = set()
-        self.invalidation = Invalidation(site, theme, self.number, self.plan.reasons if options.explain else None)
+        reasons = self.plan.reasons if options.explain else None
+        self.invalidation = Invalidation(site, theme, self.number, reasons, self.steps)
+
+    def _begin(self) -> LastState:
+        db.acquire_lock(f"planning {self.site.id}")
+        everything = (self.options.everything or self.options.force) and not self.options.patterns
+        if not self.options.explain and (everything or find_open(self.site.id)):
+            raise StepsNeeded
+        return load_last_state(self.site)
+
+    def _take_changes(self) -> tuple[ChangeSet, list[Cause]]:
+        """What pending changes touch, and why their jobs are enqueued."""
+        if self.by_path:
+            return ChangeSet(), []
+        if not self.options.explain and has_moved_many(self.site):
+            raise StepsNeeded
+        changes = take_changes(self.site)
+        return ChangeSet.from_changes(changes), job_causes(changes)
 
     def run(self) -> Plan:
         """Make the plan."""
         if self.by_path:
             db.execute("UPDATE planned SET number = ? WHERE site_id = ?", [self.number, self.site.id])
-        elif self.changes or self.setup_changed or dependency_keys.time_passed(self.site, self.context.digest_keys):
+        elif self.causes or self.setup_changed or dependency_keys.time_passed(self.site, self.context.digest_keys):
             self._sync_artifacts()
             self._invalidate()
+            dependency_keys.store_digests(self.site, self.changed_keys)
         elif self.options.is_empty:
             return self._enqueue_stale()
         else:
@@ -113,6 +145,8 @@ class Planner:
         self.is_structural = full or self.changeset.is_structural
         if self.is_structural:
             result = None if full else self._sync_scope()
+            if result is None and not self.options.explain:
+                raise StepsNeeded
             self.displaced = (result or self._sync_site()).displaced
         self._save_state()
         self._explain_sync()
@@ -128,10 +162,13 @@ class Planner:
             return None
 
     def _sync_site(self) -> SyncResult:
-        result = artifact_sync.sync_site(self.site, self.theme, self.number, self.changeset)
+        result = artifact_sync.sync_site(
+            self.site, self.theme, self.number, self.changeset, self.steps, self._check_removal
+        )
         self.plan.faults, self.plan.notes = result.faults, result.notes
         self.plan.sites_to_replan = result.sites_to_replan
-        dependency_keys.delete_unused(self.site)
+        with self.steps.write():
+            dependency_keys.delete_unused(self.site)
         return result
 
     def _save_state(self) -> None:
@@ -175,7 +212,7 @@ class Planner:
     def _invalidate(self) -> None:
         """Invalidate the artifacts that showed some of what changed, or now will."""
         invalidation, changeset = self.invalidation, self.changeset
-        blocks = sitemaps.changed_blocks(self.site, self.number, changeset, self.displaced)
+        blocks = sitemaps.changed_blocks(self.site, self.number, changeset, self.displaced) | self._entry_blocks()
         if self.last_state.number:
             invalidation.invalidate_addresses(self.displaced)
         if self.site_changed:
@@ -185,7 +222,8 @@ class Planner:
             invalidation.invalidate("the theme changed", unread)
         if self.theme_changed or self.site_changed:  # a build may have failed before its dependencies were known
             invalidation.invalidate(_UNBUILT, "a.marked > a.built")
-        invalidation.invalidate_entries(changeset)
+        for one in self._changesets():
+            invalidation.invalidate_entries(one)
         if self.had_faults:
             self._invalidate_listings_of_newly_addressed()
         if changeset.moved_entries:
@@ -196,14 +234,24 @@ class Planner:
         invalidation.invalidate_terms(changeset.terms)
         invalidation.invalidate_assets(changeset.assets)
         invalidation.invalidate_sitemaps(blocks)
-        changed_keys = dependency_keys.update_digests(
+        self.changed_keys = dependency_keys.changed_digests(
             self.site,
             self.context.digest_keys,
             changeset,
             everything=self.theme_changed or self.site_changed or changeset.site_changed,
             lists=self.is_structural,
         )
-        invalidation.invalidate_key_readers(changed_keys, dependency_keys.change_reason)
+        invalidation.invalidate_key_readers(self.changed_keys, dependency_keys.change_reason)
+
+    def _changesets(self) -> Iterable[ChangeSet]:
+        """All that changed, in parts."""
+        return [self.changeset]
+
+    def _entry_blocks(self) -> set[tuple[str, int]]:
+        """The parts of sitemaps with changed entries."""
+        if self.changeset.only_comments:
+            return set()
+        return {block for one in self._changesets() for block in sitemaps.blocks_of(one.entries)}
 
     def _invalidate_listings_of_newly_addressed(self) -> None:
         """Invalidate the listings of entries that have an address again.
@@ -242,15 +290,18 @@ class Planner:
         """
         is_deleted = "site_id = ? AND marked = ? AND NOT wanted AND digest IS NOT NULL"
         row = db.execute(f"SELECT COUNT(*) FROM artifact WHERE {is_deleted}", [self.site.id, self.number]).fetchone()
-        self.plan.deletion_count = int(row[0])
-        if self.plan.deletion_count < self.context.deletions.least or self.options.allow_removals:
+        self._check_removal(int(row[0]))
+
+    def _check_removal(self, count: int) -> None:
+        self.plan.deletion_count = count
+        if count < self.context.deletions.least or self.options.allow_removals:
             return
         total = db.execute(
             "SELECT COUNT(*) FROM artifact WHERE site_id = ? AND digest IS NOT NULL", [self.site.id]
         ).fetchone()[0]
         try:
             what = f"files of the site {self.site.name}"
-            count, limits = self.plan.deletion_count, self.context.deletions
+            limits = self.context.deletions
             removal_guard.check_removal(what, count, total, limits, "publish --allow-removals")
         except ContentError as error:
             if not self.options.explain:
@@ -258,7 +309,7 @@ class Planner:
             self.plan.refusal = str(error)
 
     def _enqueue(self) -> None:
-        only_comments = self.changes and self.changeset.only_comments and self.options.is_empty
+        only_comments = self.causes and self.changeset.only_comments and self.options.is_empty
         pause = enqueueing.COMMENT_PAUSE if only_comments else 0.0
         enqueuer = Enqueuer(self.site, self.context.ageing, self._causes(), pause)
         self.plan.enqueue_results += enqueuer.enqueue_invalidated(self.number, everything=self.options.everything)
@@ -266,7 +317,7 @@ class Planner:
         self.plan.build_now = enqueueing.build_now_paths(self.site, self.number)
 
     def _causes(self) -> list[Cause]:
-        found = job_causes(self.changes)
+        found = list(self.causes)
         if self.options.patterns:
             found.append(Cause("requested by path"))
         elif self.options.everything or self.options.force:
@@ -290,22 +341,24 @@ class Planner:
         return self.plan
 
 
-class _LastState(NamedTuple):
+class LastState(NamedTuple):
+    """The state of the last plan of a site: digests of theme and settings, its number, and that of its structure."""
+
     theme: str
     site: str
     number: int
     structure: int
 
 
-def _load_last_state(site: Site) -> _LastState:
+def load_last_state(site: Site) -> LastState:
     """The state of the last plan of a site."""
     row = db.execute(
         "SELECT theme_digest, site_digest, number, structure FROM planned WHERE site_id = ?", [site.id]
     ).fetchone()
     if row:
-        return _LastState(*row)
+        return LastState(*row)
     highest = db.execute("SELECT COALESCE(MAX(plan), 0) FROM artifact WHERE site_id = ?", [site.id]).fetchone()[0]
-    return _LastState("", "", int(highest), 0)
+    return LastState("", "", int(highest), 0)
 
 
 def _site_digest(site: Site) -> str:

@@ -10,8 +10,9 @@ from typing import Final
 
 from appliance import db
 from appliance.content.models import Site
-from appliance.planning.archives import ArtifactSpec, path_prefix
+from appliance.planning.archives import ArtifactSpec, path_prefix, rows_in_chunks
 from appliance.planning.manifest import REDIRECT_PRIORITY
+from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.planning.theme import Theme
 
 #: The `period` of redirect artifacts that have a former address as subject rather than an alias.
@@ -19,12 +20,14 @@ MOVED: Final = "move"
 
 #: Matches an artifact with the one it was before: entries and pages may turn into each other.
 _SAME: Final = "(n.type = o.type OR n.type IN ('entry', 'page') AND o.type IN ('entry', 'page'))"
-_RECORD_MOVED = f"""
-INSERT INTO move (site_id, path, type, subject)
-SELECT o.site_id, substr(o.path, ?), o.type, o.subject FROM artifact o
-WHERE o.site_id = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest IS NOT NULL
+_IS_MOVED = f"""
+o.site_id = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest IS NOT NULL
   AND o.type IN ('entry', 'page', 'category', 'author', 'tag')
   AND EXISTS (SELECT 1 FROM artifact n WHERE n.subject = o.subject AND n.is_permalink AND n.wanted AND {_SAME})
+"""
+_RECORD_MOVED = """
+INSERT INTO move (site_id, path, type, subject)
+SELECT o.site_id, substr(o.path, ?), o.type, o.subject FROM artifact o WHERE %s
 ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject
 """
 _RECORD_MERGED = """
@@ -33,31 +36,49 @@ SELECT o.site_id, substr(o.path, ?), o.type, CAST(? AS INTEGER) FROM artifact o
 WHERE o.type = ? AND o.subject = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest IS NOT NULL
 ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject
 """
-_DELETE_TAKEN = """
-DELETE FROM move WHERE site_id = ? AND path IN
+_IS_TAKEN = """
+site_id = ? AND path IN
     (SELECT substr(a.path, ?) FROM artifact a
      WHERE a.site_id = ? AND a.marked = ? AND a.wanted AND a.type <> 'redirect')
 """
 
 
-def record_former_addresses(site: Site, number: int, merged_terms: Mapping[tuple[str, int], int]) -> None:
+def record_former_addresses(
+    site: Site, number: int, merged_terms: Mapping[tuple[str, int], int], steps: Steps | None = None
+) -> None:
     """Record the addresses that plan `number` moved, and forget those that it gave to something else.
 
     `merged_terms` maps (kind, id) of each term that was merged to the id of the other term.
     """
     begin = len(path_prefix(site)) + 1
-    db.execute(_DELETE_TAKEN, [site.id, begin, site.id, number])
-    db.execute(_RECORD_MOVED, [begin, site.id, number])
+    if steps and steps.short:
+        _record_in_steps(site, number, steps)
+    else:
+        db.execute(f"DELETE FROM move WHERE {_IS_TAKEN}", [site.id, begin, site.id, number])
+        db.execute(_RECORD_MOVED % _IS_MOVED, [begin, site.id, number])
     for (kind, old), into in merged_terms.items():
-        db.execute(_RECORD_MERGED, [begin, into, kind, old, number])
-        db.execute("UPDATE move SET subject = ? WHERE type = ? AND subject = ?", [into, kind, old])
+        with (steps or Steps()).write():
+            db.execute(_RECORD_MERGED, [begin, into, kind, old, number])
+            db.execute("UPDATE move SET subject = ? WHERE type = ? AND subject = ?", [into, kind, old])
+
+
+def _record_in_steps(site: Site, number: int, steps: Steps) -> None:
+    begin = len(path_prefix(site)) + 1
+    taken = select_ids(f"SELECT id FROM move WHERE {_IS_TAKEN}", [site.id, begin, site.id, number])
+    for some in db.chunks(taken, ROWS):
+        with steps.write():
+            db.execute(f"DELETE FROM move WHERE id IN ({db.placeholders(len(some))})", some)
+    moved = select_ids(f"SELECT o.id FROM artifact o WHERE {_IS_MOVED}", [site.id, number])
+    for some in db.chunks(moved, ROWS):
+        with steps.write():
+            db.execute(_RECORD_MOVED % f"o.id IN ({db.placeholders(len(some))})", [begin, *some])
 
 
 _LISTED = """
 SELECT m.id, m.path FROM move m WHERE m.site_id = ? AND EXISTS
     (SELECT 1 FROM artifact n WHERE n.subject = m.subject AND n.is_permalink AND n.wanted
       AND (n.type = m.type OR n.type IN ('entry', 'page') AND m.type IN ('entry', 'page')))
-ORDER BY m.id
+  %s AND m.id > ? ORDER BY m.id LIMIT ?
 """
 
 
@@ -66,5 +87,5 @@ def move_redirects(site: Site, theme: Theme) -> Iterator[ArtifactSpec]:
     if theme.manifest.redirect:
         prefix = path_prefix(site)
         template = theme.manifest.redirect.template
-        for move, path in db.execute(_LISTED, [site.id]).fetchall():
+        for move, path in rows_in_chunks(_LISTED, [site.id], "m.id", None):
             yield ArtifactSpec(prefix + path, "redirect", template, move, MOVED, 1, 0, False, REDIRECT_PRIORITY)

@@ -60,6 +60,11 @@ def part_artifacts(site: Site, theme: Theme, kind: str, block: int) -> Iterator[
         yield ArtifactSpec(prefix + path, *made, output.priority, output.every, output.build)
 
 
+def blocks_of(entries: Iterable[int]) -> set[tuple[str, int]]:
+    """(type, block) of the sitemap parts that these entries may be in."""
+    return {(kind, entry // BLOCK_SIZE) for entry in entries for kind in ("entry", "page")}
+
+
 def changed_blocks(
     site: Site, number: int, changeset: ChangeSet, displaced: Iterable[tuple[str, int | None]]
 ) -> set[tuple[str, int]]:
@@ -69,6 +74,6 @@ def changed_blocks(
             WHERE site_id = ? AND marked = ? AND is_permalink AND type <> 'asset'""",
         [site.id, number],
     ).fetchall()
-    entries = {(kind, entry // BLOCK_SIZE) for entry in changeset.entries for kind in ("entry", "page")}
+    entries = blocks_of(changeset.entries)
     gone = {(kind, (subject or 0) // BLOCK_SIZE) for kind, subject in displaced if kind != "asset"}
     return {(kind, block) for kind, block in rows} | gone | (set() if changeset.only_comments else entries)
