@@ -146,7 +146,7 @@ def bound_html(html: str, targets: frozenset[tuple[str, int]]) -> BoundHtml:
 def _track_targets(html: BoundHtml) -> None:
     for kind, key in html.targets:
         if kind == "entry":
-            track_entry(key, Aspect.ADDRESS)
+            track_entry(key, int(Aspect.ADDRESS))
             continue
         _Current.reads.links.add(("f" if kind == "asset" else "c", key))
         if kind == "asset":
@@ -164,6 +164,9 @@ def tracked_post(listed_as: str = "") -> type[Post]:
     return type("Post", (Post,), {"__slots__": ("fragments",), "__doc__": Post.__doc__, **members})
 
 
+#: What a link to another entry shows of it.
+_LINK: Final = int(Aspect.TITLE | Aspect.ADDRESS)
+
 # A listing reads hundreds of attributes, so each property does its work in one call.
 
 
@@ -179,7 +182,7 @@ def _listed_property(listed_as: str, name: str, number: int) -> property:
     def get_neighbour(post: Post) -> Any:
         value = get(post)
         if value is not None:
-            track_entry(value.id, Aspect.TITLE | Aspect.ADDRESS)
+            track_entry(value.id, _LINK)
         return value
 
     return property(get_neighbour if number == Aspect.NEIGHBOURS else get, slot.__set__)
@@ -197,7 +200,7 @@ def _entry_property(name: str, number: int) -> property:
     def get_neighbour(post: Post) -> Any:
         value = get(post)
         if value is not None:
-            track_entry(value.id, Aspect.TITLE | Aspect.ADDRESS)
+            track_entry(value.id, _LINK)
         return value
 
     def get_html(post: Post) -> Any:

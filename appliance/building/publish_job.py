@@ -203,6 +203,7 @@ class Publisher:
                 deletions.lock(self._origin)
             outcomes = {claim: built.outcome if (built := pending[claim]) else "unchanged" for claim in held}
             failed = self._put_in_place(changed)
+            placed.update(built for built in changed if built not in failed)
             self._docroot.confirm()
             published = [built for built in changed if built not in failed]
             if published:
@@ -219,12 +220,13 @@ class Publisher:
             return outcomes
 
         failures: dict[Claim, Exception] = {}
+        placed: set[_Built] = set()
         try:
             self._reserve(pending.values())
             batch.complete(list(pending), effect)
         finally:
             for built in pending.values():
-                if built and built.staged:
+                if built and built.staged and built not in placed:
                     self._docroot.unstage(built.staged)
         for claim, error in failures.items():
             built = pending[claim]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
 import struct
 from collections.abc import Callable, Collection
@@ -167,6 +168,15 @@ def kind_names(started: Collection[str]) -> list[str]:
     return registry.names() if ERRANDS in started else registry.names(slow=False)
 
 
+def tune_collector() -> None:
+    """Have the garbage collector look for circles more seldom in this process.
+
+    Nearly all that a worker allocates is freed without it, and by default it took a tenth of a worker's time.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def _worker_main(
     config: Config, options: RunOptions, share: int | None, counters: JobCounters, place: int, *, slow: bool = False
 ) -> int:
@@ -177,6 +187,7 @@ def _worker_main(
     kinds = registry.kinds(config, slow=slow)
     wake = CommitListener(lambda: worker.is_stopping())
     worker = Worker(process.name, kinds, config.queue, wake, make_orphan_check(), process)
+    tune_collector()
     left = None if share is None else share - counters[place]
     with handle_signals(worker.stop), Heartbeat(worker.heartbeat, every=min(0.5, config.queue.lease / 6)):
         worker.run(left, once=options.once, on_batch_done=partial(counters.add, place))
