@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from appliance import db
 from appliance.config import CacheSettings, Config, SiteSettings
-from appliance.delivery import cursors
+from appliance.delivery import cursors, positions
 from appliance.delivery.models import Cursor
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import front_ends
 from appliance.errors import PurgeError, PurgeRefused
 from appliance.queue.enqueue import JobRequest, enqueue
@@ -49,7 +50,9 @@ def enqueue_purges(config: Config, only: str | None = None) -> int:
     # Of two targets that confirm at the same time, neither may take the other for one that is behind.
     db.acquire_lock("purge")
     confirmed = cursors.confirmed_by_all(front_ends(config))
-    behind = [cache for cache in caches if any(through > read_cursor(cache, o) for o, through in confirmed.items())]
+    behind = [
+        cache for cache in caches if any(positions.unread(read_cursor(cache, o), all_) for o, all_ in confirmed.items())
+    ]
     if behind:
         requests = [JobRequest(cache.name) for cache in behind]
         enqueue(PURGE, requests, ageing=config.queue.ageing, reason="every front end shows something newer")
@@ -59,8 +62,8 @@ def enqueue_purges(config: Config, only: str | None = None) -> int:
 def confirmed_by_all(config: Config) -> dict[str, int]:
     """Return by host of origin the newest publication that all targets have confirmed and all caches have purged."""
     return {
-        origin: min([through, *(read_cursor(cache, origin) for cache in config.caches)])
-        for origin, through in cursors.confirmed_by_all(front_ends(config)).items()
+        origin: min([confirmed.through, *(read_cursor(cache, origin).through for cache in config.caches)])
+        for origin, confirmed in cursors.confirmed_by_all(front_ends(config)).items()
     }
 
 
@@ -77,10 +80,14 @@ def purge(_payload: Payload, job: JobContext) -> Outcome:
         return "unchanged"  # it left the settings
     purged = 0
     for origin, confirmed in cursors.confirmed_by_all(front_ends(job.config)).items():
-        through, paths = _read_batch(origin, read_cursor(cache, origin), confirmed)
+        before = read_cursor(cache, origin)
+        unread = positions.unread(before, confirmed)
+        if unread is None:
+            continue
+        through, paths = _read_batch(origin, *unread)
         purge_paths(cache, job.config.sites, paths)
         purged += len(paths)
-        _move_cursor(cache, origin, through)
+        _move_cursor(cache, origin, before.having(unread[0], through))
     with db.write():
         enqueue_purges(job.config, cache.name)  # a follow-up, if anything is left
     return "changed" if purged else "unchanged"
@@ -114,24 +121,26 @@ def addresses(sites: Iterable[SiteSettings], path: str) -> Iterator[tuple[str, s
             return
 
 
-def read_cursor(cache: CacheSettings, origin: str) -> int:
-    """Return the publication of `origin` up to which a cache has been purged. One that moved starts anew."""
+def read_cursor(cache: CacheSettings, origin: str) -> Position:
+    """Return for which publications of `origin` a cache has been purged. One that moved starts anew."""
     row = Cursor.get_or_none(Cursor.target == _name(cache), Cursor.origin == origin, Cursor.address == cache.url)
-    return 0 if row is None else int(row.publication)
+    return cursors.position_of(row)
 
 
 _MOVE_CURSOR = """
-INSERT INTO cursor (target, origin, address, publication, confirmed_at, files, bytes, seconds, failures)
-VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0)
+INSERT INTO cursor
+(target, origin, address, publication, ahead_after, ahead, confirmed_at, files, bytes, seconds, failures)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)
 ON CONFLICT (target, origin) DO UPDATE SET
-    address = excluded.address, publication = excluded.publication, confirmed_at = excluded.confirmed_at
+    address = excluded.address, publication = excluded.publication, ahead_after = excluded.ahead_after,
+    ahead = excluded.ahead, confirmed_at = excluded.confirmed_at
 """
 
 
-def _move_cursor(cache: CacheSettings, origin: str, through: int) -> None:
-    if through > read_cursor(cache, origin):
-        with db.write():
-            db.execute(_MOVE_CURSOR, [_name(cache), origin, cache.url, through, db.now()])
+def _move_cursor(cache: CacheSettings, origin: str, now: Position) -> None:
+    values = [now.through, now.ahead_after, now.ahead]
+    with db.write():
+        db.execute(_MOVE_CURSOR, [_name(cache), origin, cache.url, *values, db.now()])
 
 
 def _name(cache: CacheSettings) -> str:

@@ -5,6 +5,10 @@ processors. The naive way opens a new ssh and rsync for each file and target, on
 sync does.
 
     ./inv bench delivery [-- --fronts 4 8 --rounds 15 --naive 3]
+
+With `--joining FILES` it measures instead, beside one front end that is level, another one that joins a site of so many
+files: when an edit made meanwhile can be read there, when it has everything, and how much later than alone the level
+one has the edit.
 """
 
 from __future__ import annotations
@@ -20,10 +24,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from appliance import db
 from appliance.config import DeliverySettings
-from appliance.delivery import journal
+from appliance.delivery import journal, target_state
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Put
 from appliance.delivery.targets import Target
@@ -133,6 +138,70 @@ def measure(fronts: int, rounds: int, naive: int, above: Path | None) -> tuple[f
         return single, hundred, median(lambda: bench.naive(one), naive)
 
 
+class Joining(NamedTuple):
+    """Seconds of a run in which one front end joined while another one was level."""
+
+    #: Until the joining one had everything.
+    whole: float
+    #: From each edit made meanwhile until it could be read on the joining one.
+    edits: list[float]
+    #: The same on the level one, before anybody joined and while.
+    alone: list[float]
+    beside: list[float]
+
+
+def join(files: int, rounds: int, above: Path | None) -> Joining:
+    """Have a front end join a site of so many files, and edit one of them again and again meanwhile."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=above)))
+        stack.callback(db.open_sqlite(folder / "appliance.db").close)
+        db.migrate()
+        bench = Bench(folder, 2, stack)
+        level, joining = bench.targets
+        rows = bench.write([f"{n % 100}/{n}/index.html" for n in range(files)])
+        with db.write():
+            journal.append(rows, "bench")
+        edited = rows[0].path
+        with Couriers([level]) as couriers:
+            couriers.settle()
+            alone = [_edit(bench, couriers, edited, bench.fronts[:1])[0] for _ in range(rounds)]
+        with Couriers([level, joining]) as couriers:
+            began, edits, beside = time.monotonic(), [], []
+            while not target_state.read(joining).level:
+                there, here = _edit(bench, couriers, edited, bench.fronts)
+                beside.append(there)
+                edits.append(here)
+                time.sleep(0.1)
+            return Joining(time.monotonic() - began, edits, alone, beside)
+
+
+def _edit(bench: Bench, couriers: Couriers, path: str, fronts: Sequence[FrontEnd]) -> list[float]:
+    """Seconds from the commit of an edit until each front end has it."""
+    rows = bench.write([path])
+    wanted = (bench.docroot / path).read_bytes()
+    began, seconds = time.monotonic(), dict[str, float]()
+    with db.write():
+        journal.append(rows, "bench")
+    couriers.wake()
+    while len(seconds) < len(fronts):
+        for front in fronts:
+            if front.name not in seconds and _is(front.docroot / path, wanted):
+                seconds[front.name] = time.monotonic() - began
+        time.sleep(0.001)
+    return [seconds[front.name] for front in fronts]
+
+
+def _print_joining(files: int, found: Joining) -> None:
+    edit, alone, beside = (statistics.median(some) for some in (found.edits, found.alone, found.beside))
+    print(f"a front end joins a site of {files:,} files of {SIZE // 1024} KiB, with {len(found.edits)} edits meanwhile")
+    print("| until it has everything | an edit there | of the whole | at most | the level one | alone | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    print(
+        f"| {found.whole:.1f} s | {edit:.2f} s | {edit / found.whole:.1%} | {max(found.edits):.2f} s"
+        f" | {beside * 1000:,.0f} | {alone * 1000:,.0f} | {beside / alone:.1f} |"
+    )
+
+
 def main() -> None:
     """Measure what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -140,8 +209,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="changes of one file; a third as many of a hundred")
     parser.add_argument("--naive", type=int, default=3, help="changes of one file the naive way")
     parser.add_argument("--folder", type=Path, default=MEMORY, help="where all of it lies, one disk for all; in memory")
+    parser.add_argument("--joining", type=int, metavar="FILES", help="measure a front end that joins so many files")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; one file of {SIZE // 1024} KiB, medians\n")
+    if arguments.joining:
+        _print_joining(arguments.joining, join(arguments.joining, arguments.rounds, arguments.folder))
+        return
     print("| front ends | one file | 100 files | one file, a new ssh and rsync each |\n|---|---|---|---|", flush=True)
     for fronts in arguments.fronts:
         single, hundred, naive = measure(fronts, arguments.rounds, arguments.naive, arguments.folder)

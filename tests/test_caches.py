@@ -20,6 +20,7 @@ import pytest
 from appliance import caches, db
 from appliance.config import CacheSettings, Config, QueueSettings, SiteSettings, validate
 from appliance.delivery import cursors, journal
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import front_ends
 from appliance.demo.frontend import free_port
 from appliance.errors import PurgeError, PurgeRefused
@@ -268,6 +269,28 @@ def test_pruning_keeps_what_a_target_or_cache_has_yet_to_read(
     assert journal.prune(caches.confirmed_by_all(config)) == 1
     assert rows() == [first, last]
     assert journal.prune(caches.confirmed_by_all(config)) == 0
+
+
+def test_what_reached_all_ahead_of_a_backlog_is_purged_at_once_and_the_rest_after_it(
+    install: Install, serve: Callable[[], RecordingServer]
+) -> None:
+    server = serve()
+    config = install({"name": "edge", "url": server.url}, fronts=2)
+    backlog = publish(config, "a.html", "b.html", "c.html")
+    ahead = publish(config, "new.html")
+    confirm(config, 0, ahead)
+    target, origin = front_ends(config)[1], "here"
+    begun = Position(0, backlog, ahead)
+    with db.write():
+        cursors.move(target, origin, Position(), begun)
+        caches.enqueue_purges(config)
+    work(config)
+    assert [path for _, _, path in server.requests] == ["/new.html"]
+    with db.write():
+        cursors.move(target, origin, begun, begun.moved(backlog))
+        caches.enqueue_purges(config)
+    work(config)
+    assert sorted(path for _, _, path in server.requests) == ["/a.html", "/b.html", "/c.html", "/new.html"]
 
 
 _VCL = """vcl 4.1;

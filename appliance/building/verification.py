@@ -6,7 +6,6 @@ and time but the wrong bytes, as a failing disk or a careless hand may leave the
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from appliance.building.docroot import Docroot
 from appliance.config import Config
 from appliance.content.assets import file_digest
 from appliance.delivery import cursors, journal
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import own_docroot
 from appliance.planning.enqueueing import template_of
 from appliance.planning.plan import PUBLISH
@@ -78,7 +78,7 @@ def verify(
         confirmed = _confirmed(config) if several_hosts else {}
         differing_rows = [row for row in rows if not _is_intact(docroot, row, contents)]
         if several_hosts:
-            differing_rows = _select_arrived(differing_rows, confirmed)
+            differing_rows = _select_arrived(differing_rows, confirmed, config.host_name)
         if differing_rows:
             _enqueue(config, differing_rows, "differs from what was published", lost=several_hosts)
         checked += len(rows)
@@ -86,19 +86,19 @@ def verify(
     return DocrootVerification(checked, differing)
 
 
-def _confirmed(config: Config) -> dict[str, float]:
-    """By host of origin, the publication up to which the docroot of this host has everything."""
+def _confirmed(config: Config) -> dict[str, Position]:
+    """By another host of origin, what the docroot of this host has of its publications."""
     own = own_docroot(config)
-    return {**(cursors.read_all(own) if own else {}), config.host_name: math.inf}
+    return cursors.read_all(own) if own else {}
 
 
-def _select_arrived(rows: Sequence[_Row], confirmed: Mapping[str, float]) -> list[_Row]:
+def _select_arrived(rows: Sequence[_Row], confirmed: Mapping[str, Position], host: str) -> list[_Row]:
     """Those of `rows` whose latest publication this host ought to show. Others are on their way from another host."""
     latest = journal.read_latest([row.path for row in rows])
 
     def has_arrived(row: _Row) -> bool:
         number, origin, version = latest.get(row.path, (0, "", 0))
-        return version <= row.version and number <= confirmed.get(origin, 0)
+        return version <= row.version and (origin == host or confirmed.get(origin, Position()).has(number))
 
     return [row for row in rows if has_arrived(row)]
 

@@ -12,39 +12,55 @@ from dataclasses import dataclass
 from appliance import db
 from appliance.delivery import cursors, journal
 from appliance.delivery.journal import PublishedChange
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What comes after a cursor in the publications of one host."""
+    """What a target has yet to be sent of the publications of one host. Times are seconds since the epoch."""
 
-    #: When the first of them was made, superseded ones included, in seconds since the epoch; None if there is none.
+    #: When the first of them was made, superseded ones included; None if there is none.
     oldest: float | None = None
     #: The latest publications of their paths among them, up to the limit.
     waiting: int = 0
+    #: Whether there are more.
+    is_longer: bool = False
+    #: When the first one was made of those that are sent ahead of the others; None if there is none.
+    ahead_oldest: float | None = None
+    #: Whether there are others.
+    is_behind: bool = False
 
 
-def read(origin: str, cursors: Collection[int], limit: int) -> dict[int, Backlog]:
-    """Return by cursor what comes after it in the publications of `origin`.
+def read(origin: str, positions: Collection[Position], limit: int) -> dict[Position, Backlog]:
+    """Return by position what comes after it in the publications of `origin`.
 
     Args:
         origin: the host of the publications.
-        cursors: the numbers of publications.
+        positions: what targets have confirmed.
         limit: up to how many are counted.
     """
-    oldest = _oldest(origin, sorted(set(cursors)))
+    cursors = {number for one in positions for number in (one.through, one.front, one.ahead_after or one.through)}
+    oldest = _oldest(origin, sorted(cursors))
     behind = [cursor for cursor, at in oldest.items() if at is not None]
     waiting = _waiting(origin, sorted(behind, reverse=True), limit) if behind else {}
-    return {cursor: Backlog(at, waiting.get(cursor, 0)) for cursor, at in oldest.items()}
+    return {one: _backlog(one, oldest, waiting, limit) for one in positions}
+
+
+def _backlog(one: Position, oldest: dict[int, float | None], waiting: dict[int, int], limit: int) -> Backlog:
+    after, front = waiting.get(one.through, 0), waiting.get(one.front, 0)
+    sent_ahead = waiting.get(one.ahead_after, 0) - front if one.has_backlog else 0
+    return Backlog(oldest[one.through], after - sent_ahead, after >= limit, oldest[one.front], one.has_backlog)
 
 
 def first_changes(target: Target, limit: int) -> list[PublishedChange]:
     """Return up to `limit` changes that `target` has yet to be sent, in the order in which they were published."""
     found: list[tuple[int, PublishedChange]] = []
-    for origin, cursor in cursors.read_all(target).items():
-        part = journal.latest_after(origin, cursor, limit)
-        found += zip(part.numbers, part.changes, strict=True)
+    for origin, position in cursors.read_all(target).items():
+        parts = [journal.latest_after(origin, position.front, limit)]
+        if position.has_backlog:
+            parts.append(journal.latest_after(origin, position.through, limit, position.ahead_after + 1))
+        found += (one for part in parts for one in zip(part.numbers, part.changes, strict=True))
     return [change for _, change in sorted(found, key=lambda one: one[0])[:limit]]
 
 

@@ -21,6 +21,8 @@ class _Move(NamedTuple):
     after: int
     publication: int
     at: float
+    #: Whether the cursor was that ahead of a backlog.
+    is_ahead: bool = False
 
 
 class Step(NamedTuple):
@@ -31,12 +33,15 @@ class Step(NamedTuple):
     at: float | None
 
 
-def record(target: str, origin: str, after: int, publication: int, now: float) -> None:
-    """Record that a target confirmed the publications of `origin` after one number, up to another. In a transaction."""
+def record(target: str, origin: str, after: int, publication: int, now: float, *, ahead: bool = False) -> None:
+    """Record that a target confirmed the publications of `origin` after one number, up to another. In a transaction.
+
+    `ahead` says that it has yet to be sent what comes before.
+    """
     db.execute("DELETE FROM confirmation WHERE target = ? AND at < ?", [target, now - KEPT])
     db.execute(
-        "INSERT INTO confirmation (target, origin, after, publication, at) VALUES (?, ?, ?, ?, ?)",
-        [target, origin, after, publication, now],
+        "INSERT INTO confirmation (target, origin, after, publication, at, ahead) VALUES (?, ?, ?, ?, ?, ?)",
+        [target, origin, after, publication, now, ahead],
     )
 
 
@@ -58,8 +63,8 @@ def steps(positions: dict[str, int], origin: str, after: int, until: float) -> l
 
 def _moves(target: str, origin: str, after: int) -> list[_Move]:
     rows = db.execute(
-        "SELECT after, publication, at FROM confirmation WHERE target = ? AND origin = ? AND publication > ?"
-        " ORDER BY at, publication",
+        "SELECT after, publication, at, ahead FROM confirmation WHERE target = ? AND origin = ? AND publication > ?"
+        " ORDER BY publication, at",  # and not by time, since a cursor ahead moves between the others
         [target, origin, after],
     )
     return [_Move(*row) for row in rows.fetchall()]
@@ -67,7 +72,8 @@ def _moves(target: str, origin: str, after: int) -> list[_Move]:
 
 def _position(moves: list[_Move], now: int, until: float) -> int:
     """Where a cursor was at a moment: where the first move since then began, or where it is now."""
-    return next((move.after for move in moves if move.at >= until), now)
+    later = [move for move in moves if move.at >= until and not move.is_ahead]
+    return min(later, key=lambda move: move.at).after if later else now
 
 
 def _merged(moves: Collection[list[_Move]], ends: list[int]) -> list[Step]:

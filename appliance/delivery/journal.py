@@ -103,14 +103,19 @@ def latest_after(origin: str, cursor: int, limit: int, below: int | None = None)
     return JournalRange([_to_change(row[1:]) for row in found], through, [int(row[0]) for row in found])
 
 
-def latest_through(origin: str, cursor: int, limit: int) -> list[PublishedChange]:
-    """Return the last `limit` latest publications of `origin` up to `cursor`, newest first."""
+def latest_through(origin: str, cursor: int, limit: int, after: int = 0) -> list[PublishedChange]:
+    """Return the last `limit` latest publications of `origin` up to `cursor` and after `after`, newest first."""
+    return [change for _, change in latest_numbered(origin, cursor, limit, after)]
+
+
+def latest_numbered(origin: str, cursor: int, limit: int, after: int = 0) -> list[tuple[int, PublishedChange]]:
+    """Like `latest_through`, each with its number."""
     found = db.execute(
-        "SELECT path, op, version, digest, size FROM publication WHERE origin = ? AND id + 0 <= ? AND latest "
-        "ORDER BY id + 0 DESC LIMIT ?",
-        (origin, cursor, limit),
+        "SELECT id, path, op, version, digest, size FROM publication WHERE origin = ? AND id + 0 > ? AND id + 0 <= ? "
+        "AND latest ORDER BY id + 0 DESC LIMIT ?",
+        (origin, after, cursor, limit),
     )
-    return [_to_change(row) for row in found.fetchall()]
+    return [(int(row[0]), _to_change(row[1:])) for row in found.fetchall()]
 
 
 def first_since(origin: str, cursor: int, moment: float, until: float = math.inf) -> int | None:

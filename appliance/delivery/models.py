@@ -61,6 +61,11 @@ class Cursor(BaseModel):
     address = TextField(default="")
     #: The newest publication of `origin` that the target is known to show, together with all before it.
     publication = BigIntegerField(default=0)
+    #: Of a target that is far behind, the publications after `ahead_after` up to `ahead`, which it shows as well; both
+    #: are 0 for one that is not. When that was last confirmed, in seconds since the epoch.
+    ahead_after = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    ahead = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    ahead_at = DoubleField(null=True)
     confirmed_at = DoubleField(null=True)
     pushed_at = DoubleField(null=True)
     #: Files that the last push sent and removed, the bytes it sent, and the seconds it took.
@@ -90,6 +95,8 @@ class Confirmation(BaseModel):
     publication = BigIntegerField()
     #: In seconds since the epoch.
     at = DoubleField()
+    #: Whether that was ahead of a backlog, which the target had yet to be sent.
+    ahead = BooleanField(default=False, constraints=[SQL("DEFAULT FALSE")])
 
     class Meta:
         """What is too old is found by its target."""

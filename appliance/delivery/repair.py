@@ -16,6 +16,7 @@ from appliance.config import Config
 from appliance.delivery import cursors, deletions, journal, progress, target_state
 from appliance.delivery.journal import PublishedChange
 from appliance.delivery.models import TargetControl
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target, courier_targets, find_target
 from appliance.delivery.transports.base import Transport
 from appliance.delivery.transports.factory import TransportFactory
@@ -217,4 +218,4 @@ def _confirmed_files(target: Target) -> Iterator[list[PublishedChange]]:
     confirmed = cursors.read_all(target)
     while rows := journal.read_files(after, _BATCH):
         after = rows[-1][2].path
-        yield [change for number, origin, change in rows if number <= confirmed.get(origin, 0)]
+        yield [change for number, origin, change in rows if confirmed.get(origin, Position()).has(number)]

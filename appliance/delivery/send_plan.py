@@ -3,6 +3,11 @@
 Each publishing host sends what it published itself, but only up to where an earlier publication of another host still
 waits, so that pages appear in the order in which they were published. If a host is dead or cannot reach the target, any
 other host with the same bytes takes over after a while. Files that no host has are built again.
+
+A target is far behind if it would take several seconds to send all that it lacks: it joins, was wiped, was away or is
+slow. It is sent the newest publications first, and from then on whatever is published before any of the rest. The rest
+is its backlog, sent in order, in stretches of about a second. Both are read from the journal while the target's lease
+is held, and only the latest publication of each path. So nothing of the backlog can replace what was sent ahead.
 """
 
 from __future__ import annotations
@@ -14,7 +19,9 @@ from typing import Literal
 
 from appliance import clock, db
 from appliance.delivery import cursors, deletions, file_lists, journal
-from appliance.delivery.journal import PublishedChange
+from appliance.delivery.journal import JournalRange, PublishedChange
+from appliance.delivery.positions import Position
+from appliance.delivery.stretches import Stretch
 from appliance.delivery.targets import Target
 from appliance.queue import processes
 from appliance.queue.future_times import SLACK
@@ -49,7 +56,10 @@ def rebuild_nothing(paths: Sequence[str]) -> set[str]:
 class SendBatch:
     """Changes of one host of origin to send, and how far that moves the target's cursor."""
 
-    #: The cursor before and after.
+    #: What the target has confirmed before and after.
+    before: Position
+    after: Position
+    #: The publications sent, superseded ones included, are those after the first number up to the second.
     cursor: int
     through: int
     changes: list[PublishedChange]
@@ -67,6 +77,8 @@ class SendPlan:
         self._host = host
         self._several_hosts = several_hosts
         self._rebuild = rebuild
+        #: How much of a backlog to send at a time.
+        self.stretch = Stretch(BATCH_SIZE)
         #: By host of origin: when to try again to send what that host has not sent, and attempts so far.
         self._retry_at: dict[str, float] = {}
         self._attempts: Counter[str] = Counter()
@@ -90,17 +102,48 @@ class SendPlan:
         return due, "busy" if "busy" in waits else "waiting" if waits else "done"
 
     def next_batch(self, origin: str) -> SendBatch | None:
-        """Return the next publications of `origin` to send; None if another host has sent them meanwhile.
+        """Return the next publications of `origin` to send, ahead of a backlog if there is one.
 
-        Call it while the target's lease is held.
+        None if there are none, or if another host has sent them meanwhile. Call it while the target's lease is held.
         """
-        own, cursor, docroot = self._is_own(origin), cursors.read(self._target, origin), self._target.docroot
-        below = self._first_of_others() if own else self._overdue_below(origin, cursor)
-        if below is None and not own:
+        position, below = cursors.position(self._target, origin), self._below(origin)
+        if below is None:
             return None
-        found = journal.latest_after(origin, cursor, BATCH_SIZE, below)
-        if found.through == cursor:
+        found = journal.latest_after(origin, position.front, BATCH_SIZE, below)
+        if found.through == position.front:
             return None
+        after = None
+        if self.stretch.is_far(found.changes):
+            newest = journal.latest_numbered(origin, below - 1, self.stretch.files + 1, position.front)
+            after = self.stretch.newest_begin_after(newest)
+        if after is None:
+            return self._batch(origin, position, position.front, found)
+        return self._batch(origin, position, after, journal.latest_after(origin, after, BATCH_SIZE, below))
+
+    def next_backlog(self, origin: str) -> SendBatch | None:
+        """Return the next stretch of the backlog of `origin`; None if there is none. Call it as `next_batch`."""
+        position, below = cursors.position(self._target, origin), self._below(origin, backlog=True)
+        if not position.has_backlog or below is None:
+            return None
+        end = min(position.ahead_after + 1, below)
+        found = journal.latest_after(origin, position.through, self.stretch.files, end)
+        return self._batch(origin, position, position.through, self.stretch.cut(found))
+
+    def is_far_behind(self, origins: Sequence[str]) -> bool:
+        """Whether the target has yet to be sent a backlog of one of these hosts."""
+        return any(cursors.position(self._target, origin).has_backlog for origin in origins)
+
+    def by_age(self, origins: Sequence[str]) -> list[str]:
+        """Return these hosts by how old the next publication is that the target lacks, the oldest first."""
+        return sorted(origins, key=lambda origin: cursors.read(self._target, origin))
+
+    def reach(self, origin: str) -> int:
+        """Return the publication up to which one push after the cursor may have reached, in any size."""
+        return journal.latest_after(origin, cursors.read(self._target, origin), BATCH_SIZE).through
+
+    def _batch(self, origin: str, before: Position, cursor: int, found: JournalRange) -> SendBatch | None:
+        """Return what of a range of the journal this host's docroot has, and how far that moves the position."""
+        own, docroot = self._is_own(origin), self._target.docroot
         if self._several_hosts:
             deletions.apply(found.changes, docroot, self._host)
         applied = file_lists.are_applied(found.changes, docroot, check_digest=not own)
@@ -111,7 +154,16 @@ class SendPlan:
             if not here
         ]
         through = self._through_despite(origin, missing, found.through) if missing else found.through
-        return SendBatch(cursor, through, changes, len(missing), own) if changes or through > cursor else None
+        after = before.having(cursor, through)
+        if not changes and after == before:
+            return None
+        return SendBatch(before, after, cursor, through, changes, len(missing), own)
+
+    def _below(self, origin: str, *, backlog: bool = False) -> int | None:
+        """Return the number before which publications of `origin` are to be sent from here; None if none are."""
+        if self._is_own(origin):
+            return (None if backlog else self._first_of_others()) or journal.newest(origin) + 1
+        return self._overdue_below(origin, cursors.read(self._target, origin))
 
     def _is_own(self, origin: str) -> bool:
         return not self._several_hosts or origin == self._host
@@ -151,7 +203,7 @@ class SendPlan:
         return min(found, default=None)
 
     def _first_recent(self, origin: str, since: float, until: float) -> int | None:
-        return journal.first_latest_since(origin, cursors.read(self._target, origin), since, until)
+        return journal.first_latest_since(origin, cursors.position(self._target, origin).front, since, until)
 
     def _through_despite(self, origin: str, missing: Sequence[tuple[int, str]], through: int) -> int:
         """Return how far the cursor may move although this host's docroot lacks some files, and have them rebuilt."""

@@ -12,6 +12,7 @@ import random
 from appliance import clock
 from appliance.delivery import cursors, journal
 from appliance.delivery.journal import PublishedChange
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target
 from appliance.delivery.transports.base import Transport
 
@@ -31,7 +32,7 @@ class SpotCheck:
         self._target = target
         self._last_at = float("-inf")
         #: What the target had confirmed at the last successful check, by host of origin.
-        self._last_confirmed: dict[str, int] = {}
+        self._last_confirmed: dict[str, Position] = {}
 
     @property
     def has_run(self) -> bool:
@@ -63,12 +64,20 @@ class SpotCheck:
         self._last_at, self._last_confirmed = clock.monotonic(), {}
 
 
-def _sample(confirmed: dict[str, int], last_confirmed: dict[str, int]) -> list[PublishedChange]:
+def _sample(confirmed: dict[str, Position], last_confirmed: dict[str, Position]) -> list[PublishedChange]:
     sample = dict[str, PublishedChange]()
-    for origin, through in confirmed.items():
-        ages = (random.randint(1, max(1, through)) for _ in range(_AGES))  # noqa: S311 - not a secret
-        ends = through, min(through, last_confirmed.get(origin, through))
-        found = [journal.latest_through(origin, end, SAMPLE) for end in ends]
-        found += [journal.latest_through(origin, min(age, through), SAMPLE // _AGES) for age in ages]
-        sample |= {change.path: change for some in found for change in some}
+    for origin, position in confirmed.items():
+        last = last_confirmed.get(origin, position)
+        found = _sample_stretch(origin, 0, position.through, last.through)
+        if position.has_backlog:
+            found += _sample_stretch(origin, position.ahead_after, position.ahead, last.front)
+        sample |= {change.path: change for change in found}
     return list(sample.values())
+
+
+def _sample_stretch(origin: str, after: int, through: int, last: int) -> list[PublishedChange]:
+    """Some publications after a number up to another: the last, the last of the check before, and some of any age."""
+    span = max(1, through - after)
+    ages = (after + random.randint(1, span) for _ in range(_AGES))  # noqa: S311 - not a secret
+    ends = [(through, SAMPLE), (min(through, last), SAMPLE), *((min(age, through), SAMPLE // _AGES) for age in ages)]
+    return [change for end, count in ends for change in journal.latest_through(origin, end, count, after)]

@@ -1,8 +1,9 @@
 """The work of one target's courier: sends what is due, confirms it, and checks that the target still shows it.
 
 Guarantees that what to send is read while the target's lease is held, and confirmed only while it is held; that a
-cursor moves only after all of a batch has arrived; and that a target which shows less than it confirmed is sent
-everything again.
+cursor moves only after all of a batch has arrived; that a target which is far behind waits for what is published now no
+longer than a stretch of its backlog takes; and that a target which shows less than it confirmed is sent everything
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ from appliance.delivery.spot_check import SpotCheck
 from appliance.delivery.targets import Target
 from appliance.delivery.transports.base import PushResult, Transport
 from appliance.delivery.transports.factory import TransportFactory
-from appliance.errors import DeliveryError, RemovalRefused, TargetBusy, TargetLeaseLost, TargetPaused
+from appliance.errors import (
+    DeliveryError,
+    PartialTransfer,
+    RemovalRefused,
+    TargetBusy,
+    TargetLeaseLost,
+    TargetPaused,
+)
+
+#: Seconds for which the lease is left to other hosts after a stretch of a backlog.
+_LEASE_GAP = 0.06
 
 #: Takes one line about a push, for people.
 Report = Callable[[str], None]
@@ -67,6 +78,8 @@ class TargetPusher:
         #: Whether it is writing to the target, so that another thread renews its lease.
         self._working = False
         self._paused = False
+        #: By host of origin: the publications up to which an interrupted push may have left temporary files.
+        self._sweep_through = dict[str, int]()
         #: Paths already reported as not sent because of `delivery.keep`.
         self._reported_kept = set[str]()
 
@@ -128,48 +141,73 @@ class TargetPusher:
             self._working = False
             if self._context.several_hosts:
                 self.lease.release()
+                if self._plan.is_far_behind(due):
+                    self._context.stop.wait(_LEASE_GAP)
 
     def _work(self, due: list[str], check: bool, repair: bool, failures: int) -> Literal["sent"] | None:
         """Do what is due while the lease is held. Returns None if nothing was sent or repaired."""
         if check and not self._check_target():
             return "sent"
-        sent = [self._send(origin) for origin in due]
+        if self.unsure:
+            self._sweep_through = {origin: self._plan.reach(origin) for origin in due}
+        sent = self._send_due(due)
         if self.unsure or failures:
             cursors.clear_failures(self._target, self._context.host)
             self.unsure = False
         if repair:
             self._repair()
-        return "sent" if any(sent) or repair else None
+        return "sent" if sent or repair else None
 
-    def _send(self, origin: str) -> bool:
-        """Push one batch and confirm it. Returns whether the cursor moved."""
+    def _send_due(self, due: Sequence[str]) -> bool:
+        """Send what is published now by each of these hosts, then one stretch of a backlog. Returns whether it did.
+
+        Raises:
+            PartialTransfer: some files did not arrive; they hold up no others.
+        """
+        sent, failed = False, None
+        for origin in due:
+            try:
+                sent = self._send(origin, self._plan.next_batch) or sent
+            except PartialTransfer as error:
+                failed = failed or error
+        for origin in self._plan.by_age(due):
+            if self._send(origin, self._plan.next_backlog):
+                sent = True
+                break
+        if failed:
+            raise failed
+        return sent
+
+    def _send(self, origin: str, next_batch: Callable[[str], SendBatch | None]) -> bool:
+        """Push one batch and confirm it. Returns whether a cursor moved."""
         self.transport.warm()  # before the batch is read: a docroot that is not there lacks every file
-        batch = self._plan.next_batch(origin)
+        batch = next_batch(origin)
         if batch is None:
             return False
         result = PushResult()
         if batch.changes:
             result = self.transport.push(batch.changes)
+            self._plan.stretch.learn(batch.changes, result.seconds)
             self._context.report(_push_line(self._target, batch, result))
             self._report_kept(result.kept)
-        if self.unsure or not batch.is_own:
+        if self.unsure or not batch.is_own or batch.cursor < self._sweep_through.get(origin, 0):
             # Superseded publications as well: no later push may look into their folders.
             paths = journal.paths_between(origin, batch.cursor, batch.through, send_plan.BATCH_SIZE)
             if swept := self.transport.sweep(paths):
                 self._context.report(f"{self._target.name}: {swept} leftovers of an interrupted push removed")
         with db.write():
             self.lease.require()
-            cursors.confirm(
+            cursors.move(
                 self._target,
                 origin,
-                batch.through,
-                expected=batch.cursor,
+                batch.before,
+                batch.after,
                 files=result.files + result.deleted,
                 bytes=result.bytes,
                 seconds=result.seconds,
             )
             self._context.on_confirm()
-        return batch.through > batch.cursor
+        return batch.after != batch.before
 
     def _report_kept(self, paths: Sequence[str]) -> None:
         if fresh := [path for path in paths if path not in self._reported_kept]:

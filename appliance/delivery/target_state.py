@@ -14,9 +14,10 @@ from peewee import EXCLUDED
 
 from appliance import audit, db
 from appliance.config import Config
-from appliance.delivery import backlogs, journal
+from appliance.delivery import backlogs, cursors, journal
 from appliance.delivery.backlogs import Backlog
 from appliance.delivery.models import Cursor, TargetControl
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target, all_targets
 from appliance.errors import DeliveryError
 
@@ -48,6 +49,10 @@ class TargetState:
     waiting: int
     #: Seconds since the oldest unconfirmed publication was made; 0 when `level`.
     lag: float
+    #: Seconds since the oldest one was made of those that are sent ahead of a backlog; as `lag` without a backlog.
+    ahead_lag: float
+    #: Whether it is far behind: what is published now reaches it first, and a backlog between.
+    has_backlog: bool
     #: The newest publication that it has confirmed.
     confirmed: int
     #: When the last push ended; None before the first.
@@ -101,9 +106,9 @@ def read_all(targets: Iterable[Target]) -> list[TargetState]:
         now, origins = db.now(), journal.origins()
         rows = _rows_by_target(Cursor.select().where(Cursor.target.in_(names)), chosen)
         controls = {row.target: row for row in TargetControl.select().where(TargetControl.target.in_(names))}
-        confirmed = {name: {row.origin: int(row.publication) for row in some} for name, some in rows.items()}
+        confirmed = {name: _positions(some, origins) for name, some in rows.items()}
         found = {
-            origin: backlogs.read(origin, {one.get(origin, 0) for one in confirmed.values()}, MAX_COUNTED + 1)
+            origin: backlogs.read(origin, {one[origin] for one in confirmed.values()}, MAX_COUNTED + 1)
             for origin in origins
         }
     return [
@@ -111,7 +116,7 @@ def read_all(targets: Iterable[Target]) -> list[TargetState]:
             target,
             rows[target.name],
             controls.get(target.name) or TargetControl(target=target.name),
-            [found[origin][confirmed[target.name].get(origin, 0)] for origin in origins],
+            [found[origin][position] for origin, position in confirmed[target.name].items()],
             now,
         )
         for target in chosen
@@ -128,10 +133,17 @@ def _rows_by_target(found: Iterable[Cursor], targets: Iterable[Target]) -> dict[
     return rows
 
 
+def _positions(rows: Sequence[Cursor], origins: Sequence[str]) -> dict[str, Position]:
+    """What a target has confirmed of each host."""
+    known = {row.origin: cursors.position_of(row) for row in rows}
+    return {origin: known.get(origin, Position()) for origin in origins}
+
+
 def _state(
     target: Target, rows: Sequence[Cursor], control: TargetControl, missing: Sequence[Backlog], now: float
 ) -> TargetState:
     oldest = min((backlog.oldest for backlog in missing if backlog.oldest is not None), default=None)
+    ahead = min((backlog.ahead_oldest for backlog in missing if backlog.ahead_oldest is not None), default=None)
     waiting = sum(backlog.waiting for backlog in missing)
     last = max(rows, key=lambda row: row.pushed_at or 0, default=None)
     sent = max((row for row in rows if row.files), key=lambda row: row.confirmed_at or 0, default=last)
@@ -144,8 +156,10 @@ def _state(
         address=target.address,
         level=oldest is None,
         waiting=min(waiting, MAX_COUNTED),
-        more_waiting=waiting > MAX_COUNTED,
+        more_waiting=waiting > MAX_COUNTED or any(backlog.is_longer for backlog in missing),
         lag=max(0.0, now - oldest) if oldest is not None else 0.0,
+        ahead_lag=max(0.0, now - ahead) if ahead is not None else 0.0,
+        has_backlog=any(backlog.is_behind for backlog in missing),
         confirmed=max((row.publication for row in rows), default=0),
         pushed_at=last.pushed_at if last else None,
         files=sent.files if sent else 0,

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from appliance import db
 from appliance.config import Config
 from appliance.delivery import cursor_history, target_state
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target, front_ends, own_docroot, peer_name, peers
 
 #: Publications of a path that are read, newest first, to find out what a target that is behind still shows.
@@ -92,10 +93,16 @@ class Whereabouts:
 class _Confirmed:
     """A cursor: how far a target is with the publications of one host."""
 
-    publication: int
+    position: Position
     at: float | None
+    #: When it last confirmed something ahead of its backlog.
+    ahead_at: float | None
     pushed_at: float | None
     error: str | None
+
+    def confirmed_at(self, version: PathVersion) -> float | None:
+        """When the target had confirmed this version, at the latest."""
+        return self.at if version.number <= self.position.through else self.ahead_at
 
 
 def whereabouts(config: Config, path: str) -> Whereabouts:
@@ -184,7 +191,7 @@ class _Reader:
             target.name,
             self._settled if shown is self._latest else "behind",
             shown,
-            cursor.at if cursor and shown else None,
+            cursor.confirmed_at(shown) if cursor and shown else None,
             target.name in self._paused,
             last.error if last else None,
         )
@@ -195,7 +202,7 @@ def _key(target: Target) -> tuple[str, str]:
 
 
 def _has(row: _Confirmed | None, version: PathVersion) -> bool:
-    return row is not None and row.publication >= version.number
+    return row is not None and row.position.has(version.number)
 
 
 def _versions(path: str, limit: int = _VERSIONS) -> list[PathVersion]:
@@ -209,5 +216,11 @@ def _versions(path: str, limit: int = _VERSIONS) -> list[PathVersion]:
 
 def _cursors() -> dict[tuple[str, str, str], _Confirmed]:
     """The cursors by target, host of origin and address."""
-    found = db.execute("SELECT target, origin, address, publication, confirmed_at, pushed_at, error FROM cursor")
-    return {(row[0], row[1], row[2]): _Confirmed(*row[3:]) for row in found.fetchall()}
+    found = db.execute(
+        "SELECT target, origin, address, publication, ahead_after, ahead, confirmed_at, ahead_at, pushed_at, error"
+        " FROM cursor"
+    )
+    return {
+        (row[0], row[1], row[2]): _Confirmed(Position(0, row[4], row[5]).moved(row[3]), *row[6:])
+        for row in found.fetchall()
+    }

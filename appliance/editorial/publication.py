@@ -166,7 +166,7 @@ def _state(change: EntryChange | None, pages: Sequence[_Page]) -> tuple[int | No
 def _is_shown(target: Target, pages: Sequence[_Page]) -> bool:
     for page in pages:
         latest = db.execute(_LATEST, [page.path]).fetchone()
-        if latest is not None and cursors.read(target, latest[0]) < latest[1]:
+        if latest is not None and not cursors.position(target, latest[0]).has(latest[1]):
             return False
     return True
 

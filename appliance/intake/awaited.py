@@ -48,9 +48,9 @@ class Look:
         target = docroot.target
         if docroot.host == origin:
             return True
-        return target is not None and publication <= self._once(
-            ("cursor", target.name, origin), lambda: cursors.read(target, origin)
-        )
+        if target is None:
+            return False
+        return self._once(("cursor", target.name, origin), lambda: cursors.position(target, origin)).has(publication)
 
     def _once(self, key: tuple[object, ...], read: Callable[[], T]) -> T:
         if key not in self._known:

@@ -159,7 +159,8 @@ def _lag(target: TargetState) -> str:
         return f"{behind}, since it is paused."
     if target.error:
         return f"{behind}: {_error(target)} It is tried again by itself."
-    return f"{behind}, with {target.waiting:,}{'+' if target.more_waiting else ''} files waiting."
+    ahead = " What is published now reaches it first." if target.has_backlog else ""
+    return f"{behind}, with {target.waiting:,}{'+' if target.more_waiting else ''} files waiting.{ahead}"
 
 
 def _error(target: TargetState) -> str:

@@ -43,6 +43,11 @@ _TARGET_GAUGES: tuple[tuple[str, str, Callable[[TargetState], float | None]], ..
     ("level", "1 when the target has confirmed every publication.", lambda t: t.level),
     ("lag_seconds", "Age of the oldest publication the target has not confirmed; 0 when level.", lambda t: t.lag),
     (
+        "ahead_lag_seconds",
+        "As lag_seconds, without a backlog that the target is sent while it gets first what is published now.",
+        lambda t: t.ahead_lag,
+    ),
+    (
         "waiting_files",
         "Files that the target has yet to receive or remove, counted up to 10000.",
         lambda t: t.waiting,

@@ -58,4 +58,5 @@ def describe_target(target: TargetState) -> str:
     if target.level:
         return "level"
     error = f"; {target.error}" if target.error else ""
-    return f"behind by {count_waiting(target)}, for {target.lag:.0f} s{error}"
+    ahead = f"; what is published now is sent first, {target.ahead_lag:.0f} s behind" if target.has_backlog else ""
+    return f"behind by {count_waiting(target)}, for {target.lag:.0f} s{ahead}{error}"

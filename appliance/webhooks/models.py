@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import AutoField, BigAutoField, BigIntegerField, CompositeKey, DoubleField, IntegerField, TextField
+from peewee import SQL, AutoField, BigAutoField, BigIntegerField, CompositeKey, DoubleField, IntegerField, TextField
 
 from appliance.db import BaseModel
 
@@ -35,6 +35,9 @@ class WebhookCursor(BaseModel):
     webhook = TextField()
     origin = TextField()
     publication = BigIntegerField(default=0)
+    #: It has also been told of the publications after `ahead_after` up to `ahead`.
+    ahead_after = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    ahead = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         """One row for each host of origin."""

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from appliance import db
 from appliance.config import Config, SiteSettings, WebhookSettings
-from appliance.delivery import cursors
+from appliance.delivery import cursors, positions
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import front_ends
 from appliance.planning.permalinks import url_of
 from appliance.webhooks import outbox, state
@@ -40,8 +41,8 @@ def begin(config: Config) -> None:
     with db.write():
         confirmed = cursors.confirmed_by_all(front_ends(config))
         for name in names - known:
-            for origin, through in {**confirmed, _BEGUN: 0}.items():
-                _move_cursor(name, origin, through)
+            for origin, position in {**confirmed, _BEGUN: Position()}.items():
+                _move_cursor(name, origin, position)
         for name in known - names:
             WebhookCursor.delete().where(WebhookCursor.webhook == name).execute()
 
@@ -60,7 +61,7 @@ def enqueue_published(config: Config) -> None:
     confirmed = cursors.confirmed_by_all(front_ends(config))
     for webhook in webhooks:
         told = _read_cursors(webhook.name)
-        if any(through > told.get(origin, 0) for origin, through in confirmed.items()):
+        if any(positions.unread(told.get(origin, Position()), shown) for origin, shown in confirmed.items()):
             outbox.request_gathering(config, EVENT, webhook.name, every=INTERVAL)
 
 
@@ -74,8 +75,12 @@ def gather(config: Config, name: str) -> int:
         silent = name in state.disabled_names(config)
         told = _read_cursors(name)
         for origin, confirmed in cursors.confirmed_by_all(front_ends(config)).items():
-            through, changes = _read_batch(origin, told.get(origin, 0), confirmed)
-            _move_cursor(name, origin, through)
+            before = told.get(origin, Position())
+            unread = positions.unread(before, confirmed)
+            if unread is None:
+                continue
+            through, changes = _read_batch(origin, *unread)
+            _move_cursor(name, origin, before.having(unread[0], through))
             for site, pages in () if silent else _events(config, webhook, changes):
                 enqueue_delivery(config, webhook, EVENT, {"pages": pages}, site=site)
                 count += len(pages)
@@ -83,20 +88,23 @@ def gather(config: Config, name: str) -> int:
     return count
 
 
-def _read_cursors(name: str) -> dict[str, int]:
-    rows = db.execute("SELECT origin, publication FROM webhook_cursor WHERE webhook = ?", [name]).fetchall()
-    return dict(rows)
+def _read_cursors(name: str) -> dict[str, Position]:
+    rows = db.execute(
+        "SELECT origin, publication, ahead_after, ahead FROM webhook_cursor WHERE webhook = ?", [name]
+    ).fetchall()
+    return {origin: Position(0, after, ahead).moved(through) for origin, through, after, ahead in rows}
 
 
 _MOVE: Final = """
-INSERT INTO webhook_cursor (webhook, origin, publication) VALUES (?, ?, ?)
-ON CONFLICT (webhook, origin) DO UPDATE SET publication = excluded.publication
-WHERE webhook_cursor.publication < excluded.publication
+INSERT INTO webhook_cursor (webhook, origin, publication, ahead_after, ahead) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (webhook, origin) DO UPDATE SET
+    publication = excluded.publication, ahead_after = excluded.ahead_after, ahead = excluded.ahead
+WHERE webhook_cursor.publication <= excluded.publication
 """
 
 
-def _move_cursor(name: str, origin: str, through: int) -> None:
-    db.execute(_MOVE, [name, origin, through])
+def _move_cursor(name: str, origin: str, now: Position) -> None:
+    db.execute(_MOVE, [name, origin, now.through, now.ahead_after, now.ahead])
 
 
 def _read_batch(origin: str, after: int, confirmed: int) -> tuple[int, dict[str, str]]:

@@ -14,3 +14,10 @@ def test_a_hundred_files_cost_at_most_three_times_one() -> None:
         if hundred <= 3 * single and single < naive:
             return
     raise AssertionError((single, hundred, naive))
+
+
+@pytest.mark.slow
+def test_an_edit_does_not_wait_for_a_front_end_that_joins() -> None:
+    found = delivery.join(8_000, 3, delivery.MEMORY)
+    assert len(found.edits) >= 2
+    assert min(found.edits) < found.whole / 2

@@ -12,6 +12,7 @@ from appliance.config import Config, DeliverySettings, TargetSettings
 from appliance.delivery import backlogs, cursors, journal, target_state
 from appliance.delivery.backlogs import Backlog
 from appliance.delivery.journal import Put
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target
 from tests.statements import count_statements
 
@@ -27,10 +28,19 @@ def target(config: Config, name: str) -> Target:
     return Target(settings, config.docroot, DeliverySettings())
 
 
-def by_hand(origin: str, cursor: int, limit: int) -> Backlog:
-    rows = db.execute("SELECT at, latest FROM publication WHERE origin = ? AND id > ? ORDER BY id", (origin, cursor))
-    found = rows.fetchall()
-    return Backlog(found[0][0] if found else None, min(limit, sum(bool(latest) for _, latest in found)))
+def by_hand(origin: str, position: Position, limit: int) -> Backlog:
+    rows = db.execute("SELECT id, at, latest FROM publication WHERE origin = ? ORDER BY id", (origin,)).fetchall()
+    lacking = [row for row in rows if row[0] > position.through]
+    after = [row for row in rows if row[0] > position.front]
+    # Only the newest are counted, and what of them was sent ahead is taken from that.
+    counted = [row for row in rows if row[2] and row[0] > position.through][-limit:]
+    return Backlog(
+        lacking[0][1] if lacking else None,
+        sum(not position.has(row[0]) for row in counted),
+        len(counted) >= limit,
+        after[0][1] if after else None,
+        position.has_backlog,
+    )
 
 
 @pytest.mark.usefixtures("database")
@@ -39,7 +49,8 @@ def test_each_cursor_gets_what_comes_after_it(limit: int) -> None:
     chance = random.Random(7)
     for origin in ("one", "two", "one"):
         publish(40, origin, chance)
-    given = [0, 1, 13, 41, 80, 119, 120, 500]
+    given = [Position(number) for number in (0, 1, 13, 41, 80, 119, 120, 500)]
+    given += [Position(0, 90, 90), Position(0, 3, 117), Position(13, 44, 79), Position(13, 44, 120)]
     for origin in ("one", "two", "none"):
         found = backlogs.read(origin, given, limit)
         assert found == {cursor: by_hand(origin, cursor, limit) for cursor in given}
@@ -60,7 +71,9 @@ def test_the_states_of_all_are_those_of_each(database: Config) -> None:
     cursors.record_failure(chosen[3], "one", "it does not answer", failures=4, retry_in=9)
     target_state.pause("www1")
     together, alone = target_state.read_all(chosen), [target_state.read(one) for one in chosen]
-    assert [replace(state, lag=0) for state in together] == [replace(state, lag=0) for state in alone]
+    assert [replace(state, lag=0, ahead_lag=0) for state in together] == [
+        replace(state, lag=0, ahead_lag=0) for state in alone
+    ]
     assert [state.lag > 0 for state in together] == [state.lag > 0 for state in alone] == [True, True, False, True]
     assert [state.level for state in together] == [False, False, True, False]
     assert [state.paused for state in together] == [False, True, False, False]

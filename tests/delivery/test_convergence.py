@@ -18,6 +18,7 @@ from appliance.config import Config, TargetSettings, validate
 from appliance.delivery import cursors, journal, leases, repair, spot_check, target_state, target_worker
 from appliance.delivery.courier import Couriers
 from appliance.delivery.journal import Delete
+from appliance.delivery.positions import Position
 from appliance.delivery.targets import Target
 from appliance.demo.frontend import FrontEnd
 from appliance.errors import DeliveryError
@@ -75,7 +76,7 @@ def test_a_front_end_that_is_wiped_or_restored_while_much_is_published_is_notice
         monkeypatch.setattr(spot_check, "INTERVAL", 0.1)
         publisher.put("lost/index.html", "published after the backup")
         couriers.settle()
-        until(lambda: _last_checked(couriers) == {ORIGIN: 61}, 5)
+        until(lambda: _last_checked(couriers) == {ORIGIN: Position(61)}, 5)
         monkeypatch.setattr(spot_check, "INTERVAL", 1.0)
         shutil.rmtree(front.docroot)
         backup.rename(front.docroot) if restored else front.docroot.mkdir()
@@ -86,7 +87,7 @@ def test_a_front_end_that_is_wiped_or_restored_while_much_is_published_is_notice
         until(lambda: tree(front.docroot) == tree(publisher.docroot), 10)
 
 
-def _last_checked(couriers: Couriers) -> dict[str, int]:
+def _last_checked(couriers: Couriers) -> dict[str, Position]:
     (only,) = couriers._workers
     return only._pusher._spot_check._last_confirmed
 

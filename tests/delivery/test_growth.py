@@ -12,6 +12,7 @@ from appliance import caches, db
 from appliance.config import Config, DeliverySettings, TargetSettings
 from appliance.delivery import backlogs, journal, target_state
 from appliance.delivery.journal import Put
+from appliance.delivery.positions import Position
 from appliance.delivery.send_plan import SendPlan, rebuild_nothing
 from appliance.delivery.targets import Target
 from tests import growth
@@ -33,7 +34,7 @@ QUERIES: dict[str, Callable[[], Any]] = {
     "latest_after, up to another's turn": lambda: journal.latest_after("here", 0, 100, 1_000_000),
     "latest_through": lambda: journal.latest_through("here", 90_000, 16),
     "latest_through, some time ago": lambda: journal.latest_through("here", 15_000, 16),
-    "backlogs": lambda: backlogs.read("here", [0, 7, 14_000], 500),
+    "backlogs": lambda: backlogs.read("here", [Position(), Position(7, 9000, 9100), Position(14_000)], 500),
     "state": lambda: target_state.read(TARGET),
     "send plan": lambda: SendPlan(TARGET, "here", True, rebuild_nothing).due(),
     "send plan of another host": lambda: SendPlan(TARGET, "there", True, rebuild_nothing).due(),

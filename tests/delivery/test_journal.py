@@ -8,6 +8,7 @@ from appliance import db
 from appliance.delivery import backlogs, journal
 from appliance.delivery.journal import Delete, JournalRange, Put
 from appliance.delivery.models import Publication
+from appliance.delivery.positions import Position
 
 from .conftest import Publisher
 
@@ -36,7 +37,7 @@ def test_rows_come_back_as_they_were_written() -> None:
 def test_only_the_latest_of_a_path_is_handed_out() -> None:
     append(put("a", 1), put("b", 1), put("a", 2), Delete("b", 2), put("a", 3))
     assert journal.latest_after("one", 0, 10).changes == [Delete("b", 2), put("a", 3)]
-    assert backlogs.read("one", [0], 10)[0].waiting == 2
+    assert backlogs.read("one", [Position()], 10)[Position()].waiting == 2
 
 
 def test_what_another_host_published_later_supersedes_too() -> None:

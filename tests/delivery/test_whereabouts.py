@@ -96,7 +96,7 @@ def test_what_the_journal_no_longer_has_is_not_guessed(installation: Config) -> 
     for one in chosen:
         cursors.confirm(one, "pub1", first)
     publish(PAGE, 200)
-    assert journal.prune(cursors.confirmed_by_all(chosen)) == 1
+    assert journal.prune({"pub1": cursors.confirmed_by_all(chosen)["pub1"].through}) == 1
     found = place(whereabouts(installation, PAGE), "www1")
     assert (found.state, found.shown, found.confirmed_at) == ("behind", None, None)
 

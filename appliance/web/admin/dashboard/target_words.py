@@ -26,7 +26,7 @@ def verdict(states: Sequence[TargetState]) -> tuple[Tone, str]:
         return "bad", f"{_of(failing, many)} {'fails' if len(failing) == 1 else 'fail'}: {_names(failing)}."
     if paused := [one.name for one in states if one.paused]:
         return "warn", f"{_of(paused, many)} {'is' if len(paused) == 1 else 'are'} paused: {_names(paused)}."
-    if late := [one.name for one in states if one.lag > LATE]:
+    if late := [one.name for one in states if one.ahead_lag > LATE]:
         return "warn", f"{_of(late, many)} {'lags' if len(late) == 1 else 'lag'} behind: {_names(late)}."
     if behind := [one for one in states if not one.level or one.repairing]:
         word = "is being sent what it lacks" if len(behind) == 1 else "are being sent what they lack"
@@ -47,9 +47,13 @@ def sentence(state: TargetState) -> tuple[Tone, str]:
         return "warn", "It is being repaired: everything is sent again, then compared."
     if state.level:
         return "good", "It shows everything that is published."
-    return (
-        "warn" if state.lag > LATE else "good"
-    ), f"It is being sent what it lacks: {lacks.removeprefix('it lacks ')}."
+    tone: Tone = "warn" if state.ahead_lag > LATE else "good"
+    ahead = f" What is published now is sent first{_behind(state.ahead_lag)}." if state.has_backlog else ""
+    return tone, f"It is being sent what it lacks: {lacks.removeprefix('it lacks ')}.{ahead}"
+
+
+def _behind(lag: float) -> str:
+    return f", {duration(lag)} behind" if lag > LATE else ""
 
 
 def count_waiting(state: TargetState) -> str:

@@ -26,6 +26,8 @@ class Target(Shown):
     waiting: int = Field(description="Paths that it has yet to receive.")
     more_waiting: bool = Field(description="Whether more are waiting than `waiting` says.")
     lag: float = Field(description="Seconds since the oldest unconfirmed publication.")
+    ahead_lag: float = Field(description="As `lag`, without a backlog that is sent after what is published now.")
+    has_backlog: bool = Field(description="Whether it is far behind: what is published now is sent first.")
     confirmed: int = Field(description="The newest publication that it has confirmed.")
     pushed_at: float | None
     files: int = Field(description="Files of the last push that sent any.")
