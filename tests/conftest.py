@@ -18,6 +18,7 @@ from xdist.workermanage import NodeManager, WorkerController
 from appliance import db
 from appliance.config import Config, validate
 from tests import postgresql, tables
+from tests.query_plans import guard
 
 # The same examples on every machine: a change is judged by what it does, not by luck. More of them, and others, are
 # tried by hand with APPLIANCE_EXAMPLES or --hypothesis-seed.
@@ -137,6 +138,26 @@ def migrate() -> Iterator[Callable[[], list[str]]]:
     """Give new installations a copy of ready-made tables; yield the function that really migrates."""
     with tables.copied() as migrates:
         yield migrates
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watched_statements(migrate: Callable[[], list[str]]) -> Iterator[list[str]]:
+    if not os.environ.get("APPLIANCE_PLANS"):
+        yield []
+        return
+    with guard.watching() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def _statements_that_do_not_grow(_watched_statements: list[str]) -> Iterator[None]:
+    """With APPLIANCE_PLANS, fail each test that makes the product send a statement whose cost grows.
+
+    Without it, tests/query_plans does so for what a running installation sends.
+    """
+    yield
+    found, _watched_statements[:] = list(_watched_statements), []
+    assert not found, "\n".join([*found, "An index may serve it; else tests/query_plans/exceptions.py has a reason."])
 
 
 @pytest.fixture(scope="session")

@@ -54,13 +54,24 @@ class Tables:
         return connection.execute("PRAGMA schema_version").fetchone() == (0,)
 
 
+#: The ready-made tables, while tests run.
+_made: list[Tables] = []
+
+
+def ready() -> sqlite3.Connection:
+    """The database with the tables of a new installation, to copy from and never to change."""
+    return _made[-1].database
+
+
 @contextmanager
 def copied() -> Iterator[Callable[[], list[str]]]:
     """Make `db.migrate` copy ready-made tables; yield the function that really migrates."""
     before, made = db.migrate, Tables()
     with pytest.MonkeyPatch.context() as patch, closing(made.database):
         patch.setattr(db, "migrate", made.migrate)
+        _made.append(made)
         yield before
+        _made.remove(made)
 
 
 def make_on(server: Server, folder: Path) -> None:

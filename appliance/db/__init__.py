@@ -318,6 +318,14 @@ def analyze() -> None:
     backend().analyze()
 
 
+def analyze_if_grown() -> bool:
+    """Update the statistics of the query planner if the database has grown much since; returns whether it had.
+
+    It costs little to ask. For processes that nobody waits for, not inside a transaction.
+    """
+    return backend().analyze_if_grown()
+
+
 def is_over_time(error: BaseException) -> bool:
     """Whether `error` says that a statement was ended because it took too long."""
     return backend().is_over_time(error)

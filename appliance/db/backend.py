@@ -79,6 +79,9 @@ class Backend(Protocol):
     def analyze(self) -> None:
         """Count how tables are filled, for the planner, where the database does not do so by itself."""
 
+    def analyze_if_grown(self) -> bool:
+        """Count anew what has grown much since it was counted; returns whether anything had. See `db`."""
+
     def size(self) -> int:
         """The size of the database, in bytes."""
 

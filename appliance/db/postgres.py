@@ -32,6 +32,13 @@ _READ_ONLY: Final = "25006"
 _CANCELLED: Final = "57014"
 
 
+#: Tables of which many rows are new since they were analyzed.
+_GROWN: Final = """
+SELECT relname FROM pg_stat_user_tables
+WHERE schemaname = current_schema() AND n_mod_since_analyze > 2000 AND n_mod_since_analyze > n_live_tup / 2
+"""
+
+
 @lru_cache(maxsize=1024)
 def _translated(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
@@ -161,6 +168,13 @@ class Postgres:
 
     def analyze(self) -> None:
         """Do nothing: autovacuum collects the statistics."""
+
+    def analyze_if_grown(self) -> bool:
+        """Analyze tables of which a good part is new; autovacuum does so too, but not before a minute has passed."""
+        found = self.database.execute_sql(_GROWN).fetchall()
+        for (table,) in found:
+            self.database.execute_sql(f'ANALYZE "{table}"')
+        return bool(found)
 
     def size(self) -> int:
         """The size of this database on the server."""

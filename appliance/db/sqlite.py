@@ -44,6 +44,9 @@ _BUSY_LOOK = 1
 #: The number of rows of each index that are read for statistics.
 _ANALYSED = 400
 
+#: Pages of a file that is too short for its statistics to matter.
+_SHORT = 1000
+
 #: Steps of SQLite's machine between two looks at the clock: about two milliseconds.
 _STEPS = 50_000
 
@@ -246,11 +249,21 @@ class Sqlite:
             self.database.execute_sql(f"PRAGMA analysis_limit = {_ANALYSED}")
             self.database.execute_sql("DROP TABLE IF EXISTS sqlite_stat1")
             self.database.execute_sql("ANALYZE")
+            self.database.execute_sql(f"PRAGMA user_version = {self._pragma('page_count')}")
+
+    def analyze_if_grown(self) -> bool:
+        """Analyze a file that is at least twice as long as it was then. The file itself remembers how long it was."""
+        if self._pragma("page_count") <= 2 * self._pragma("user_version") + _SHORT:
+            return False
+        self.analyze()
+        return True
+
+    def _pragma(self, name: str) -> int:
+        return int(self.database.execute_sql(f"PRAGMA {name}").fetchone()[0])
 
     def size(self) -> int:
         """The size of its pages, without those that wait in the write-ahead log."""
-        count, size = (self.database.execute_sql(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
-        return int(count * size)
+        return self._pragma("page_count") * self._pragma("page_size")
 
     def grant(self) -> bool:
         """Do nothing: whoever can write the file can write all of it."""

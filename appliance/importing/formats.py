@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
-from appliance import audit
+from appliance import audit, db
 from appliance.config import Config
 from appliance.errors import ApplianceError, ContentError
 from appliance.importing import Progress, movabletype, wordpress
@@ -85,6 +85,7 @@ def import_content(
         raise
     if not report.changed_nothing:
         _audit(site_name, place, given | report.counts())
+        db.analyze_if_grown()
     return report
 
 

@@ -15,8 +15,8 @@ from appliance.queue.processes import RegisteredProcess
 from appliance.queue.sd_notify import SystemdNotifier
 from appliance.queue.supervisor import Supervisor
 
-#: Seconds between two checks for expired leases and for requests.
-_LOOK = 1.0
+#: Seconds between two checks for expired leases and for requests, and whether the database has grown much.
+_LOOK, _LOOK_AT_GROWTH = 1.0, 5.0
 
 
 def preflight(config: Config) -> None:
@@ -93,7 +93,7 @@ class HostMaintenance:
         self._config = config
         self._notifier = SystemdNotifier()
         self._dead: list[str] = []
-        self._due = clock.monotonic()
+        self._due = self._growth_due = clock.monotonic()
 
     def start(self) -> None:
         """Free the jobs of workers that died in earlier runs, and register this process."""
@@ -127,6 +127,9 @@ class HostMaintenance:
             if self.process.should_recycle:
                 supervisor.recycle()
                 self.process.clear_request()
+            if clock.monotonic() >= self._growth_due:
+                self._growth_due = clock.monotonic() + _LOOK_AT_GROWTH
+                db.analyze_if_grown()
 
     def stop(self) -> None:
         """Free the jobs of ended workers and delete the row of this process."""
