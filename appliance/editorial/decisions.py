@@ -183,7 +183,8 @@ def last_acts(ids: Iterable[int]) -> dict[int, Last]:
 
 def prune() -> int:
     """Forget deleted comments that cannot come back any more, and who decided yesterday; returns how many of both."""
-    now = db.now()  # bound, since a planner that does not know it expects to find a good part of the table
+    # Bound, since a planner that does not know it expects a good part of the table; and whole, as an index has it.
+    now = int(db.now())
     gone = "UPDATE comment_decision SET content = '' WHERE content <> '' AND made_at < ?"
     old = """DELETE FROM comment_decision WHERE made_at < ?
               AND (after <> 'deleted' OR (author_email = '' AND network = ''))"""

@@ -104,7 +104,7 @@ def insert(site: str, minute: Minute) -> bool:
 
 def prune(now: float) -> None:
     """Delete the minutes that are no longer kept. In a transaction."""
-    db.execute("DELETE FROM measured_minute WHERE at < ?", [now - KEPT])
+    db.execute("DELETE FROM measured_minute WHERE at < ?", [int(now - KEPT)])
 
 
 def grouped(found: Iterable[Minute], seconds: int) -> list[Minute]:
