@@ -156,7 +156,7 @@ class TemplateSite:
         """The periods of a type ('daily', 'weekly', 'monthly', 'yearly') that have entries, newest first."""
         rows = db.execute(
             """SELECT t.period, t.entries, a.path FROM listing_total t
-               LEFT JOIN artifact a ON a.site_id = t.site_id AND a.type = t.type AND a.subject IS NULL
+               LEFT JOIN artifact a ON +a.site_id = t.site_id AND a.type = t.type AND a.subject IS NULL
                 AND a.period = t.period AND a.is_permalink AND a.wanted
                WHERE t.site_id = ? AND t.type = ? ORDER BY t.period DESC""",
             [self._context.site.id, kind],

@@ -5,6 +5,7 @@ Memory use does not grow with the site: entries are read a few thousand at a tim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -17,6 +18,7 @@ from appliance.content.asset_references import PUBLIC
 from appliance.content.models import Site
 from appliance.planning import listing_totals
 from appliance.planning.changeset import Scope
+from appliance.planning.listing_totals import Listing
 from appliance.planning.manifest import FILE_PRIORITY, REDIRECT_PRIORITY, IndexTemplate
 from appliance.planning.paths import Subject, address_path, sibling_path
 from appliance.planning.theme import Output, Theme
@@ -97,16 +99,6 @@ def path_prefix(site: Site) -> str:
     return f"{site.folder}/" if site.folder else ""
 
 
-def theme_paths(site: Site, theme: Theme) -> Iterator[str]:
-    """The paths of static files and of index templates with all their pages, whatever the content is."""
-    prefix = path_prefix(site)
-    for spec in _static_artifacts(theme):
-        yield prefix + spec.path
-    for output in theme.outputs:
-        if output.type == "index" and output.build != "never":
-            yield from (prefix + spec.path for spec in _index_artifacts(site, output))
-
-
 def _static_artifacts(theme: Theme) -> Iterator[ArtifactSpec]:
     for name in theme.static_files:
         path = f"{theme.manifest.static.path}/{name}".lstrip("/")
@@ -147,15 +139,20 @@ def thumbnail_path(path: str, width: int) -> str:
     return whole.with_name(f"{whole.stem}-{width}w{whole.suffix}").as_posix()
 
 
+_OF_SITE: Final = re.compile(r"WHERE (\w+\.site_id) = ")
+
+
 def rows_in_chunks(sql: str, values: list[object], key: str, only: Sequence[int] | None) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query in chunks; the first column must be the id.
 
-    The query filters by `id > ? … LIMIT ?`. Given `only`, it yields just the rows that have one of these ids in the
-    column `key`; a `%s` in the query marks the place of that condition.
+    The query filters by `site_id = ?` and by `id > ? … LIMIT ?`. Given `only`, it yields just the rows that have one of
+    these ids in the column `key`; a `%s` in the query marks the place of that condition.
     """
     if only is None:
         yield from _rows_after(sql % "", values)
         return
+    # A plus keeps the database from choosing the index on site_id, which would read the whole site.
+    sql = _OF_SITE.sub(r"WHERE +\1 = ", sql)
     for start in range(0, len(only), _IDS):
         some = only[start : start + _IDS]
         yield from _rows_after(sql % f"AND {key} IN ({db.placeholders(len(some))})", [*values, *some])
@@ -172,9 +169,7 @@ def _index_artifacts(site: Site, output: Output) -> Iterator[ArtifactSpec]:
     source = output.source
     if not isinstance(source, IndexTemplate):
         return
-    total = 0
-    if output.per_page:
-        total = db.execute(f"SELECT COUNT(*) FROM entry e WHERE {PUBLISHED_ENTRIES}", [site.id]).fetchone()[0]
+    total = listing_totals.total(site.id, Listing("index")) if output.per_page else 0
     yield from _page_artifacts(output, output.first.path(Subject()), total, entries=source.entries)
 
 

@@ -21,6 +21,8 @@ from appliance.planning.steps import ROWS, Steps
 
 CHUNK: Final = ROWS
 
+# A plus before a column keeps the database from choosing its index, which would read the whole site.
+
 #: Types of artifacts that authors make. What the theme makes gives way to them at every path, unless they give way.
 AUTHORED_TYPES: Final = ("asset", "entry", "page")
 _FILES: Final = ("static", "thumbnail")
@@ -135,7 +137,7 @@ class ArtifactStore:
             return []
         rows = db.execute(
             f"""SELECT {", ".join(ArtifactSpec._fields)} FROM artifact WHERE path IN ({db.placeholders(len(paths))})
-                AND site_id = ? AND plan = ? AND {_IS_THEMES.format("artifact")}""",
+                AND +site_id = ? AND plan = ? AND {_IS_THEMES.format("artifact")}""",
             [*paths, self.site.id, self.number],
         )
         return [ArtifactSpec(*row) for row in rows.fetchall()]
@@ -144,7 +146,7 @@ class ArtifactStore:
         """(type, subject) of the permalinks that are at these paths, or were until this plan."""
         rows = db.execute(
             f"""SELECT path, type, subject FROM artifact WHERE path IN ({db.placeholders(len(paths))})
-                AND site_id = ? AND is_permalink AND (wanted OR marked = ?)""",
+                AND +site_id = ? AND is_permalink AND (wanted OR marked = ?)""",
             [*paths, self.site.id, self.number],
         )
         return {path: (kind, subject) for path, kind, subject in rows.fetchall()}

@@ -16,14 +16,14 @@ from typing import Final
 from appliance import db
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Site
-from appliance.planning import path_conflicts, placements, redirects, sitemaps
+from appliance.planning import path_conflicts, placements, redirects, reserved_paths, sitemaps
 from appliance.planning.archives import (
     ArtifactSpec,
     alias_redirects,
     file_artifacts,
     listing_artifacts,
+    path_prefix,
     split_type,
-    theme_paths,
     yielding_uploads,
 )
 from appliance.planning.artifact_store import (
@@ -181,8 +181,7 @@ def sync_scope(site: Site, theme: Theme, number: int, changeset: ChangeSet, scop
         store, [spec for spec in specs if spec.type != "redirect" or (spec.subject, spec.path) not in moot], stored
     )
     redirects.record_former_addresses(site, number, changeset.merged_terms)
-    stored_moves = _specs_where(site, "type = 'redirect' AND period = ?", [redirects.MOVED])
-    _apply_difference(store, list(redirects.move_redirects(site, theme)), stored_moves)
+    _apply_moves(store, theme, changeset)
     _apply_sitemaps(store, theme, changeset)
     return SyncResult(displaced=store.displaced)
 
@@ -214,7 +213,8 @@ def _check_vacated_paths(
     """Raise FullSyncNeeded when a page or upload leaves a path at which the theme has something."""
     wanted = {spec.path for spec in specs if spec.type in AUTHORED_TYPES}
     gone = {path for path, spec in stored.items() if spec.type in AUTHORED_TYPES and path not in wanted}
-    if any(_THUMBNAIL.search(path) for path in gone) or (gone and not gone.isdisjoint(theme_paths(site, theme))):
+    themes, prefix = reserved_paths.unreported(theme), len(path_prefix(site))
+    if any(_THUMBNAIL.search(path) or themes.fullmatch(path[prefix:]) for path in gone):
         raise FullSyncNeeded
 
 
@@ -228,24 +228,28 @@ def _aliases_at(specs: Sequence[ArtifactSpec], pages: set[str]) -> Iterable[tupl
             yield spec.subject, spec.path
 
 
+def _apply_moves(store: ArtifactStore, theme: Theme, changeset: ChangeSet) -> None:
+    """Bring the redirects from former addresses in line with what appeared, disappeared or moved."""
+    site = store.site
+    for some in db.chunks(redirects.touched_moves(site, store.number, store.displaced, changeset.merged_terms)):
+        condition = f"type = 'redirect' AND period = ? AND subject IN ({db.placeholders(len(some))})"
+        stored = _specs_where(site, condition, [redirects.MOVED, *some])
+        _apply_difference(store, list(redirects.move_redirects(site, theme, some)), stored)
+
+
 def _apply_sitemaps(store: ArtifactStore, theme: Theme, changeset: ChangeSet) -> None:
     """Bring the parts of sitemaps in line with the pages that came or went."""
     site, number = store.site, store.number
     split = sitemaps.is_split(site) and bool(sitemaps.sitemap_outputs(theme))
-    row = db.execute("SELECT 1 FROM artifact WHERE site_id = ? AND type = 'sitemap' AND wanted LIMIT 1", [site.id])
+    row = db.execute("SELECT 1 FROM artifact WHERE +site_id = ? AND type = 'sitemap' AND wanted LIMIT 1", [site.id])
     if split != bool(row.fetchone()):
         raise FullSyncNeeded
     if not split:
         return
     for kind, block in sorted(sitemaps.changed_blocks(site, number, changeset, store.displaced)):
-        first = block * sitemaps.BLOCK_SIZE
-        found = db.execute(
-            f"""SELECT 1 FROM artifact a WHERE a.site_id = ? AND a.type = ? AND {sitemaps.IS_LISTED}
-                AND COALESCE(a.subject, 0) >= ? AND COALESCE(a.subject, 0) < ? LIMIT 1""",
-            [site.id, kind, first, first + sitemaps.BLOCK_SIZE],
-        ).fetchone()
-        stored = _specs_where(site, "type = 'sitemap' AND period = ? AND page = ?", [kind, block + 1])
-        _apply_difference(store, list(sitemaps.part_artifacts(site, theme, kind, block)) if found else [], stored)
+        parts = sitemaps.part_artifacts(site, theme, kind, block) if sitemaps.has_pages(site, kind, block) else ()
+        condition = "type = 'sitemap' AND subject IS NULL AND period = ? AND page = ?"
+        _apply_difference(store, list(parts), _specs_where(site, condition, [kind, block + 1]))
 
 
 def newly_addressed(site: Site, number: int, changeset: ChangeSet) -> ChangeSet:
@@ -345,7 +349,8 @@ def _list(values: Sequence[object]) -> str:
 
 def _specs_where(site: Site, condition: str, values: Sequence[object]) -> dict[str, ArtifactSpec]:
     columns = ", ".join(ArtifactSpec._fields)
+    # The plus keeps the database from choosing the index on site_id, which would read the whole site.
     rows = db.execute(
-        f"SELECT {columns} FROM artifact WHERE site_id = ? AND wanted AND {condition}", [site.id, *values]
+        f"SELECT {columns} FROM artifact WHERE +site_id = ? AND wanted AND {condition}", [site.id, *values]
     ).fetchall()
     return {row[0]: ArtifactSpec(*row) for row in rows}

@@ -119,7 +119,7 @@ class Invalidation:
 
     def _built_pages(self, scope: Scope) -> Iterator[tuple[Any, ...]]:
         select = """SELECT type, subject, period, id, page, per_page, shown FROM artifact
-                    WHERE site_id = ? AND wanted AND shown IS NOT NULL AND type = ?"""
+                    WHERE +site_id = ? AND wanted AND shown IS NOT NULL AND type = ?"""
         for kind in sorted({output.type for output in self._theme.outputs}):
             term, period = split_type(kind)
             conditions, values = "", list[object]()
@@ -172,8 +172,10 @@ class Invalidation:
             self._invalidate_linking("f", ids, reason)
         elif kind in ("author", "category", "tag"):
             self.invalidate_terms({kind: ids}, reason)
-        moves = f"SELECT id FROM move WHERE subject IN ({among})"
-        self.invalidate(reason, f"a.type = 'redirect' AND a.period = '{MOVED}' AND a.subject IN ({moves})", ids)
+        types = ("entry", "page") if kind == "entry" else (kind,)
+        moves = f"SELECT id FROM move WHERE type IN ({db.placeholders(len(types))}) AND subject IN ({among})"
+        of_moves = f"a.type = 'redirect' AND a.period = '{MOVED}' AND a.subject IN ({moves})"
+        self.invalidate(reason, of_moves, [*types, *ids])
 
     def _invalidate_linking(self, kind: str, ids: Sequence[int], reason: str) -> None:
         among = db.placeholders(len(ids))
@@ -187,13 +189,14 @@ class Invalidation:
         """
         for kind, all_ids in terms.items():
             reason = given_reason or f"it shows {'an' if kind == 'author' else 'a'} {kind} that changed"
+            types = sorted({kind, *(o.type for o in self._theme.outputs if split_type(o.type)[0] == kind)})
             for ids in db.chunks(sorted(all_ids)):
                 among = db.placeholders(len(ids))
                 members = f"SELECT m.entry_id FROM entry_{kind} m WHERE m.{kind}_id IN ({among})"
-                own = f"(a.type = ? OR a.type LIKE ?) AND a.subject IN ({among})"
+                own = f"a.type IN ({db.placeholders(len(types))}) AND a.subject IN ({among})"
                 if kind == "category":  # a merged category has no artifact any more
                     self._invalidate_linking("c", ids, reason)
-                self.invalidate(reason, own, [kind, f"{kind}-%", *ids])
+                self.invalidate(reason, own, [*types, *ids])
                 # Redirects to a term that was merged lead to the other term now.
                 moves = f"SELECT id FROM move WHERE type = ? AND subject IN ({among})"
                 self.invalidate(
@@ -223,13 +226,15 @@ class Invalidation:
         changed_blocks = sorted(blocks)
         if not changed_blocks or not templates:
             return
-        is_first_file = f"a.type = 'index' AND a.subject IS NULL AND a.template IN ({db.placeholders(len(templates))})"
+        # The period and the page are named for the index.
+        is_first_file = f"""a.type = 'index' AND a.subject IS NULL AND a.period = '' AND a.page = 1
+                            AND a.template IN ({db.placeholders(len(templates))})"""
         reason = "an address in it came, went or was modified"
         if not sitemaps.is_split(self._site):
             self.invalidate(reason, is_first_file, templates)
             return
         # Parts that this plan has invalidated so far are new or gone.
-        changed = "SELECT 1 FROM artifact s WHERE s.type = 'sitemap' AND s.site_id = a.site_id AND s.marked = ?"
+        changed = "SELECT 1 FROM artifact s WHERE s.type = 'sitemap' AND +s.site_id = a.site_id AND s.marked = ?"
         self.invalidate("its parts changed", f"{is_first_file} AND EXISTS ({changed})", [*templates, self._number])
         for kind, block in changed_blocks:
             part = "a.type = 'sitemap' AND a.subject IS NULL AND a.period = ? AND a.page = ?"

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
+from appliance.planning import listing_totals
 from appliance.planning.archives import PUBLISHED_ENTRIES, period_start, split_type
+from appliance.planning.listing_totals import Listing
 
 
 class ListingPage(NamedTuple):
@@ -40,7 +42,7 @@ def listing_page(
 ) -> ListingPage:
     """The entries on a page of a listing; `per_page` 0 means all entries on one page.
 
-    `totals` caches the number of entries in each listing, since counting reads the whole listing.
+    The number of entries in the listing is that of the last plan. `totals` keeps what was read of it, by listing.
     """
     source, values, order = _source(query, zone)
     limit = "LIMIT ? OFFSET ?" if per_page else ""
@@ -51,8 +53,7 @@ def listing_page(
         return ListingPage(ids, len(ids))
     known = {} if totals is None else totals
     if query not in known:
-        counted = f"SELECT COUNT(*) FROM (SELECT {order[0]} {source}) AS whole"
-        known[query] = int(db.execute(counted, values).fetchone()[0])
+        known[query] = listing_totals.total(query.site, Listing(query.type, query.subject or 0, query.period))
     return ListingPage(ids, known[query])
 
 

@@ -5,7 +5,7 @@ An address that something else takes is not a former address any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from appliance import db
@@ -19,11 +19,12 @@ from appliance.planning.theme import Theme
 MOVED: Final = "move"
 
 #: Matches an artifact with the one it was before: entries and pages may turn into each other.
-_SAME: Final = "(n.type = o.type OR n.type IN ('entry', 'page') AND o.type IN ('entry', 'page'))"
+_SAME: Final = "n.type IN ({0}.type, CASE {0}.type WHEN 'entry' THEN 'page' WHEN 'page' THEN 'entry' END)"
 _IS_MOVED = f"""
 o.site_id = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest IS NOT NULL
   AND o.type IN ('entry', 'page', 'category', 'author', 'tag')
-  AND EXISTS (SELECT 1 FROM artifact n WHERE n.subject = o.subject AND n.is_permalink AND n.wanted AND {_SAME})
+  AND EXISTS (SELECT 1 FROM artifact n WHERE n.subject = o.subject AND n.is_permalink AND n.wanted
+              AND {_SAME.format("o")})
 """
 _RECORD_MOVED = """
 INSERT INTO move (site_id, path, type, subject)
@@ -74,18 +75,50 @@ def _record_in_steps(site: Site, number: int, steps: Steps) -> None:
             db.execute(_RECORD_MOVED % f"o.id IN ({db.placeholders(len(some))})", [begin, *some])
 
 
-_LISTED = """
-SELECT m.id, m.path FROM move m WHERE m.site_id = ? AND EXISTS
-    (SELECT 1 FROM artifact n WHERE n.subject = m.subject AND n.is_permalink AND n.wanted
-      AND (n.type = m.type OR n.type IN ('entry', 'page') AND m.type IN ('entry', 'page')))
-  %s AND m.id > ? ORDER BY m.id LIMIT ?
+_TOUCHED_PATHS = """
+SELECT id FROM move WHERE site_id = ? AND path IN
+    (SELECT substr(a.path, ?) FROM artifact a WHERE a.site_id = ? AND a.marked = ?)
+"""
+_TOUCHED_SUBJECTS = f"""
+SELECT m.id FROM artifact o CROSS JOIN move m
+WHERE o.site_id = ? AND o.marked = ? AND o.is_permalink
+  AND m.subject = o.subject AND {_SAME.replace("n.", "m.").format("o")} AND +m.site_id = o.site_id
 """
 
 
-def move_redirects(site: Site, theme: Theme) -> Iterator[ArtifactSpec]:
-    """Redirect artifacts for the former addresses of what is published; none if the theme has no redirects."""
+def touched_moves(
+    site: Site,
+    number: int,
+    displaced: Iterable[tuple[str, int | None]],
+    merged_terms: Mapping[tuple[str, int], int],
+) -> list[int]:
+    """The ids of former addresses that plan `number` may have to redirect, or to redirect no more.
+
+    At their path something came or went, or what was there has an address now, or has none any more.
+    """
+    found = {key for (key,) in db.execute(_TOUCHED_PATHS, [site.id, len(path_prefix(site)) + 1, site.id, number])}
+    found |= {key for (key,) in db.execute(_TOUCHED_SUBJECTS, [site.id, number])}
+    for kind, subject in {*displaced, *((kind, into) for (kind, _), into in merged_terms.items())}:
+        types = ("entry", "page") if kind in ("entry", "page") else (kind, kind)
+        rows = db.execute("SELECT id FROM move WHERE type IN (?, ?) AND subject = ?", [*types, subject])
+        found |= {key for (key,) in rows.fetchall()}
+    return sorted(found)
+
+
+_LISTED = f"""
+SELECT m.id, m.path FROM move m WHERE m.site_id = ? %s AND m.id > ? AND EXISTS
+    (SELECT 1 FROM artifact n WHERE n.subject = m.subject AND n.is_permalink AND n.wanted AND {_SAME.format("m")})
+ORDER BY m.id LIMIT ?
+"""
+
+
+def move_redirects(site: Site, theme: Theme, only: Sequence[int] | None = None) -> Iterator[ArtifactSpec]:
+    """Redirect artifacts for the former addresses of what is published; none if the theme has no redirects.
+
+    Given `only`, those of the former addresses with these ids.
+    """
     if theme.manifest.redirect:
         prefix = path_prefix(site)
         template = theme.manifest.redirect.template
-        for move, path in rows_in_chunks(_LISTED, [site.id], "m.id", None):
+        for move, path in rows_in_chunks(_LISTED, [site.id], "m.id", only):
             yield ArtifactSpec(prefix + path, "redirect", template, move, MOVED, 1, 0, False, REDIRECT_PRIORITY)

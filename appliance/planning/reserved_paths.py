@@ -66,6 +66,16 @@ def _certain(theme: Theme) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{one})" for one in found) or r"\Z.")
 
 
+@functools.lru_cache(maxsize=8)
+def unreported(theme: Theme) -> re.Pattern[str]:
+    """The paths below a site where nobody is told that the theme has something, when an author's page is there."""
+    outputs = (output for output in theme.outputs if output.type == "index" and output.build != "never")
+    found = [one.expression for output in outputs for one in _listing_paths(output)]
+    folder = theme.manifest.static.path
+    found += [re.escape(f"{folder}/{name}".lstrip("/")) for name in theme.static_files]
+    return re.compile("|".join(f"(?:{one})" for one in found) or r"\Z.")
+
+
 def is_certain(theme: Theme, path: str) -> bool:
     """Whether a path below a site can be for nothing but what the theme makes: a month, a year, the home page."""
     return _certain(theme).fullmatch(path) is not None

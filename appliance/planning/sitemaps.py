@@ -50,6 +50,18 @@ def sitemap_parts(site: Site, theme: Theme) -> Iterator[ArtifactSpec]:
     yield from (row for kind, block in sorted(blocks) for row in part_artifacts(site, theme, kind, block))
 
 
+def has_pages(site: Site, kind: str, block: int) -> bool:
+    """Whether a part would list any page."""
+    first = block * BLOCK_SIZE
+    found = f"SELECT 1 FROM artifact a WHERE a.type = ? AND +a.site_id = ? AND {IS_LISTED}"
+    row = db.execute(
+        f"{found} AND a.subject >= ? AND a.subject < ? LIMIT 1", [kind, site.id, first, first + BLOCK_SIZE]
+    ).fetchone()
+    if row is None and block == 0:
+        row = db.execute(f"{found} AND a.subject IS NULL LIMIT 1", [kind, site.id]).fetchone()
+    return row is not None
+
+
 def part_artifacts(site: Site, theme: Theme, kind: str, block: int) -> Iterator[ArtifactSpec]:
     """The artifacts of one part: one for each sitemap of the theme."""
     prefix = path_prefix(site)
