@@ -233,8 +233,11 @@ def _groups(site: Site, kind: str, scope: Scope | None) -> Iterator[_Group]:
     subjects = None if scope is None or not term else list(scope.terms.get(term, ()))
     periods = None if scope is None or not period else scope.periods(period)
     terms = _terms(site, term, subjects) if term else {0: ("", None, False)}
+    found = listing_totals.totals(site.id, kind, subjects, periods)
+    if scope and term and period:
+        found = iter(sorted({*found, *listing_totals.totals(site.id, kind, scope.edited_terms.get(term, ()))}))
     seen = set()
-    for total in listing_totals.totals(site.id, kind, subjects, periods):
+    for total in found:
         key, address, _ = terms[total.subject]
         seen.add(total.subject)
         yield _Group(total.subject or None, key, address, total.period, total.entries)

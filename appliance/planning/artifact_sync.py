@@ -8,7 +8,7 @@ first). A sync of a scope has the same result as a sync of the site: where it me
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -35,7 +35,7 @@ from appliance.planning.artifact_store import (
     conflict_message,
 )
 from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope, later_changes
-from appliance.planning.path_claims import NumberedPaths, fixed_claims, named_claims, wanted_artifacts
+from appliance.planning.path_claims import NumberedPaths, address_fields, fixed_claims, named_claims, wanted_artifacts
 from appliance.planning.paths import path_fault
 from appliance.planning.steps import Steps
 from appliance.planning.theme import Theme
@@ -122,7 +122,7 @@ def _keep_what_changed_since(site: Site, theme: Theme, number: int, steps: Steps
     if later.affects_whole_site:
         steps.update("plan = ?", [number], _UNTOUCHED, [site.id, number])
     elif later.is_structural:
-        for some in db.chunks(wanted_paths(site, theme, later.scope())):
+        for some in db.chunks(wanted_paths(site, theme, later.scope(address_fields(theme)))):
             with steps.write():
                 among = db.placeholders(len(some))
                 db.execute(f"UPDATE artifact SET plan = ? WHERE path IN ({among})", [number, *some])
@@ -314,37 +314,32 @@ def _stored_specs(site: Site, theme: Theme, scope: Scope) -> dict[str, ArtifactS
     return found
 
 
-def _conditions(kind: str, scope: Scope) -> Iterable[tuple[str, list[object]]]:
+def _conditions(kind: str, scope: Scope) -> Iterator[tuple[str, list[object]]]:
     """SQL conditions, with values, that select the artifacts of a type within a scope."""
-    subjects: Sequence[int] | None
     term, period = split_type(kind)
     if kind in ("entry", "page"):
-        subjects = scope.entries
+        yield from _among("subject", scope.entries)
     elif kind in ("asset", "thumbnail"):
-        subjects = scope.assets
+        yield from _among("subject", scope.assets)
     elif kind == "redirect":
-        # Redirects of aliases of these entries, and of aliases that no longer exist.
-        yield (
-            f"""period = '' AND (subject IN (SELECT id FROM alias WHERE entry_id IN ({_list(scope.entries)}))
-                OR NOT EXISTS (SELECT 1 FROM alias WHERE alias.id = artifact.subject))""",
-            list(scope.entries),
-        )
-        return
-    elif kind in ("index", "static", "sitemap"):
-        return
-    else:
-        subjects = scope.terms.get(term, ()) if term else None
-    periods = scope.periods(period) if period and subjects != () else None
-    condition, values = "subject IS NULL", list[object]()
-    if subjects is not None:
-        condition, values = f"subject IN ({_list(subjects)})", [*subjects]
-    if periods is not None:
-        condition, values = f"{condition} AND period IN ({_list(periods)})", [*values, *periods]
-    yield condition, values
+        for some in db.chunks(scope.entries):
+            aliases = f"SELECT id FROM alias WHERE entry_id IN ({db.placeholders(len(some))})"
+            yield f"period = '' AND subject IN ({aliases})", [*some]
+        # Redirects of aliases that no longer exist.
+        yield "period = '' AND NOT EXISTS (SELECT 1 FROM alias WHERE alias.id = artifact.subject)", []
+    elif kind not in ("index", "static", "sitemap"):
+        subjects = list(_among("subject", scope.terms.get(term, ()))) if term else [("subject IS NULL", [])]
+        periods = list(_among("period", scope.periods(period))) if period else [("true", [])]
+        for of_term, ids in subjects:
+            for of_period, names in periods:
+                yield f"{of_term} AND {of_period}", [*ids, *names]
+        if term and period:
+            yield from _among("subject", scope.edited_terms.get(term, ()))
 
 
-def _list(values: Sequence[object]) -> str:
-    return db.placeholders(len(values)) if values else "NULL"
+def _among(column: str, values: Sequence[object]) -> Iterator[tuple[str, list[object]]]:
+    for some in db.chunks(values):
+        yield f"{column} IN ({db.placeholders(len(some))})", [*some]
 
 
 def _specs_where(site: Site, condition: str, values: Sequence[object]) -> dict[str, ArtifactSpec]:

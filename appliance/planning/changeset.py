@@ -16,7 +16,8 @@ from appliance.planning import category_tree
 from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.queue.enqueue import Cause
 
-#: When more entries than this have moved, syncing the whole site is cheaper than syncing a scope.
+#: When more entries than this have moved, and more than one in two of the site, syncing the whole site is cheaper than
+#: syncing a scope.
 FULL_SYNC_THRESHOLD: Final = 200
 #: Causes that a job remembers of one plan. All earlier ones are counted as one more.
 _MAX_CAUSES: Final = 4
@@ -133,6 +134,8 @@ class Scope:
     assets: Sequence[int] = ()
     #: Ids of authors, tags, and categories with their ancestors.
     terms: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    #: Those of them, likewise, whose listings may all have moved, whatever their period.
+    edited_terms: Mapping[str, Sequence[int]] = field(default_factory=dict)
     #: Days, and the first days of weeks: `2026-11-22`.
     days: frozenset[str] = frozenset()
     weeks: frozenset[str] = frozenset()
@@ -156,8 +159,8 @@ class ChangeSet:
     left_terms: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     #: Terms that were merged into others: (kind, id) to id.
     merged_terms: dict[tuple[str, int], int] = field(default_factory=dict)
-    #: Categories whose path changed: they, and those below them, may be below others than before.
-    moved_categories: set[int] = field(default_factory=set)
+    #: Ids by kind of terms whose slug or path changed, which is a part of addresses. Categories below them moved along.
+    moved_terms: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     assets: set[int] = field(default_factory=set)
     days: set[str] = field(default_factory=set)
     weeks: set[str] = field(default_factory=set)
@@ -169,13 +172,13 @@ class ChangeSet:
     only_comments: bool = True
 
     @classmethod
-    def from_changes(cls, changes: Iterable[PendingChange]) -> ChangeSet:
-        """The change set of a list of changes."""
+    def from_changes(cls, changes: Iterable[PendingChange], entries: int = 0) -> ChangeSet:
+        """The change set of a list of changes to a site that has this many entries."""
         changeset = cls()
         for change in changes:
             changeset._add(change)
-        changeset.affects_whole_site = (
-            changeset.affects_whole_site or len(changeset.moved_entries) > FULL_SYNC_THRESHOLD
+        changeset.affects_whole_site = changeset.affects_whole_site or len(changeset.moved_entries) > max(
+            FULL_SYNC_THRESHOLD, entries // 2
         )
         return changeset
 
@@ -202,10 +205,8 @@ class ChangeSet:
         if "into" in previous:
             self.merged_terms[change.subject, term] = previous["into"]
             self.terms[change.subject].add(previous["into"])
-        if change.subject == "category" and "path" in previous:
-            self.moved_categories.add(term)
-        # The term's name is part of addresses, also of entries and of categories below it.
-        self.affects_whole_site = self.affects_whole_site or "path" in previous
+        if "path" in previous:
+            self.moved_terms[change.subject].add(term)
 
     @property
     def moved_entries(self) -> list[int]:
@@ -214,18 +215,32 @@ class ChangeSet:
 
     def counted_entries(self) -> set[int]:
         """Entries that may be in other listings than before."""
-        return set(self.moved_entries) | category_tree.entries_below(self.moved_categories)
+        return set(self.moved_entries) | category_tree.entries_below(self.moved_terms["category"])
 
     @property
     def is_structural(self) -> bool:
         """Whether lists of entries, terms or files may have changed."""
         return bool(self.affects_whole_site or self.moved_entries or self.terms or self.assets)
 
-    def scope(self) -> Scope:
-        """The part of the site whose artifacts may have moved."""
+    def readdressed_entries(self, fields: Iterable[str]) -> set[int]:
+        """Entries with a term whose name is a part of their addresses, if these fields are, and changed."""
+        found = category_tree.entries_below(self.moved_terms["category"]) if "category" in fields else set[int]()
+        for some in db.chunks(sorted(self.moved_terms["author"]) if "author" in fields else []):
+            rows = db.execute(
+                f"SELECT entry_id FROM entry_author WHERE author_id IN ({db.placeholders(len(some))})", some
+            )
+            found |= {entry for (entry,) in rows.fetchall()}
+        return found
+
+    def scope(self, fields: Iterable[str] = ()) -> Scope:
+        """The part of the site whose artifacts may have moved; `fields` are those of the addresses of entries."""
         moved = self.moved_entries
         days, weeks = set(self.days), set(self.weeks)
-        terms = {kind: self.terms[kind] | self.left_terms[kind] for kind in ("author", "category", "tag")}
+        edited = {kind: sorted(self.terms[kind]) for kind in ("author", "category", "tag")}
+        edited["category"] = sorted(
+            {*edited["category"], *category_tree.with_descendants(self.moved_terms["category"])}
+        )
+        terms = {kind: {*ids, *self.left_terms[kind]} for kind, ids in edited.items()}
         for some in db.chunks(moved):
             among = db.placeholders(len(some))
             for day, week in db.execute(f"SELECT day, week FROM entry WHERE id IN ({among})", some).fetchall():
@@ -235,12 +250,13 @@ class ChangeSet:
                 rows = db.execute(f"SELECT {kind}_id FROM entry_{kind} WHERE entry_id IN ({among})", some)
                 terms[kind] |= {key for (key,) in rows.fetchall()}
         return Scope(
-            entries=moved,
+            entries=sorted({*moved, *self.readdressed_entries(fields)}),
             assets=sorted(self.assets | assets_of_entries(moved)),
             terms={
                 kind: category_tree.with_ancestors(ids) if kind == "category" else sorted(ids)
                 for kind, ids in terms.items()
             },
+            edited_terms=edited,
             days=frozenset(days),
             weeks=frozenset(weeks),
         )

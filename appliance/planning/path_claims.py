@@ -97,6 +97,11 @@ def _entry_maps(theme: Theme) -> Iterator[Output]:
     return (o for o in theme.outputs if o.type in ("entry", "page") and o.build != "never")
 
 
+def address_fields(theme: Theme) -> set[str]:
+    """The fields of the paths of entries and pages, such as `category` and `slug`."""
+    return {name for output in _entry_maps(theme) for name in output.first.fields}
+
+
 def _is_numberable(output: Output) -> bool:
     return bool(output.first.fields & {"slug", "file", "file_stem"})
 

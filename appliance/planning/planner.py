@@ -20,11 +20,13 @@ from appliance import __version__, db
 from appliance.content import removal_guard
 from appliance.content.models import Site
 from appliance.errors import ContentError
-from appliance.planning import artifact_sync, dependency_keys, enqueueing, reserved_paths, sitemaps
+from appliance.planning import artifact_sync, dependency_keys, enqueueing, listing_totals, reserved_paths, sitemaps
 from appliance.planning.artifact_sync import FullSyncNeeded, SyncResult
 from appliance.planning.changeset import ChangeSet, Scope, has_moved_many, job_causes, take_changes
 from appliance.planning.enqueueing import Enqueuer
 from appliance.planning.invalidation import Invalidation
+from appliance.planning.listing_totals import Listing
+from appliance.planning.path_claims import address_fields
 from appliance.planning.plan import Plan, PlanContext, PublishOptions
 from appliance.planning.steps import Steps, find_open
 from appliance.planning.theme import Theme
@@ -119,7 +121,8 @@ class Planner:
         if not self.options.explain and has_moved_many(self.site):
             raise StepsNeeded
         changes = take_changes(self.site)
-        return ChangeSet.from_changes(changes), job_causes(changes)
+        entries = listing_totals.total(self.site.id, Listing("index"))
+        return ChangeSet.from_changes(changes, entries), job_causes(changes)
 
     def run(self) -> Plan:
         """Make the plan."""
@@ -155,7 +158,7 @@ class Planner:
         """Sync the scope that changes may have moved; None when the whole site must be synced instead."""
         try:
             with db.write():  # a sync that fails is undone before that of the whole site
-                self.scope = self.changeset.scope()
+                self.scope = self.changeset.scope(address_fields(self.theme))
                 return artifact_sync.sync_scope(self.site, self.theme, self.number, self.changeset, self.scope)
         except FullSyncNeeded:
             self.scope = None

@@ -14,6 +14,7 @@ from appliance.content.models import Entry, Site
 from appliance.planning import artifact_sync
 from appliance.planning.artifact_sync import FullSyncNeeded
 from appliance.planning.changeset import ChangeSet, pending_changes
+from appliance.planning.path_claims import address_fields
 from appliance.planning.planner import last_plan
 from appliance.planning.theme import Theme
 
@@ -36,7 +37,7 @@ def sync_entry(site: Site, theme: Theme, entry: Entry) -> list[str]:
     if is_current and not changeset.affects_whole_site:
         try:
             with db.write():  # a sync that fails is undone before that of the whole site
-                artifact_sync.sync_scope(site, theme, number + 1, changeset, changeset.scope())
+                artifact_sync.sync_scope(site, theme, number + 1, changeset, changeset.scope(address_fields(theme)))
                 return []
         except FullSyncNeeded:
             pass

@@ -90,6 +90,8 @@ EDITS: dict[str, Callable[[LocalSite], object]] = {
     "a deletion": lambda _: entries.delete(some()[0]),
     "deletions": lambda _: [entries.delete(entry) for entry in some(40)],
     "a category's name": lambda _: term_edits.rename(category("Small"), name="Little"),
+    "a category's slug": lambda _: term_edits.rename(category("Small"), slug="little"),
+    "a category's parent": lambda _: term_edits.rename(category("Small"), parent=category("Large")),
 }
 
 
