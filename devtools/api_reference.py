@@ -17,7 +17,8 @@ _TITLES: Final = {
     "terms": "Authors, categories, tags",
     "assets": "Uploaded files", "previews": "Links to previews", "jobs": "Jobs",
     "queue": "Jobs of all sites", "sources": "Sources",
-    "targets": "Targets", "processes": "Processes", "periodic": "Periodic tasks", "status": "Status",
+    "targets": "Targets",
+    "pages": "Pages", "processes": "Processes", "periodic": "Periodic tasks", "status": "Status",
     "users": "Users",
     "tokens": "Your account and tokens", "audit": "Audit",
 }  # fmt: skip

@@ -29,6 +29,7 @@ from appliance.importing import pull_history
 from appliance.planning import models as planning
 from appliance.previews import models as previews
 from appliance.queue import models as queue
+from appliance.queue import periodic_history
 from appliance.search import models as search
 from appliance.web.api import request_keys
 from appliance.webhooks import models as webhooks
@@ -51,6 +52,7 @@ MODELS = [
         previews,
         comparisons,
         request_keys,
+        periodic_history,
         pull_history,
         settings_report,
     )

@@ -11,6 +11,7 @@ from appliance.api_client.entries import RemoteEntries
 from appliance.api_client.sites import site_path
 from appliance.content.models import COMMENT_STATUSES, CommentStatus
 from appliance.editorial import CommentFilter, CommentRow, EditResult
+from appliance.editorial.decisions import Decided
 from appliance.editorial.queries.choices import refuse_unknown
 from appliance.editorial.senders import Ban
 from appliance.errors import ApiRefused, ContentError
@@ -63,6 +64,11 @@ class RemoteComments:
         """Delete comments: all of them or none."""
         reply = self._connection.post(f"{self._site(site)}/comments/delete", {"comments": list(comments)})
         return EditResult(range(reply.value["comments"]), reply.changed)
+
+    def undo(self, site: str, comment: int) -> EditResult[Decided]:
+        """Undo the last decisions of the user."""
+        reply = self._connection.post(f"{self._site(site)}/comments/undo", {"comment": comment} if comment else {})
+        return EditResult(Decided(tuple(reply.value["undone"]), tuple(reply.value["left"])), reply.changed)
 
     def ban(self, site: str, who: str, *, reason: str) -> list[Ban]:
         """Refuse comments of a sender."""

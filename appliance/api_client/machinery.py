@@ -12,6 +12,7 @@ from appliance.api_client.connection import Connection
 from appliance.delivery.target_state import TargetState
 from appliance.errors import ApiError
 from appliance.queue.periodic import TaskRun, TaskState
+from appliance.queue.periodic_history import RunRow
 from appliance.queue.processes import ProcessRequest, ProcessRow
 from appliance.status import Status
 
@@ -73,6 +74,11 @@ class RemotePeriodicTasks:
     def request_run(self, name: str) -> None:
         """Have whichever host is first run a task now."""
         self._connection.post("/periodic/run", {"name": name})
+
+    def runs_of(self, name: str) -> tuple[list[RunRow], str]:
+        """Return the last runs of a task, the newest first, and the time zone of the schedule."""
+        rows = decode_rows(RunRow, self._connection.get("/periodic/runs", name=name))
+        return rows, str(self._connection.get("/periodic")["timezone"])
 
     def run_due(self) -> list[TaskRun]:
         """Refuse to run what is due: a host does that.

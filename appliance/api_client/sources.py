@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from appliance.api_client.answers import decode
+from appliance.api_client.answers import decode, decode_rows
 from appliance.api_client.connection import Connection
 from appliance.api_client.sites import site_path
 from appliance.errors import ApiRefused
+from appliance.importing.pull_history import PullRow
 from appliance.importing.sources import SourceState
 
 
@@ -43,6 +44,11 @@ class RemoteSources:
             sentence = f"there is no source “{missing}”; the sources are: {', '.join(known) or 'none'}"
             raise ApiRefused(sentence, kind="not-found", exit_code=3)
         return [(state.site, state.name) for state in states if not names or state.name in names]
+
+    def read_pulls(self, site: str, name: str) -> list[PullRow]:
+        """Return the last pulls of a source, the newest first."""
+        found = self._connection.get(f"/sites/{site}/sources/{quote(name, safe='')}/pulls")
+        return decode_rows(PullRow, found)
 
     def request_pull(self, site: str, name: str) -> None:
         """Have a worker pull a source."""

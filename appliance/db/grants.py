@@ -60,6 +60,7 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     # Asked for; workers build what they show.
     "comparison": ("SELECT", "INSERT", "UPDATE"),
     "periodic": ("SELECT", "INSERT", "UPDATE"),
+    "periodic_run": _READ,
     # Targets are paused, resumed and asked to check themselves.
     **dict.fromkeys(("cursor", "standing"), ("SELECT", "INSERT", "UPDATE")),
     # How far each target is, what was measured of that, and the disks of hosts.

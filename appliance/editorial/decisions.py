@@ -34,6 +34,8 @@ DECISIONS: Final[tuple[Decision, ...]] = ("approved", "pending", "spam", "delete
 UNDO: Final = 60
 #: Seconds for which it is known who decided. Of deleted comments the sender's history stays.
 _KEPT: Final = 86_400
+#: Number of the newest decisions among which those of the last minute are looked for.
+_NEWEST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,44 @@ def undo(config: Config, act: str, sites: Sequence[str], *, actor: Actor = UNKNO
     if not done and not left:
         raise ContentError("It is too late to undo this. Decide about the comments anew.")
     return Decided(tuple(done), tuple(left))
+
+
+def undo_last(
+    config: Config, site: str, comment: int = 0, *, actor: Actor = UNKNOWN, later: bool = False
+) -> EditResult[Decided]:
+    """Undo the last decisions on a site that the same person made together not more than a minute ago.
+
+    Returns what `undo` returns. Published at once, unless it is to be published `later`.
+
+    Args:
+        config: the installation.
+        site: the name of the site.
+        comment: the comment that they were about; by default any.
+        actor: who undoes them.
+        later: whether workers publish it.
+
+    Raises:
+        ContentError: there is nothing to undo, or it is too late.
+    """
+
+    def edit(row: Site) -> tuple[Decided, bool]:
+        act = _last_act(row, comment, _name(actor))
+        decided, changed = _undo_on(config, row, act, actor) if act else (Decided(()), False)
+        if not decided.done and not decided.left:
+            raise ContentError("There is nothing of yours to undo: it was undone already, or is too long ago.")
+        return decided, changed
+
+    return apply_edit(config, site, actor, later, edit)
+
+
+def _last_act(site: Site, comment: int, name: str) -> str:
+    """The key of the last decisions of a person that can be undone; empty if there are none."""
+    about = " AND comment_id = ?" if comment else ""
+    sql = f"""SELECT act FROM comment_decision
+              WHERE id > (SELECT MAX(id) FROM comment_decision) - {_NEWEST}
+              AND site_id = ? AND made_by = ? AND made_at >= {NOW} - {UNDO}{about} ORDER BY id DESC LIMIT 1"""
+    found = db.execute(sql, [site.id, name, *([comment] if comment else [])]).fetchone()
+    return str(found[0]) if found else ""
 
 
 def find_act(act: str) -> Act | None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from appliance.config import Config
 from appliance.content.models import Asset, Comment, Entry, Site
 from appliance.errors import AmbiguousName, ContentError
 from appliance.importing import sources
 from appliance.planning.models import Artifact
 from appliance.planning.paths import address_path
-
-#: The largest id that every database holds.
-_LARGEST_ID: Final = 2**31 - 1
+from appliance.row_ids import parse_row_id
 
 
 def find_entry(site: Site, reference: Entry | int | str) -> Entry:
@@ -23,7 +19,7 @@ def find_entry(site: Site, reference: Entry | int | str) -> Entry:
     """
     name = str(reference.id if isinstance(reference, Entry) else reference)
     entries = Entry.select().where(Entry.site == site)
-    if _is_id(name) and (by_id := entries.where(Entry.id == int(name)).first()):
+    if (number := parse_row_id(name)) and (by_id := entries.where(Entry.id == number).first()):
         entry: Entry = by_id
         return entry
     below = name.removeprefix(site.url).strip("/")
@@ -60,7 +56,7 @@ def find_comment(site: Site, reference: Comment | int) -> Comment:
     """
     key = reference.id if isinstance(reference, Comment) else reference
     query = Comment.select().join(Entry).where(Comment.id == key, Entry.site == site)
-    comment: Comment | None = query.first() if _is_id(str(key)) else None
+    comment: Comment | None = query.first() if parse_row_id(str(key)) else None
     if comment is None:
         raise ContentError(f"There is no comment {key} on the site {site.name}; content.comments lists them.")
     return comment
@@ -75,8 +71,8 @@ def find_asset(site: Site, reference: Asset | int | str) -> Asset:
     name = str(reference.id if isinstance(reference, Asset) else reference)
     below = name.removeprefix(site.url).lstrip("/")
     asset: Asset | None = Asset.get_or_none(Asset.site == site, Asset.path == below)
-    if asset is None and _is_id(name):
-        asset = Asset.get_or_none(Asset.site == site, Asset.id == int(name))
+    if asset is None and (number := parse_row_id(name)):
+        asset = Asset.get_or_none(Asset.site == site, Asset.id == number)
     if asset is None:
         raise ContentError(f"There is no file “{name}” on the site {site.name}; content.assets lists them.")
     return asset
@@ -107,7 +103,3 @@ def _find_by_path(site: Site, address: str) -> Entry | None:
     path = f"{site.folder}/{address_path(address)}".lstrip("/")
     found = Artifact.get_or_none((Artifact.path == path) & (Artifact.type.in_(["entry", "page"])) & Artifact.wanted)
     return Entry.get_or_none(Entry.id == found.subject) if found else None
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) <= _LARGEST_ID

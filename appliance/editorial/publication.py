@@ -16,6 +16,7 @@ from appliance.config import Config
 from appliance.content.models import Site
 from appliance.content.sites import find_site
 from appliance.delivery import cursors, target_state
+from appliance.delivery.diagnostics import judgements
 from appliance.delivery.targets import Target, front_ends
 from appliance.errors import ContentError
 from appliance.planning.permalinks import page_url
@@ -173,4 +174,5 @@ def _is_shown(target: Target, pages: Sequence[_Page]) -> bool:
 
 def _front_end(target: Target, is_readable: bool) -> FrontEndState:
     state = target_state.read(target)
-    return FrontEndState(target.name, is_readable, state.lag, state.paused, state.error)
+    error = judgements.strip_target_name(state.error or "", target.name) or None
+    return FrontEndState(target.name, is_readable, state.lag, state.paused, error)

@@ -23,6 +23,7 @@ from appliance.content.sites import find_site
 from appliance.db import NOW
 from appliance.editorial.lookup import find_comment
 from appliance.errors import ContentError
+from appliance.row_ids import parse_row_id
 
 _DAY: Final = 86_400.0
 #: Days that wishes for mail are kept which were not confirmed, or have ended.
@@ -101,7 +102,7 @@ def _ban(row: CommentBan) -> Ban:
 def _parse(site: Site, who: str) -> list[tuple[BanKind, str]]:
     who = who.strip()
     if who.isascii() and who.isdigit():
-        return _sender_of(find_comment(site, int(who)))
+        return _sender_of(find_comment(site, parse_row_id(who)))
     if "@" in who:
         return [("email", clean_email(who).lower())]
     network = parse_network(who)

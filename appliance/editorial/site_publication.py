@@ -9,6 +9,7 @@ from appliance import db
 from appliance.config import Config
 from appliance.content.sites import find_site
 from appliance.delivery import target_state
+from appliance.delivery.diagnostics import judgements
 from appliance.delivery.targets import front_ends
 from appliance.plan_job import PLAN
 from appliance.planning.plan import PUBLISH
@@ -88,7 +89,7 @@ def read_site_publication(config: Config, site: str, since: float | None = None)
             is_capped=any(count.is_capped for count in waiting),
             failed=_failed(name, since),
             front_ends=tuple(
-                FrontEndLevel(state.name, state.level, state.error)
+                FrontEndLevel(state.name, state.level, _fault(state))
                 for state in target_state.read_all(front_ends(config))
             ),
             now=db.now(),
@@ -107,3 +108,8 @@ def _failed(site: str, since: float | None) -> tuple[FailedJob, ...]:
         for job in jobs
         if since is None or (job.finished_at or 0.0) >= since
     )
+
+
+def _fault(state: target_state.TargetState) -> str | None:
+    """Why the last push failed, without the address of the target, which is not for everybody."""
+    return judgements.strip_target_name(state.error or "", state.name) or None

@@ -72,7 +72,7 @@ def target_rows(facts: Facts) -> list[TargetRow]:
     rows = []
     for one in facts.work.targets:
         if one.paused:
-            state, mark = "paused", "off"
+            state, mark = "paused", "warn"
         elif one.error and (one.circuit != "closed" or not one.level):
             state, mark = "failing", "bad"
         else:

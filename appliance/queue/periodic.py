@@ -19,7 +19,9 @@ from appliance import audit, clock, db, logging
 from appliance.actor import SCHEDULE, acting
 from appliance.db import NOW
 from appliance.errors import ApplianceError, QueueError
+from appliance.queue import periodic_history
 from appliance.queue.heartbeat import Heartbeat
+from appliance.queue.periodic_history import RunRow
 from appliance.queue.recurrence import Rule
 from appliance.queue.worker import Wake
 
@@ -98,7 +100,7 @@ INSERT INTO periodic (name, due_at, host, lease_until) VALUES (?, ?, ?, {NOW} + 
 ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at, host = excluded.host, lease_until = excluded.lease_until
 WHERE (periodic.lease_until IS NULL OR periodic.lease_until < {NOW} OR periodic.lease_until > {NOW} + 2 * ?)
   AND (periodic.lease_until IS NOT NULL OR periodic.due_at < excluded.due_at OR periodic.due_at > ?)
-RETURNING name
+RETURNING {NOW}
 """
 _RENEW = f"UPDATE periodic SET lease_until = {NOW} + ? WHERE name = ? AND host = ? AND due_at = ?"
 _END = f"""
@@ -141,12 +143,24 @@ class Schedule:
         Raises:
             QueueError: there is no such task.
         """
-        if name not in {task.name for task in self.tasks}:
-            raise QueueError(f"there is no periodic task “{name}”; periodic --list names them")
+        self._refuse_unknown(name)
         with db.write():
             db.execute(_REQUEST, [name])
             audit.record("periodic.run", "periodic task", name, label=name)
             db.notify()
+
+    def runs_of(self, name: str) -> list[RunRow]:
+        """The last runs of the task with this name, the newest first.
+
+        Raises:
+            QueueError: there is no such task.
+        """
+        self._refuse_unknown(name)
+        return periodic_history.read(name)
+
+    def _refuse_unknown(self, name: str) -> None:
+        if name not in {task.name for task in self.tasks}:
+            raise QueueError(f"there is no periodic task “{name}”; periodic --list names them")
 
     def next_due(self) -> float | None:
         """When the next task is due, in seconds since the epoch; in the past if one is due already."""
@@ -227,7 +241,8 @@ class Schedule:
     def _serve(self, task: PeriodicTask) -> TaskRun | None:
         """Run a task if it is due and no other process is running it."""
         due = self._due(task)
-        if due is None or not self._claim(task, due):
+        started_at = None if due is None else self._claim(task, due)
+        if due is None or started_at is None:
             return None
         did, error = "", None
         try:
@@ -241,6 +256,8 @@ class Schedule:
             log.exception("periodic task failed", task=task.name)
         with db.write():
             ended = db.execute(_END, [error, task.name, self._who, due]).fetchone()
+            if ended:
+                periodic_history.record(task.name, started_at, self._who, did=did, error=error or "")
         return TaskRun(task.name, due, ended[0] if ended else db.now(), did, error)
 
     def _due(self, task: PeriodicTask) -> float | None:
@@ -250,11 +267,13 @@ class Schedule:
             return None
         return task.rule.latest(now) if task.rule else now
 
-    def _claim(self, task: PeriodicTask, due: float) -> bool:
+    def _claim(self, task: PeriodicTask, due: float) -> float | None:
+        """Claim a due time; returns when, by the database's clock, or None if another process has it."""
         latest = task.rule.next_after(due) if task.rule else due
         with db.write():
             values = [task.name, due, self._who, self._lease, self._lease, latest]
-            return db.execute(_CLAIM, values).fetchone() is not None
+            claimed = db.execute(_CLAIM, values).fetchone()
+        return float(claimed[0]) if claimed else None
 
     def _renew(self, task: PeriodicTask, due: float) -> None:
         with db.write():

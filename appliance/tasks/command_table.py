@@ -164,7 +164,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "comments.delete": (
         "appliance.tasks.reader_comments:delete",
-        "Delete the comments with these ids for good. Replies to them stay.",
+        "Delete the comments with these ids, for good after a minute. Replies to them stay.",
+    ),
+    "comments.undo": (
+        "appliance.tasks.reader_comments:undo",
+        "Undo your last decision about comments, within a minute: deleted ones come back, others as they were.",
     ),
     "comments.ban": (
         "appliance.tasks.reader_comments:ban",
@@ -252,6 +256,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "targets.list": (
         "appliance.tasks.targets:targets_list",
         "List the targets with their lag, their last push and their last error.",
+    ),
+    "pages.where": (
+        "appliance.tasks.pages:where",
+        "Say where a page is: the version that each docroot shows, and when it had confirmed that.",
     ),
     "targets.check": (
         "appliance.tasks.targets:check",

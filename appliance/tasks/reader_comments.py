@@ -47,11 +47,26 @@ def spam(context: Context, later: bool = False, site: str = "", verbose: bool = 
 @task(help=_HELP)
 @command
 def delete(context: Context, later: bool = False, site: str = "", verbose: bool = False) -> None:
-    """Delete the comments with these ids for good. Replies to them stay."""
+    """Delete the comments with these ids, for good after a minute. Replies to them stay."""
     with open_comments(later=later) as verbs:
         ids = require_ids(context, "the comments by the ids that content.comments shows")
         result = verbs.delete_comments(site, *ids)
         print_result(result, f"{pluralize(len(result.subject), 'comment')} removed")
+
+
+@task(
+    positional=["comment"],
+    optional=["comment"],
+    help={"comment": "The id of the comment that it was about; by default your last decision.", **_HELP},
+)
+@command
+def undo(_context: Context, comment: int = 0, later: bool = False, site: str = "", verbose: bool = False) -> None:
+    """Undo your last decision about comments, within a minute: deleted ones come back, others as they were."""
+    with open_comments(later=later) as verbs:
+        result = verbs.undo(site, comment)
+        print_result(result, f"{pluralize(len(result.subject.done), 'comment')} as before")
+        if left := result.subject.left:
+            print_line(f"left alone, since somebody has decided otherwise: {', '.join(map(str, left))}")
 
 
 @task(positional=["who"], help={"who": _WHO, "reason": "Why, for those who read the list.", **SITE, **VERBOSE})

@@ -31,7 +31,7 @@ from appliance.tasks.command_line import warn
 
 #: Tasks and collections that act on an installation. All others need a checkout or a terminal.
 _TASKS: Final = {"publish", "drain", "status", "top", "why", "periodic"}
-_COLLECTIONS: Final = {"audit", "content", "docroot", "jobs", "processes", "targets"}
+_COLLECTIONS: Final = {"audit", "content", "docroot", "jobs", "pages", "processes", "targets"}
 
 #: The group of the inventory with the publishing hosts, which are tried in order.
 GROUP: Final = "publishers"

@@ -24,7 +24,7 @@ from appliance.tasks.command_line import (
     remaining_arguments,
 )
 from appliance.tasks.option_help import JSON, VERBOSE
-from appliance.tasks.verbs.sources import open_sources
+from appliance.tasks.verbs.sources import SourceVerbs, open_sources
 
 #: Seconds between two looks whether a worker has pulled.
 _LOOK: Final = 0.25
@@ -85,6 +85,7 @@ def _pull_later(names: Sequence[str], site: str, wait: float) -> None:
         while (waiting := [one for one in waiting if verbs.is_requested(*one)]) and clock.monotonic() < ends:
             clock.sleep(_LOOK)
         states = {(state.site, state.name): state for state in verbs.list_sources(site)[0]}
+        reports = {one: _report(verbs, *one) for one in asked if one not in waiting}
     problems = [f"{of_site}, {name}: not done after {wait:g} s" for of_site, name in waiting]
     for of_site, name in asked:
         state = states[of_site, name]
@@ -95,15 +96,28 @@ def _pull_later(names: Sequence[str], site: str, wait: float) -> None:
         else:
             at = f" at {state.revision[:12]}" if state.revision else ""
             print_line(f"{of_site}, {name}{at}: {_OUTCOMES.get(state.outcome, state.outcome)}")
+            for line in reports[of_site, name]:
+                print_line(line)
     if problems:
         exit_with("\n".join(problems), 1 if len(problems) > len(waiting) else 2)
 
 
-@task(name="sources", help={"site": "Only sources of this site.", **JSON, **VERBOSE})
+@task(
+    name="sources",
+    help={
+        "site": "Only sources of this site.",
+        "pulls": "Show the last pulls of the source with this name instead, each with the report of its import.",
+        **JSON,
+        **VERBOSE,
+    },
+)
 @command
-def sources_list(_context: Context, site: str = "", json: bool = False, verbose: bool = False) -> None:
+def sources_list(_context: Context, site: str = "", pulls: str = "", json: bool = False, verbose: bool = False) -> None:
     """List the sources of the sites: the commit each is at, when it was last pulled, and its last error."""
     with open_sources() as verbs:
+        if pulls:
+            _print_pulls(verbs, pulls, site, json)
+            return
         states, zones = verbs.list_sources(site)
     if json:
         print_json([asdict(state) for state in states])
@@ -115,6 +129,31 @@ def sources_list(_context: Context, site: str = "", json: bool = False, verbose:
     for state in states if not json else []:
         if state.error:
             print_line(f"{state.site}, {state.name}: {state.error}")
+
+
+def _report(verbs: SourceVerbs, site: str, name: str) -> Sequence[str]:
+    """The lines of the report of the last pull; none if it imported nothing."""
+    last = next(iter(verbs.read_pulls(site, name)), None)
+    return last.lines if last is not None else ()
+
+
+def _print_pulls(verbs: SourceVerbs, name: str, site: str, json: bool) -> None:
+    """Print the last pulls of a source, or of those with this name on several sites."""
+    found = {one: verbs.read_pulls(*one) for one in verbs.find_sources([name], site)}
+    if json:
+        print_json([{"site": one[0], "source": one[1], **asdict(pull)} for one in found for pull in found[one]])
+        return
+    zones = verbs.list_sources(site)[1]
+    for (of_site, source), pulls in found.items():
+        if not pulls:
+            print_line(f"{of_site}, {source}: never pulled")
+        for pull in pulls:
+            at = clock.to_datetime(pull.ended_at, ZoneInfo(zones[of_site])).strftime("%Y-%m-%d %H:%M:%S")
+            more = f", {pull.times:,} times" if pull.times > 1 else ""
+            print_line(f"{of_site}, {source}, {at}: {_OUTCOMES.get(pull.outcome, pull.outcome)}{more}")
+            for line in (pull.error, *pull.lines):
+                if line:
+                    print_line(f"  {line}")
 
 
 def _print_pull(pulled: PullResult) -> None:

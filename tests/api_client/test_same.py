@@ -56,6 +56,8 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("comments.hold --later 1",),
     ("comments.approve --later 1",),
     ("comments.spam --later 2",),
+    ("comments.undo --later",),
+    ("comments.undo --later 99",),
     ("comments.ban", "192.0.2.0/24", "--reason=Spam"),
     ("comments.bans --json",),
     ("comments.unban", "192.0.2.0/24"),

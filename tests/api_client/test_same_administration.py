@@ -94,6 +94,9 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("periodic --run=nosuch",),
     ("periodic --list",),
     ("periodic --list --json",),
+    ("periodic --runs=rescue",),
+    ("periodic --runs=nosuch",),
+    ("pages.where blog/nosuch/",),
     ("content.pull --later",),
     ("content.pull --later notes --site=blog",),
     ("content.pull --later nosuch",),
@@ -126,7 +129,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("audit.export /nosuch/file.jsonl",),
 )  # fmt: skip
 #: The words of a command that only looks, and so can run on one installation both ways.
-_LOOKS = re.compile(r"(\w+\.(list|show|export)|status|periodic --list)\b")
+_LOOKS = re.compile(r"(\w+\.(list|show|export)|status|periodic --(list|runs)|pages.where)\b")
 #: What is different in two installations: times, secrets, digests, and who runs the command.
 _MOVING = re.compile(
     r'\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d \w+)?|app_\w{43}|(?<=https://127\.0\.0\.2:)\S+|("\w+_at": )[\d.]+'

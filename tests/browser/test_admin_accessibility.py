@@ -54,7 +54,7 @@ INSIDE = (
     "/failures", "/jobs/1", "/jobs", "/jobs?q=state:failed", "/jobs?q=state:fialed", "/jobs?q=nothing-like-it",
     "/jobs/all/delete", "/jobs/all/prioritise", "/jobs/all/retry?q=nothing-like-it",
     "/processes", "/processes?since=1&n=2", "/processes/ask?request=recycle", "/processes/ask?request=pause&host=x",
-    "/schedule", "/settings", "/settings?text=idle", "/settings?text=nothing-like-it",
+    "/schedule", "/schedule/task?name=rescue", "/settings", "/settings?text=idle", "/settings?text=nothing-like-it",
     "/targets", "/targets?done=target-paused", "/targets/www1", "/targets/www1?span=day", "/targets/www2",
     "/targets/www1/resync", "/pages", "/pages?path=blog/index.html", "/pages?path=blog/inde",
 )  # fmt: skip

@@ -29,7 +29,7 @@ CHANGES_NOTHING = {
     "content.assets", "content.terms",
     "comments.bans",
     "audit.list", "audit.show", "audit.export", "audit.verify",
-    "targets.list", "targets.check", "targets.verify",
+    "targets.list", "targets.check", "targets.verify", "pages.where",
     "jobs.list", "jobs.show",
     "processes.list",
     "users.list", "users.show", "tokens.list",
@@ -60,6 +60,7 @@ ACTIONS = {
     "comments.hold": ["comment.moderate"],
     "comments.spam": ["comment.moderate"],
     "comments.delete": ["comment.delete"],
+    "comments.undo": ["comment.moderate"],
     "comments.ban": ["comment.ban"],
     "comments.unban": ["comment.ban"],
     "comments.erase": ["comment.erase"],
@@ -211,6 +212,8 @@ def comments(here: Installation) -> None:
     here.gives("comments.approve", number)
     here.gives("comments.hold", number)
     here.gives("comments.spam", number)
+    (row,) = here.gives("comments.undo")
+    assert row["after"] == {"status": "pending", "undone": True}
     here.gives("comments.ban", number)
     here.gives("comments.unban", number)
     here.gives("comments.erase", "ida@example.org")

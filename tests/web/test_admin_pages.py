@@ -519,7 +519,8 @@ def test_the_audit_of_a_site_shows_that_site_alone(app: Flask) -> None:
     assert "Fog over blog" in shown
     assert "Fog over news" not in shown
     assert visitor.get("/sites/news/audit").status_code == 404
-    assert visitor.get("/audit").status_code == 403
+    assert location(visitor.get("/audit")) == "/sites/blog/audit"
+    assert visitor.get("/audit/1").status_code == 403
     rows = {row.site: row.id for row in audit.list_audit().rows if row.site}
     assert visitor.get(f"/sites/blog/audit/{rows['blog']}").status_code == 200
     assert visitor.get(f"/sites/blog/audit/{rows['news']}").status_code == 404
@@ -643,3 +644,24 @@ def test_where_no_mail_can_be_sent_everybody_learns_the_same(visitor: Visitor) -
     assert len(answers) == 1
     assert "Ask an administrator for a link" in answers.pop()
     assert visitor.post("/forgotten", email=" ").status_code == 422
+
+
+def test_whoever_may_read_the_audit_of_some_sites_is_led_there(app: Flask, config: Config) -> None:
+    audit.record("entry.edit", "entry", 1, site="news", label="Secret", actor=Actor("ines", "browser"))
+    person("nina", blog="admin")
+    nina = Visitor(app)
+    nina.sign_in("nina")
+    set_up_app(nina)
+    assert '<a href="/audit" data-key="g a">Audit</a>' in nina.get("/").text
+    assert location(nina.get("/audit?subject=entry")) == "/sites/blog/audit"
+    text = nina.get("/sites/blog/audit").text
+    assert '<a href="/audit" data-key="g a" aria-current="true">Audit</a>' in text
+    assert "Secret" not in text
+    assert "/sites/news/audit" not in text
+    users.set_role(users.find_user("nina"), "news", "admin")
+    assert '<a href="/sites/news/audit">News</a>' in nina.get("/sites/blog/audit").text
+    person("ines", blog="editor")
+    ines = Visitor(app)
+    ines.sign_in("ines")
+    assert "/audit" not in ines.get("/").text
+    assert ines.get("/audit").status_code == 403

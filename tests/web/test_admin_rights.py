@@ -24,6 +24,8 @@ from appliance.accounts.models import User
 from appliance.accounts.rights import ACTIONS, ALL_SITES, ROLES, Role, is_allowed
 from appliance.config import Config, validate
 from appliance.content import sites
+from appliance.delivery import journal
+from appliance.delivery.journal import Put
 from appliance.editorial import senders
 from appliance.queue import store
 from appliance.queue.enqueue import JobRequest, enqueue
@@ -92,7 +94,8 @@ SAMPLES: Final[dict[str, Any]] = {
     "POST /sites/<site>/comments/<comment>/ban": FORM, "POST /sites/<site>/bans": FORM,
     "POST /sites/<site>/bans/lift": FORM,
     # The dashboard: schedule, sources and settings.
-    "GET /schedule": None, "POST /schedule/run": FORM, "GET /sites/<site>/sources/<source>": None,
+    "GET /schedule": None, "GET /schedule/task": "?name=rescue",
+    "POST /schedule/run": FORM, "GET /sites/<site>/sources/<source>": None,
     "POST /sites/<site>/sources/<source>/pull": FORM, "GET /settings": None,
     # Users.
     "GET /users": None, "GET /users/new": None, "POST /users/new": FORM, "GET /users/<number>": None,
@@ -127,7 +130,7 @@ SAMPLES: Final[dict[str, Any]] = {
     f"PATCH {SITE}/comments/<comment>": {"text": "Otherwise."},
     f"DELETE {SITE}/comments/<comment>": None, f"POST {SITE}/comments/delete": {"comments": [1]},
     f"POST {SITE}/comments/judge": {"comments": [1], "status": "approved"},
-    f"POST {SITE}/comments/erase": {"email": "reader@x.example"},
+    f"POST {SITE}/comments/undo": {}, f"POST {SITE}/comments/erase": {"email": "reader@x.example"},
     f"GET {SITE}/bans": None, f"POST {SITE}/bans": {"who": "198.51.100.0/24"},
     f"DELETE {SITE}/bans": "?who=198.51.100.0/24",
     f"GET {SITE}/terms/<kind>": None, f"GET {SITE}/terms/<kind>/<term>": None,
@@ -147,12 +150,15 @@ SAMPLES: Final[dict[str, Any]] = {
     f"GET {API}/jobs": None, f"GET {API}/jobs/counts": None, f"GET {API}/jobs/details": "?id=1",
     f"POST {API}/jobs/retry": {"filter": {}, "all": True}, f"POST {API}/jobs/delete": {"filter": {}, "all": True},
     f"POST {API}/jobs/prioritise": {"filter": {}, "all": True, "priority": 1},
-    f"GET {SITE}/sources": None, f"POST {SITE}/sources/<source>/pull": None,
+    f"GET {SITE}/sources": None, f"GET {SITE}/sources/<source>/pulls": None,
+    f"POST {SITE}/sources/<source>/pull": None,
+    f"GET {API}/pages": "?path=blog/page.html",
     f"GET {API}/targets": None, f"GET {API}/targets/<target>": None, f"POST {API}/targets/<target>/pause": None,
     f"POST {API}/targets/<target>/resume": None, f"POST {API}/targets/<target>/resync": {},
     f"POST {API}/targets/<target>/check": None, f"POST {API}/targets/<target>/verify": None,
     f"GET {API}/processes": None, f"POST {API}/processes/<process>": {"request": "recycle"},
-    f"GET {API}/status": None, f"GET {API}/periodic": None, f"POST {API}/periodic/run": {"name": "rescue"},
+    f"GET {API}/status": None, f"GET {API}/periodic": None, f"GET {API}/periodic/runs": "?name=rescue",
+    f"POST {API}/periodic/run": {"name": "rescue"},
 }  # fmt: skip
 #: Where a user has a role: on the site of the request, on another one, on all; or nowhere.
 PLACES: Final = ("blog", "news", ALL_SITES)
@@ -262,6 +268,8 @@ def fill(config: Config, folder: Path) -> dict[str, object]:
     token = tokens.create(victim, "a script")[1]
     session = sessions.start(victim, "192.0.2.1", factors=["password"])[1]
     _, link = previews.share(config, "blog", entry, days=7)
+    with db.write():
+        journal.append([Put("blog/page.html", 1, "0" * 64, 1)], "here")
     audit.record("entry.edit", "entry", entry.id, site="blog", label="An entry")
     (row,) = db.execute("SELECT max(id) FROM audit").fetchone()
     return {

@@ -17,9 +17,11 @@ from appliance import audit, db, editorial
 from appliance.accounts import sessions, users
 from appliance.building import comparison_job, comparisons
 from appliance.queue import administration, failure_groups, job_search, store
+from appliance.queue.attempts import Attempt
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
 from appliance.queue.failures import FailureDetails
 from appliance.web.admin.app import create_app
+from appliance.web.admin.dashboard.attempt_chart import attempt_chart
 from appliance.web.admin.dashboard.search_links import link_to_group
 from tests.conftest import empty_database
 from tests.local_site import LocalSite, archive, index, local_site
@@ -259,3 +261,49 @@ def test_jobs_of_no_site_are_for_roles_on_all_sites(shop: LocalSite, ada: Person
     of_one = Person(shop, "ines", {"blog": "admin"})
     assert "The cache is away." not in of_one.get("/failures").text
     assert of_one.get(f"/jobs/{claim.id}").status_code == 404
+
+
+def test_other_jobs_with_the_same_key_are_shown_of_ones_own_sites_alone(shop: LocalSite, ada: Person) -> None:
+    """A file can have belonged to another site, whose folder was another then."""
+    (job,) = break_template(shop, "Fog")
+    enqueue("publish", [JobRequest("blog/fog.html", scope="news")], ageing=60.0)
+    db.execute("UPDATE job SET reason = 'secret of the news' WHERE scope = 'news'")
+    assert "secret of the news" in ada.get(f"/jobs/{job}").text
+    shown = Person(shop, "ines", {"blog": "editor"}).get(f"/jobs/{job}").text
+    assert "Fog" in shown
+    assert "secret of the news" not in shown
+
+
+def test_attempts_are_drawn_on_a_line_of_time() -> None:
+    def attempt(number: int, due: float, started: float, ended: float | None, result: str) -> Attempt:
+        return Attempt(number, 1, "here:1", due, started, ended, result)
+
+    attempts = [
+        attempt(1, 100, 100, 110, "failed"),
+        attempt(2, 120, 150, 160, "lost"),
+        attempt(3, 180, 200, None, "running"),
+    ]
+    assert attempt_chart(attempts[:1], 300) is None, "the table is enough"
+    chart = attempt_chart(attempts, 300)
+    assert chart is not None
+    assert [bar.mark for bar in chart.bars] == ["bad", "bad", "busy"]
+    assert [(bar.waits_from, bar.waits, bar.runs_from, bar.runs) for bar in chart.bars] == [
+        (0, 0, 0, 50), (100, 150, 250, 50), (400, 100, 500, 500),
+    ]  # fmt: skip
+    assert chart.sentence == "3 attempts in 3 min, 2 of which failed."
+    at_once = attempt_chart([attempt(number, 5, 5, 5, "changed") for number in range(90)], 5)
+    assert at_once is not None
+    assert len(at_once.bars) == 20
+    assert all(bar.runs_from >= 0 and bar.runs > 0 and bar.runs_from + bar.runs <= 1000 for bar in at_once.bars)
+
+
+def test_the_drawing_is_told_to_those_who_cannot_see_it(shop: LocalSite, ada: Person) -> None:
+    (job,) = break_template(shop, "Fog")
+    assert "<svg" not in ada.get(f"/jobs/{job}").text
+    db.execute(
+        "INSERT INTO job_attempt (job_id, number, times, worker, due_at, started_at, ended_at, result, error_class,"
+        " error_message, about) VALUES (?, 0, 1, 'here:1', 5, 6, 7, 'failed', 'X', '', '')", [job],
+    )  # fmt: skip
+    assert re.search(
+        r'<svg [^>]*role="img" aria-label="2 attempts in [^"]*, 2 of which failed."', ada.get(f"/jobs/{job}").text
+    )

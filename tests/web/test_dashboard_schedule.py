@@ -18,6 +18,7 @@ from appliance.content import sites
 from appliance.db import grants
 from appliance.errors import ContentError
 from appliance.importing import sources
+from appliance.queue import periodic_history
 from appliance.queue.processes import RegisteredProcess
 from appliance.queue.recurrence import At, Every
 from appliance.settings_report import HostSettings
@@ -313,3 +314,19 @@ def test_every_task_is_described(make_config: MakeConfig, tmp_path: Path) -> Non
     tasks = [task.name for task in housekeeping.make_shown_schedule(config).tasks]
     assert {"webhooks", "search", "previews", "verify-targets", "statistics"} <= set(tasks)
     assert [name for name in tasks if not housekeeping.describe(name)] == []
+
+
+def test_a_task_has_a_page_with_its_last_runs(app: Flask, config: Config) -> None:
+    visitor, _ = administrator(app)
+    assert '<a href="/schedule/task?name=pull+blog%2Fdocs">' in visitor.get("/schedule").text
+    assert "No run of it is recorded yet." in visitor.get("/schedule/task?name=rescue").text
+    run_all(config)
+    periodic_history.record("rescue", db.now() - 3, "pub1:7", error="<b>the disk is full</b>")
+    text = visitor.get("/schedule/task?name=rescue").text
+    assert "&lt;b&gt;the disk is full" in text
+    assert "pub1:7" in text
+    assert re.search(r'class="n nowrap">3(.\d)? s<', text)
+    back = "/schedule/task?name=rescue"
+    assert location(visitor.post("/schedule/run", name="rescue", back=back)) == f"{back}&done=task-asked"
+    assert location(visitor.post("/schedule/run", name="rescue", back="//evil.example")) == "/schedule?done=task-asked"
+    assert visitor.get("/schedule/task?name=nothing").status_code == 404

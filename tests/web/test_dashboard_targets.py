@@ -18,6 +18,7 @@ from appliance.content import sites
 from appliance.delivery import cursors, journal, lag_history, page_look, progress, target_state
 from appliance.delivery.journal import Delete, Put
 from appliance.delivery.targets import Target, front_ends
+from appliance.queue.enqueue import JobRequest, enqueue
 from appliance.web.admin.app import create_app
 from tests.conftest import MakeConfig, empty_database
 from tests.statements import count_statements
@@ -256,11 +257,15 @@ def test_the_line_of_the_lag_has_a_table_and_breaks_where_nobody_measured(app: F
 
 def test_who_may_only_read_sees_neither_buttons_nor_addresses(app: Flask, config: Config) -> None:  # noqa: F811
     publish()
+    fail(config, "www1")
+    enqueue("publish", [JobRequest(PAGE, scope="blog")], ageing=60.0)
+    (job,) = db.execute("SELECT MAX(id) FROM job").fetchone()
     person("eva", **{"*": "editor"})
     visitor = Visitor(app)
     visitor.sign_in("eva")
-    for path in ("/targets", "/targets/www1", f"/pages?path={PAGE}"):
+    for path in ("/", "/targets", "/targets/www1", f"/pages?path={PAGE}", f"/jobs/{job}"):
         text = visitor.get(path).text
+        assert "nothing listens" in text.lower(), path
         assert not re.search(r'action="/(targets|pages/look)', text), path
         assert "publish@www1" not in text
     for path in ("/targets/www1/pause", "/targets/www1/resync", "/targets/www1/verify"):
@@ -308,7 +313,8 @@ def test_what_was_never_published_is_told_with_what_begins_alike(app: Flask, con
     assert answer.status_code == 404
     assert "Nothing was ever published at “blog/2026/11/fir”. These begin alike:" in words(answer.text)
     assert f">{PAGE}<" in answer.text
-    evil = visitor.get("/pages?path=%3Cscript%3E%00")
+    assert visitor.get("/pages?path=a%00").status_code == 400
+    evil = visitor.get("/pages?path=%3Cscript%3E%07")
     assert evil.status_code == 404
     assert "<script>" not in evil.text.split("<main")[1]
     assert location(ask_to_look(visitor, "nowhere")) == "/pages?path=nowhere"

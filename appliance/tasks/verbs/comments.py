@@ -11,7 +11,8 @@ from appliance import editorial
 from appliance.actor import current
 from appliance.config import Config
 from appliance.content.models import Comment, CommentStatus
-from appliance.editorial import CommentFilter, CommentRow, EditResult, senders
+from appliance.editorial import CommentFilter, CommentRow, EditResult, decisions, senders
+from appliance.editorial.decisions import Decided
 from appliance.editorial.senders import Ban
 from appliance.paging import Page
 from appliance.tasks import api_mode
@@ -44,6 +45,9 @@ class CommentVerbs(Protocol):
 
     def delete_comments(self, site: str, *comments: int) -> EditResult[Sequence[object]]:
         """Delete comments: all of them or none."""
+
+    def undo(self, site: str, comment: int) -> EditResult[Decided]:
+        """Undo the last decisions of whoever asks, about a comment or, if it is 0, about any."""
 
     def ban(self, site: str, who: str, *, reason: str) -> list[Ban]:
         """Refuse comments of a sender."""
@@ -79,6 +83,7 @@ class _LocalComments:
         self._config, self._later = config, later
         self.moderate_comments = partial(editorial.moderate_comments, config, actor=current(), later=later)
         self.delete_comments = partial(editorial.delete_comments, config, actor=current(), later=later)
+        self.undo = partial(decisions.undo_last, config, actor=current(), later=later)
         self.list_comments = partial(editorial.list_comments, config, with_total=False)
         self.ban = partial(senders.ban, config, actor=current())
         self.unban = partial(senders.unban, config, actor=current())

@@ -9,6 +9,7 @@ from typing import Protocol
 from appliance import housekeeping
 from appliance.config import Config
 from appliance.queue.periodic import TaskRun, TaskState
+from appliance.queue.periodic_history import RunRow
 from appliance.tasks import api_mode
 from appliance.tasks.command_line import open_installation
 
@@ -18,6 +19,9 @@ class PeriodicVerbs(Protocol):
 
     def list_tasks(self) -> tuple[Sequence[TaskState], str]:
         """Return the state of each task, and the time zone of the schedule."""
+
+    def runs_of(self, name: str) -> tuple[list[RunRow], str]:
+        """Return the last runs of a task, the newest first, and the time zone of the schedule."""
 
     def request_run(self, name: str) -> None:
         """Have whichever host is first run a task now."""
@@ -44,6 +48,7 @@ class _LocalTasks:
     """The verbs on this host."""
 
     def __init__(self, config: Config) -> None:
+        self._config = config
         self._schedule = housekeeping.make_schedule(config)
         self._timezone = config.schedule.timezone
         self.request_run = self._schedule.request_run
@@ -51,3 +56,6 @@ class _LocalTasks:
 
     def list_tasks(self) -> tuple[Sequence[TaskState], str]:
         return self._schedule.states(), self._timezone
+
+    def runs_of(self, name: str) -> tuple[list[RunRow], str]:
+        return housekeeping.make_shown_schedule(self._config).runs_of(name), self._timezone

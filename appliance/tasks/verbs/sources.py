@@ -8,7 +8,8 @@ from typing import Protocol
 
 from appliance import pull_job
 from appliance.config import Config
-from appliance.importing import sources
+from appliance.importing import pull_history, sources
+from appliance.importing.pull_history import PullRow
 from appliance.importing.sources import SiteSource, SourceState
 from appliance.tasks import api_mode
 from appliance.tasks.command_line import open_installation
@@ -22,6 +23,9 @@ class SourceVerbs(Protocol):
 
     def find_sources(self, names: Sequence[str], site: str) -> Sequence[tuple[str, str]]:
         """Return site and name of the named sources, or of all without a name, of a site or of all."""
+
+    def read_pulls(self, site: str, name: str) -> list[PullRow]:
+        """Return the last pulls of a source, the newest first."""
 
     def request_pull(self, site: str, name: str) -> None:
         """Have a worker pull a source."""
@@ -60,6 +64,9 @@ class _LocalSources:
 
     def request_pull(self, site: str, name: str) -> None:
         pull_job.request_pull(self._config, self._source(site, name))
+
+    def read_pulls(self, site: str, name: str) -> list[PullRow]:
+        return pull_history.read(site, name)
 
     def is_requested(self, site: str, name: str) -> bool:
         return pull_job.is_requested(self._source(site, name))

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 from werkzeug.routing import BaseConverter, IntegerConverter, Map, Rule
 
 from appliance import clock, logging, plan_job
 from appliance.actor import Actor, acting
 from appliance.config import Config
+from appliance.row_ids import LARGEST
 from appliance.web import static_files
 from appliance.web.admin import csrf, dashboard, database, errors, guard, headers, health, hooks, pages
 from appliance.web.admin.authentication import VIA, authenticate
 from appliance.web.admin.guard import GuardedRule
 from appliance.web.api import routes as api
-from appliance.web.api.fields import LARGEST_ID
 from appliance.web.measures import Measures
 from appliance.web.proxies import TrustedProxies
 
@@ -41,7 +42,11 @@ class Number(IntegerConverter):
     """The number of a row in a path. There is nothing at one that no database could hold."""
 
     def __init__(self, map: Map) -> None:
-        super().__init__(map, max=LARGEST_ID)
+        super().__init__(map, max=LARGEST)
+
+    def to_python(self, value: str) -> int:
+        """Return the number; of a longer one than Python reads, one that is too large."""
+        return int(super().to_python(value if len(value) < 100 else str(LARGEST + 1)))
 
 
 class AdminApplication(Flask):
@@ -103,6 +108,8 @@ def _add_checks(app: Flask, config: Config) -> None:
             guard.log.error("a route does not say who may use it, so nobody may", route=str(request.url_rule))
             raise NotFound
         realm = guard.realm_of(request.path)
+        if realm == "browser" and _has_nul():
+            raise BadRequest
         if realm == "browser" and csrf.is_foreign(request.method, request.headers.get, config.admin.url):
             raise Forbidden(errors.FOREIGN)
         if request.endpoint in health.WITHOUT_DATABASE:
@@ -128,6 +135,12 @@ def _add_checks(app: Flask, config: Config) -> None:
         MEASURES.count(request.endpoint or "none", response.status_code, seconds, method=request.method)
         log.debug("answered", status=response.status_code, milliseconds=round(seconds * 1000))
         return response
+
+
+def _has_nul() -> bool:
+    """Whether an address or a form has a character that PostgreSQL keeps in no text, and that nobody types."""
+    given = (request.args, request.form)
+    return "\0" in request.path or any("\0" in text for each in given for text in chain(each, *each.listvalues()))
 
 
 def _add_static(app: Flask) -> None:

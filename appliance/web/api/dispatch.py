@@ -20,9 +20,9 @@ from appliance.config import Config
 from appliance.editorial import publication
 from appliance.errors import AccountError, ContentError, DeliveryError, EditConflict, QueueError
 from appliance.intake.rates import Rates
+from appliance.row_ids import LARGEST
 from appliance.web.admin import guard
 from appliance.web.api import reading, request_keys
-from appliance.web.api.fields import LARGEST_ID
 from appliance.web.api.operations import OPERATIONS, Answer, Call, Operation
 from appliance.web.api.preferences import Preference, read_preference
 from appliance.web.api.problems import NotThere, Problem
@@ -60,7 +60,7 @@ class Dispatcher:
 
     def _respond(self, operation: Operation, path: Mapping[str, Any], stack: ExitStack) -> Response:
         reading.refuse_token_in_query()
-        if any(isinstance(value, int) and value > LARGEST_ID for value in path.values()):
+        if any(isinstance(value, int) and value > LARGEST for value in path.values()):
             raise NotThere("There is nothing with so large a number.")
         self._limit(operation)
         key = reading.read_key(operation)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from appliance.row_ids import LARGEST
+
 Row = TypeVar("Row")
 
-#: The largest number of a row that every database holds.
-LARGEST_ID: Final = 2**31 - 1
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(ge=1, le=LARGEST)]
 MOST_ROWS = 500
 
 

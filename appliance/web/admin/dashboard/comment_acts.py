@@ -22,13 +22,13 @@ from appliance.editorial.decisions import DECISIONS, Decision
 from appliance.editorial.queries import comment_context, moderation
 from appliance.editorial.queries.comment_context import ModerationRow
 from appliance.errors import ContentError
+from appliance.row_ids import parse_row_id
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard import comment_sentences
 from appliance.web.admin.dashboard.comment_filter import PATH, asked_view
 from appliance.web.admin.dashboard.comments import find_row, row_context
 from appliance.web.admin.pages.layout import page, see
 from appliance.web.admin.pages.own_addresses import own_address, with_query
-from appliance.web.api.fields import LARGEST_ID
 
 _ACTIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("approved", "pending", "spam"), "comment.moderate"),
@@ -60,9 +60,9 @@ def add_routes(pages: Blueprint, config: Config) -> None:
     def undo_comments() -> Response:
         sites = guard.allowed_sites("comment.moderate")
         back, key = own_address(request.form.get("back", ""), PATH), request.form.get("act", "")
-        in_place = request.headers.get("HX-Request") and request.form.get("comment", "")
-        if in_place and in_place.isascii() and in_place.isdigit() and int(in_place) <= LARGEST_ID:
-            return _undo_in_place(config, key, sites, int(in_place), back)
+        in_place = parse_row_id(request.form.get("comment", "")) if request.headers.get("HX-Request") else 0
+        if in_place:
+            return _undo_in_place(config, key, sites, in_place, back)
         undone = decisions.undo(config, key, sites, actor=guard.principal().actor())
         return _go_on(back, "", list(undone.left), "comments-undone" if undone.done else "")
 
@@ -139,7 +139,7 @@ def _ask(config: Config) -> Response:
 def _decide_all(config: Config) -> Response:
     decision = _decision(request.form)
     view = asked_view(config, request.form, _ACTIONS[decision])
-    newest, asked, expected = (_whole(request.form.get(name, "")) for name in ("newest", "asked", "expected"))
+    newest, asked, expected = (parse_row_id(request.form.get(name, "")) for name in ("newest", "asked", "expected"))
     matches = moderation.find_matches(config, replace(view.wanted, newest=newest, undecided_since=asked))
     if not view.form.is_right or matches.number > expected:
         raise BadRequest("More comments match now than were counted. Go back, and ask again.")
@@ -158,7 +158,7 @@ def _decide_all(config: Config) -> Response:
 def _go_on(back: str, act: str, left: list[int], done: str = "") -> Response:
     """Go on at the next comment, told what was done."""
     answer = see(with_query(back, act=act, left=",".join(map(str, left[:_LEFT]))), done)
-    if following := _whole(request.form.get("next", "")):
+    if following := parse_row_id(request.form.get("next", "")):
         answer.headers["Location"] += f"#c-{following}"
     return answer
 
@@ -174,12 +174,7 @@ def _choices(given: list[str]) -> dict[int, str | None]:
     found: dict[int, str | None] = {}
     for text in given:
         number, _, version = text.partition(":")
-        if not _whole(number) or not version:
+        if not (comment := parse_row_id(number)) or not version:
             raise BadRequest
-        found[int(number)] = version
+        found[comment] = version
     return found
-
-
-def _whole(text: str) -> int:
-    """A whole number that a database can hold; 0 for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST_ID else 0

@@ -23,11 +23,14 @@ from appliance.queue import administration
 from appliance.queue.administration import JobDetails, JobFilter, TextFilter
 from appliance.queue.failures import shortened
 from appliance.web.admin import guard
+from appliance.web.admin.dashboard import target_words
 from appliance.web.admin.dashboard.act_sentences import told
+from appliance.web.admin.dashboard.attempt_chart import attempt_chart
 from appliance.web.admin.dashboard.job_forms import token_of
 from appliance.web.admin.dashboard.search_links import search_link
 from appliance.web.admin.pages.layout import live_page, see, wanted_region
-from appliance.web.admin.visible_jobs import find_job, is_visible
+from appliance.web.admin.pages.shown_times import now
+from appliance.web.admin.visible_jobs import find_job, is_visible, limited
 
 #: Things of one sort that are named; of more the page says that there are more.
 _MOST: Final = 10
@@ -53,6 +56,7 @@ def add_routes(pages: Blueprint, config: Config) -> None:
         region = wanted_region()
         if region != "comparison":
             shown["failed"] = failed = next((one for one in reversed(details.attempts) if one.excerpt), None)
+            shown["chart"] = attempt_chart(details.attempts, now())
             shown["wrong"] = shortened(
                 details.job.error_message or "", details.job.key, failed.excerpt if failed else None
             )
@@ -85,16 +89,17 @@ def _rest(config: Config, details: JobDetails) -> dict[str, Any]:
         "most": _MOST,
         "where": whereabouts(config, job.key) if of_file and may_see_pages else None,
         "may_see_pages": may_see_pages,
+        "words": target_words,
         "others": _others(details),
         "all_others": search_link(kind=job.kind, path=job.key),
     }
 
 
 def _others(details: JobDetails) -> list[administration.JobRow]:
-    """The newest other jobs for the same key."""
+    """The newest other jobs for the same key that the user may see."""
     job = details.job
     wanted = JobFilter(kinds=[job.kind], keys=[TextFilter("equals", job.key)])
-    found = administration.find(wanted, "-id", _OTHERS + 1)
+    found = administration.find(limited(wanted, "job.read"), "-id", _OTHERS + 1)
     return [other for other in found if other.id != job.id][:_OTHERS]
 
 

@@ -7,22 +7,18 @@ from werkzeug.exceptions import NotFound
 
 from appliance import target_job
 from appliance.config import Config, SiteSettings
-from appliance.delivery import page_look
-from appliance.delivery.page_look import PlaceLook
-from appliance.delivery.whereabouts import Place, Whereabouts, whereabouts
+from appliance.delivery import page_look, page_verdict
+from appliance.delivery.whereabouts import whereabouts
 from appliance.editorial import page_paths
 from appliance.errors import DeliveryError
 from appliance.planning.permalinks import url_of
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard import target_words
-from appliance.web.admin.dashboard.target_words import Tone
 from appliance.web.admin.pages.layout import live_page, page, see
 from appliance.web.admin.pages.own_addresses import with_query
 
 #: The longest address that is looked for.
 _LONGEST = 2000
-#: Places that a sentence names.
-_NAMED = 3
 
 
 def add_routes(blueprint: Blueprint, config: Config) -> None:
@@ -54,7 +50,7 @@ def _answer(config: Config, asked: str, path: str) -> Response:
         raise NotFound
     looks, job = page_look.read(path), target_job.newest_look(path)
     is_looking = job is not None and job.state in ("pending", "running")
-    tone, sentence = _verdict(found, looks)
+    tone, sentence = page_verdict.judge(found, looks)
     site = _site_of(config, path)
     return live_page(
         "dashboard/page_places.html",
@@ -74,31 +70,6 @@ def _answer(config: Config, asked: str, path: str) -> Response:
         jobs=site is not None and guard.principal().may("job.read", site.name),
         words=target_words,
     )
-
-
-def _verdict(found: Whereabouts, looks: dict[str, PlaceLook]) -> tuple[Tone, str]:
-    """Where the page is, in a sentence. A look that found something else counts more than what was confirmed."""
-    places = [place for place in (*found.hosts, *found.front_ends) if place.state != "unknown"]
-    if wrong := [place.name for place in places if _contradicts(place, looks.get(place.key), found)]:
-        return "bad", f"What was confirmed is not what is there: {_names(wrong)}."
-    if behind := [place.name for place in places if not place.is_up_to_date]:
-        has = "does not have" if len(behind) == 1 else "do not have"
-        return "warn", f"{len(behind)} of {len(places)} docroots {has} the latest version: {_names(behind)}."
-    latest = found.latest
-    if latest is not None and latest.is_deletion:
-        return "good", "It is deleted, and gone from every docroot."
-    return "good", "Every docroot has the latest version."
-
-
-def _contradicts(place: Place, look: PlaceLook | None, found: Whereabouts) -> bool:
-    """Whether a look, at the version that is the latest still, found something else than what is confirmed."""
-    is_newest = look is not None and found.latest is not None and look.publication == found.latest.number
-    return bool(is_newest and look and place.is_up_to_date and look.found in ("different", "absent"))
-
-
-def _names(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _site_of(config: Config, path: str) -> SiteSettings | None:

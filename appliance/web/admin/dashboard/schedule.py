@@ -17,12 +17,13 @@ from appliance.config import Config
 from appliance.errors import ConfigError, QueueError
 from appliance.importing import pull_history, sources
 from appliance.importing.sources import SiteSource
-from appliance.queue import processes
+from appliance.queue import periodic_history, processes
 from appliance.queue.periodic import TaskOverview
 from appliance.web.admin import guard
 from appliance.web.admin.dashboard.schedule_rows import ShownSource, ShownTask, shown_sources, shown_tasks, summary
 from appliance.web.admin.pages import shown_times
 from appliance.web.admin.pages.layout import live_page, see
+from appliance.web.admin.pages.own_addresses import own_address
 
 _SCHEDULE: Final = "/schedule"
 
@@ -43,13 +44,24 @@ def add_routes(blueprint: Blueprint, config: Config) -> None:
             may_run=guard.principal().may("periodic.run"),
         )
 
+    @guard.route(blueprint, f"{_SCHEDULE}/task", action="periodic.read")
+    def show_task() -> Response:
+        name = request.args.get("name", "")
+        task = next((each for each in _tasks(config) if each.name == name), None)
+        if task is None:
+            raise NotFound
+        return live_page(
+            "dashboard/task.html", {"runs": "dashboard/_runs.html"}, task=task, runs=periodic_history.read(name),
+            may_run=guard.principal().may("periodic.run"),
+        )  # fmt: skip
+
     @guard.route(blueprint, f"{_SCHEDULE}/run", action="periodic.run", methods=("POST",))
     def run_task() -> Response:
         try:
             housekeeping.make_shown_schedule(config).request_run(request.form.get("name", ""))
         except QueueError:
             return see(_SCHEDULE, "task-unknown")
-        return see(_SCHEDULE, "task-asked")
+        return see(own_address(request.form.get("back", ""), _SCHEDULE), "task-asked")
 
     @guard.route(blueprint, "/sites/<site:site>/sources/<source>", action="source.read")
     def show_source(site: str, source: str) -> Response:

@@ -9,6 +9,7 @@ from typing import Final
 from appliance.importing.sources import SourceState
 from appliance.queue.models import State
 from appliance.queue.periodic import TaskOverview
+from appliance.web.admin.pages.own_addresses import with_query
 
 #: Seconds after its due time from which a task is called late.
 _LATE: Final = 60.0
@@ -27,6 +28,11 @@ class ShownTask:
     def name(self) -> str:
         """Its name, which one asks for it by."""
         return self.overview.state.name
+
+    @property
+    def address(self) -> str:
+        """The page about it."""
+        return with_query("/schedule/task", name=self.name)
 
     @property
     def when(self) -> str:

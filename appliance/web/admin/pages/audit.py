@@ -21,7 +21,7 @@ from appliance.web.admin import guard
 from appliance.web.admin.pages.audit_export import CSV, JSON_LINES, export
 from appliance.web.admin.pages.changes import changes_of
 from appliance.web.admin.pages.forms import Form
-from appliance.web.admin.pages.layout import page
+from appliance.web.admin.pages.layout import page, see
 from appliance.web.admin.pages.own_addresses import with_query
 
 #: The fields of the filter in the form and in the address.
@@ -34,9 +34,12 @@ def add_routes(pages: Blueprint, config: Config) -> None:
     """Add the routes."""
     sites = {site.name: site for site in config.sites}
 
-    @guard.route(pages, "/audit", action="audit.read_all")
+    @guard.route(pages, "/audit", action="audit.read")
     def audit_list() -> Response:
-        return _list(config, None)
+        own = guard.allowed_sites("audit.read")
+        if guard.principal().may("audit.read_all"):
+            return _list(config, None)
+        return see(_path(sites[own[0]]))
 
     @guard.route(pages, "/sites/<site:site>/audit", action="audit.read")
     def site_audit_list(site: str) -> Response:
@@ -80,6 +83,7 @@ def _list(config: Config, site: SiteSettings | None) -> Response:
         page=audit.list_audit(wanted, after=after, with_total=False),
         path=path,
         site=site,
+        others=_others(config, site),
         sites=config.sites,
         actions=sorted(ACTIONS),
         filtered=bool(asked),
@@ -87,6 +91,17 @@ def _list(config: Config, site: SiteSettings | None) -> Response:
         address=partial(with_query, path, **asked),
         export=lambda ending: with_query(f"{path}/export.{ending}", **asked),
     )
+
+
+def _others(config: Config, site: SiteSettings | None) -> list[tuple[str, str, None, bool]]:
+    """Links to the audits that the user may read beside that of a site; none if it is the only one."""
+    if site is None:
+        return []
+    allowed = guard.allowed_sites("audit.read")
+    links = [(_path(one), one.title, None, one is site) for one in config.sites if one.name in allowed]
+    if guard.principal().may("audit.read_all"):
+        links.insert(0, (_path(None), "All", None, False))
+    return links if len(links) > 1 else []
 
 
 def _row(number: int, site: SiteSettings | None) -> Response:

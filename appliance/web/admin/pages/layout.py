@@ -182,10 +182,17 @@ _PLACES: Final = (
     ("/comments", "Comments", "comment.read", "c"),
     ("/processes", "Processes", "process.read", "p"),
     ("/schedule", "Schedule", "source.read", "s"),
-    ("/audit", "Audit", "audit.read_all", "a"),
+    ("/audit", "Audit", "audit.read", "a"),
     ("/users", "Users", "user.read", "u"),
     ("/settings", "Settings", "settings.read", "e"),
 )
+#: Pages that belong to a place of the navigation and are not below its address.
+_BELONGING: Final = {
+    "/targets": re.compile("/pages"),
+    "/comments": re.compile("/sites/[^/]+/(comments/.*|bans)"),
+    "/schedule": re.compile("/sites/[^/]+/sources/.*"),
+    "/audit": re.compile("/sites/[^/]+/audit(/.*)?"),
+}
 
 
 def _navigation(principal: Principal) -> list[Link]:
@@ -204,7 +211,10 @@ def _may(principal: Principal, action: str) -> bool:
 def _link(address: str, text: str, key: str) -> Link:
     if request.path == address:
         return Link(address, text, "page", key)
-    return Link(address, text, "true" if address != "/" and request.path.startswith(f"{address}/") else "", key)
+    belonging = _BELONGING.get(address)
+    is_below = address != "/" and request.path.startswith(f"{address}/")
+    is_here = is_below or (belonging is not None and belonging.fullmatch(request.path) is not None)
+    return Link(address, text, "true" if is_here else "", key)
 
 
 def _host(address: str) -> str:

@@ -6,6 +6,8 @@
   const drawn = new Map();
   // Steps of an axis of things, of which there are no halves.
   const WHOLE = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+  // Steps of the axis of times, which are shown by the minute, in seconds.
+  const TIMES = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400];
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // light-dark() is not resolved in a custom property, but it is in a property that takes a colour.
@@ -94,7 +96,7 @@
       legend: { show: heads.length > 1, live: false },
       scales: { y: isLatency ? { distr: 3, range: powers } : { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.05] } },
       series: [{}, ...series],
-      axes: [{ ...axis, size: 30, values: (_plot, splits, _axis, _space, step) => splits.map((at) => moment(at, step, zone)) }, { ...axis, size: 60, splits: isLatency ? tens : undefined, incrs: isBars ? WHOLE : undefined, values: (_plot, splits) => splits.map(text) }],
+      axes: [{ ...axis, size: 30, incrs: TIMES, values: (_plot, splits, _axis, _space, step) => splits.map((at) => moment(at, step, zone)) }, { ...axis, size: 60, splits: isLatency ? tens : undefined, incrs: isBars ? WHOLE : undefined, values: (_plot, splits) => splits.map(text) }],
     }, data, plot));
   }
 

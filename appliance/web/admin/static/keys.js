@@ -123,7 +123,7 @@
   function count() {
     const all = boxes();
     const chosen = all.filter((box) => box.checked).length;
-    for (const told of document.querySelectorAll("[data-selected]")) told.textContent = `${chosen} selected`;
+    for (const told of document.querySelectorAll("[data-selected]")) told.textContent = `${chosen} selected:`;
     for (const whole of document.querySelectorAll("[data-select-all]")) {
       whole.hidden = false;
       whole.checked = chosen > 0 && chosen === all.length;

@@ -10,8 +10,8 @@ from appliance.web.api.operations import OPERATIONS, Operation
 
 #: The chapters of the documents, in their order. `import_module` registers the operations of each.
 CHAPTERS: Final = (
-    "sites", "entries", "comments", "terms", "assets", "previews", "jobs", "queue", "sources", "targets", "processes",
-    "periodic", "status", "users", "tokens", "audit",
+    "sites", "entries", "comments", "terms", "assets", "previews", "jobs", "queue", "sources", "targets", "pages",
+    "processes", "periodic", "status", "users", "tokens", "audit",
 )  # fmt: skip
 
 

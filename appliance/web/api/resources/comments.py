@@ -10,7 +10,7 @@ from pydantic import Field
 from appliance import editorial
 from appliance.accounts import users
 from appliance.content.models import CommentStatus
-from appliance.editorial import CommentFilter, senders
+from appliance.editorial import CommentFilter, decisions, senders
 from appliance.web.admin import guard
 from appliance.web.api.fields import Id, Moment, PageOf, PageQuery, Rows, Sent, Shown, left_out
 from appliance.web.api.operations import Answer, Call, found, operation
@@ -78,6 +78,19 @@ class JudgedComments(Shown):
     """The comments whose status changed."""
 
     changed: list[int]
+
+
+class Undoing(Sent):
+    """Which decisions to undo."""
+
+    comment: Id | None = Field(None, description="The comment that they were about; by default any.")
+
+
+class UndoneDecisions(Shown):
+    """What became of the comments."""
+
+    undone: list[int] = Field(description="Those that have their former status again, or are back.")
+    left: list[int] = Field(description="Those about which somebody has decided otherwise since.")
 
 
 class Ban(Shown):
@@ -198,6 +211,15 @@ def judge_comments(call: Call) -> Answer:
         call.config, call.site, body.comments, body.status, expected_versions=body.versions, later=True
     )
     return Answer({"changed": [comment.id for comment in result.subject]})
+
+
+@operation("POST", "/sites/{site}/comments/undo", "comment.moderate", body=Undoing, answer=UndoneDecisions)
+def undo_decisions(call: Call) -> Answer:
+    """Undo your last decisions about comments, which you made together, within a minute."""
+    decided = decisions.undo_last(
+        call.config, call.site, call.body.comment or 0, actor=call.principal.actor(), later=True
+    )
+    return Answer({"undone": decided.subject.done, "left": decided.subject.left}, changed=decided.changed)
 
 
 @operation("POST", "/sites/{site}/comments/erase", "comment.erase", body=Erasure, answer=NumberOfComments)

@@ -26,6 +26,18 @@ class PeriodicTasks(Rows[PeriodicTask]):
     timezone: str = Field(description="The time zone of the schedule.")
 
 
+class PeriodicRun(Shown):
+    """A run of a periodic task, or several in a row with the same result. Times are seconds since the epoch."""
+
+    first_at: float = Field(description="When the first of them began.")
+    started_at: float = Field(description="When the last of them began.")
+    ended_at: float
+    host: str = Field(description="Host and process id of the process that ran the last of them.")
+    times: int
+    did: str = Field(description="What it did; empty if there was nothing to do, or if it failed.")
+    error: str = Field(description="Why it failed; empty if it did not.")
+
+
 class TaskName(Sent):
     """Which task."""
 
@@ -37,6 +49,13 @@ def list_periodic_tasks(call: Call) -> Answer:
     """List the periodic tasks, and when each was and is due."""
     schedule = housekeeping.make_schedule(call.config)
     return Answer({"rows": schedule.states(), "timezone": call.config.schedule.timezone})
+
+
+@operation("GET", "/periodic/runs", "periodic.read", query=TaskName, answer=Rows[PeriodicRun])
+def list_periodic_runs(call: Call) -> Answer:
+    """List the last runs of a periodic task, the newest first."""
+    schedule = housekeeping.make_shown_schedule(call.config)
+    return Answer({"rows": found(lambda: schedule.runs_of(call.query.name))})
 
 
 @operation("POST", "/periodic/run", "periodic.run", body=TaskName, status=202)

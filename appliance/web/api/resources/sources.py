@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pydantic import Field
 
 from appliance import pull_job
-from appliance.importing import sources
+from appliance.importing import pull_history, sources
 from appliance.web.api.fields import Rows, Shown
 from appliance.web.api.operations import Answer, Call, found, operation
 
@@ -24,6 +24,19 @@ class Source(Shown):
     outcome: str = Field(description="`changed`, `unchanged` or `failed`; empty before the first pull.")
     error: str | None
     is_requested: bool = Field(description="Whether a pull of it waits or runs.")
+
+
+class Pull(Shown):
+    """A pull, or several in a row with the same result. Times are seconds since the epoch."""
+
+    first_at: float = Field(description="When the first of them began.")
+    started_at: float = Field(description="When the last of them began.")
+    ended_at: float
+    times: int
+    outcome: str = Field(description="`changed`, `unchanged` or `failed`.")
+    revision: str = Field(description="The id of the commit; empty for a folder.")
+    error: str
+    lines: list[str] = Field(description="The report of the import: what was added, changed and left out, and why.")
 
 
 class PullRequested(Shown):
@@ -44,6 +57,13 @@ def list_sources(call: Call) -> Answer:
         if state.site == call.site
     ]
     return Answer({"rows": rows})
+
+
+@operation("GET", "/sites/{site}/sources/{source}/pulls", "source.read", answer=Rows[Pull])
+def list_pulls(call: Call) -> Answer:
+    """List the last pulls of a source, the newest first, each with the report of its import."""
+    (source,) = found(lambda: sources.find_sources(call.config, [call.path["source"]], call.site))
+    return Answer({"rows": pull_history.read(source.site, source.name)})
 
 
 @operation("POST", "/sites/{site}/sources/{source}/pull", "source.pull", answer=PullRequested, status=202)

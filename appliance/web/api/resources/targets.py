@@ -9,6 +9,7 @@ from pydantic import Field
 
 from appliance import db, target_job
 from appliance.delivery import repair, target_state
+from appliance.delivery.diagnostics import judgements
 from appliance.delivery.target_state import TargetState
 from appliance.delivery.targets import Target as DeliveryTarget
 from appliance.delivery.targets import courier_targets, find_target
@@ -133,7 +134,9 @@ def verify_target(call: Call) -> Answer:
 
 
 def _shown(call: Call, state: TargetState) -> TargetState:
-    return state if call.principal.may("target.act") else replace(state, address="")
+    if call.principal.may("target.act"):
+        return state
+    return replace(state, address="", error=judgements.strip_target_name(state.error or "", state.name) or None)
 
 
 def _target(call: Call) -> DeliveryTarget:
