@@ -34,8 +34,6 @@ DECISIONS: Final[tuple[Decision, ...]] = ("approved", "pending", "spam", "delete
 UNDO: Final = 60
 #: Seconds for which it is known who decided. Of deleted comments the sender's history stays.
 _KEPT: Final = 86_400
-#: Number of the newest decisions among which those of the last minute are looked for.
-_NEWEST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,55 +124,17 @@ def undo(config: Config, act: str, sites: Sequence[str], *, actor: Actor = UNKNO
     Raises:
         ContentError: there is nothing to undo, or it is too late.
     """
-    done, left, name = list[int](), list[int](), _name(actor)
+    done, left, name = list[int](), list[int](), name_of(actor)
     known = find_act(act)
     if known is None or known.made_by != name:
         raise ContentError("There is nothing of yours to undo: it was undone already, or is too long ago.")
     for site in sites:
-        found = apply_edit(config, site, actor, True, lambda row: _undo_on(config, row, act, actor)).subject
+        found = apply_edit(config, site, actor, True, lambda row: undo_on(config, row, act, actor)).subject
         done += found.done
         left += found.left
     if not done and not left:
         raise ContentError("It is too late to undo this. Decide about the comments anew.")
     return Decided(tuple(done), tuple(left))
-
-
-def undo_last(
-    config: Config, site: str, comment: int = 0, *, actor: Actor = UNKNOWN, later: bool = False
-) -> EditResult[Decided]:
-    """Undo the last decisions on a site that the same person made together not more than a minute ago.
-
-    Returns what `undo` returns. Published at once, unless it is to be published `later`.
-
-    Args:
-        config: the installation.
-        site: the name of the site.
-        comment: the comment that they were about; by default any.
-        actor: who undoes them.
-        later: whether workers publish it.
-
-    Raises:
-        ContentError: there is nothing to undo, or it is too late.
-    """
-
-    def edit(row: Site) -> tuple[Decided, bool]:
-        act = _last_act(row, comment, _name(actor))
-        decided, changed = _undo_on(config, row, act, actor) if act else (Decided(()), False)
-        if not decided.done and not decided.left:
-            raise ContentError("There is nothing of yours to undo: it was undone already, or is too long ago.")
-        return decided, changed
-
-    return apply_edit(config, site, actor, later, edit)
-
-
-def _last_act(site: Site, comment: int, name: str) -> str:
-    """The key of the last decisions of a person that can be undone; empty if there are none."""
-    about = " AND comment_id = ?" if comment else ""
-    sql = f"""SELECT act FROM comment_decision
-              WHERE id > (SELECT MAX(id) FROM comment_decision) - {_NEWEST}
-              AND site_id = ? AND made_by = ? AND made_at >= {NOW} - {UNDO}{about} ORDER BY id DESC LIMIT 1"""
-    found = db.execute(sql, [site.id, name, *([comment] if comment else [])]).fetchone()
-    return str(found[0]) if found else ""
 
 
 def find_act(act: str) -> Act | None:
@@ -232,7 +192,8 @@ def prune() -> int:
         return int(db.execute(gone, [now - UNDO]).rowcount) + int(db.execute(old, [now - _KEPT]).rowcount)
 
 
-def _undo_on(config: Config, site: Site, act: str, actor: Actor) -> tuple[Decided, bool]:
+def undo_on(config: Config, site: Site, act: str, actor: Actor) -> tuple[Decided, bool]:
+    """Undo the decisions with a key on a site, as `undo` does; returns them, and whether anything changed."""
     claim = f"""DELETE FROM comment_decision WHERE act = ? AND site_id = ? AND made_at >= {NOW} - {UNDO}
                 RETURNING comment_id, before, after, content"""
     with db.write():  # what is deleted here nobody else can undo as well
@@ -268,7 +229,7 @@ def _remember(
     site: Site, changed: Sequence[Comment], before: Mapping[int, str], decision: Decision,
     removed: Mapping[int, Removed], act: str, actor: Actor,
 ) -> None:  # fmt: skip
-    now, by = int(db.now()), _name(actor)
+    now, by = int(db.now()), name_of(actor)
     for some in db.chunks(changed, 50):
         values: list[object] = []
         for one in some:
@@ -313,5 +274,6 @@ def _of_site(site: Site, comments: Sequence[Comment]) -> list[Comment]:
     return [one for one in comments if one.entry_id in own]
 
 
-def _name(actor: Actor) -> str:
+def name_of(actor: Actor) -> str:
+    """The name of an actor, by default that of whoever acts."""
     return actor.name or current().name

@@ -60,8 +60,8 @@ class Noted(ImmutableMultiDict[str, str]):
         return super().getlist(key) if type is None else super().getlist(key, type)
 
 
-class NotingRequest(Request):
-    parameter_storage_class = Noted
+#: A request whose values note their names.
+NotingRequest = type("NotingRequest", (Request,), {"parameter_storage_class": Noted})
 
 
 @pytest.fixture(params=["postgresql"])
@@ -100,7 +100,8 @@ def test_odd_values_are_refused_or_taken_for_none(
     user = users.add_user("ada", "ada@example.org", roles={"*": "admin"})
     cookie, _ = sessions.start(user, "192.0.2.1", factors=["password", "totp"])
     app = create_app(config)
-    app.testing, app.request_class = False, NotingRequest
+    app.testing = False
+    monkeypatch.setattr(app, "request_class", NotingRequest)
     monkeypatch.setattr(database, "end_request", lambda: None)  # the transaction is the test's
     headers = {"Sec-Fetch-Site": "same-origin", "Host": "admin.example.org", "Cookie": f"__Host-appliance={cookie}"}
     client, broken = app.test_client(use_cookies=False), []

@@ -11,7 +11,7 @@ from appliance import editorial
 from appliance.actor import current
 from appliance.config import Config
 from appliance.content.models import Comment, CommentStatus
-from appliance.editorial import CommentFilter, CommentRow, EditResult, decisions, senders
+from appliance.editorial import CommentFilter, CommentRow, EditResult, last_decision, senders
 from appliance.editorial.decisions import Decided
 from appliance.editorial.senders import Ban
 from appliance.paging import Page
@@ -83,7 +83,7 @@ class _LocalComments:
         self._config, self._later = config, later
         self.moderate_comments = partial(editorial.moderate_comments, config, actor=current(), later=later)
         self.delete_comments = partial(editorial.delete_comments, config, actor=current(), later=later)
-        self.undo = partial(decisions.undo_last, config, actor=current(), later=later)
+        self.undo = partial(last_decision.undo_last, config, actor=current(), later=later)
         self.list_comments = partial(editorial.list_comments, config, with_total=False)
         self.ban = partial(senders.ban, config, actor=current())
         self.unban = partial(senders.unban, config, actor=current())

@@ -10,7 +10,7 @@ from pydantic import Field
 from appliance import editorial
 from appliance.accounts import users
 from appliance.content.models import CommentStatus
-from appliance.editorial import CommentFilter, decisions, senders
+from appliance.editorial import CommentFilter, last_decision, senders
 from appliance.web.admin import guard
 from appliance.web.api.fields import Id, Moment, PageOf, PageQuery, Rows, Sent, Shown, left_out
 from appliance.web.api.operations import Answer, Call, found, operation
@@ -216,7 +216,7 @@ def judge_comments(call: Call) -> Answer:
 @operation("POST", "/sites/{site}/comments/undo", "comment.moderate", body=Undoing, answer=UndoneDecisions)
 def undo_decisions(call: Call) -> Answer:
     """Undo your last decisions about comments, which you made together, within a minute."""
-    decided = decisions.undo_last(
+    decided = last_decision.undo_last(
         call.config, call.site, call.body.comment or 0, actor=call.principal.actor(), later=True
     )
     return Answer({"undone": decided.subject.done, "left": decided.subject.left}, changed=decided.changed)
