@@ -303,7 +303,7 @@ class Planner:
         # More than these need not be counted: whatever their number, so many may be deleted.
         enough = int(count / limits.share) + 1
         published = "SELECT 1 FROM artifact WHERE site_id = ? AND digest IS NOT NULL LIMIT ?"
-        total = db.execute(f"SELECT COUNT(*) FROM ({published}) AS some", [self.site.id, enough]).fetchone()[0]
+        total = db.execute(f"SELECT COUNT(*) FROM ({published}) AS found", [self.site.id, enough]).fetchone()[0]
         try:
             what = f"files of the site {self.site.name}"
             removal_guard.check_removal(what, count, total, limits, "publish --allow-removals")
