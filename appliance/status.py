@@ -19,8 +19,8 @@ from appliance.queue.models import State
 KINDS: Final = frozenset(
     {
         "check-target", "compare", "look-at-page", "mail", "mail-account", "mail-confirmation", "mail-digest",
-        "mail-link", "mail-reply", "plan", "preview", "publish", "pull", "purge", "rebuild", "spam-check", "spam-report",
-        "verify-target", "webhook", "webhook-events",
+        "mail-link", "mail-reply", "plan", "preview", "publish", "pull", "purge", "rebuild", "spam-check",
+        "spam-report", "verify-target", "webhook", "webhook-events",
     }
 )  # fmt: skip
 
