@@ -104,7 +104,7 @@ class LocalSite:
         """Add or edit (`entry=`) an entry of this title; its slug is the title in lower case."""
         entry = data.pop("entry", None)
         slug = data.pop("slug", title.lower().replace(" ", "-"))
-        made = EntryData(title=title, slug=slug, published_at=moment(day), **data)
+        made = EntryData(title=title, slug=slug, **{"published_at": moment(day), **data})
         return entries.save(site or self.site, made, entry=entry)[0]
 
     def upload(self, path: str, content: bytes, **more: Any) -> Asset:

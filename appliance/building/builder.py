@@ -34,7 +34,7 @@ from appliance.building.thumbnails import Resizer
 from appliance.config import Config
 from appliance.content.models import Site
 from appliance.errors import BuildError, TemplateEdited, ThemeError
-from appliance.planning.listings import ListingPage, ListingQuery, listing_digest
+from appliance.planning.listings import ListingPage, listing_digest
 from appliance.planning.sitemaps import sitemap_outputs
 from appliance.planning.theme import Theme
 
@@ -52,6 +52,8 @@ class BuildResult:
     dependencies: Sequence[EntityRead] = ()
     #: Digest of the listing page, if it was read.
     listing_digest: str | None = None
+    #: How many entries and pages the whole listing has, if that was read.
+    counted: str | None = None
     #: Digest of everything that was read.
     reads_digest: str = ""
     #: Computes the digests of keys, as this build saw them.
@@ -73,8 +75,6 @@ class SiteRenderer:
     key_digests: KeyDigests
     #: Digests of keys as planning stored them.
     planned_digests: dict[str, str]
-    #: Number of entries by listing.
-    listing_totals: dict[ListingQuery, int]
     #: Posts of listings, as they are in this state.
     kept_posts: KeptPosts
     #: The sets of keys that pages have read.
@@ -169,10 +169,7 @@ class Builder:
             if a.type == "sitemap" or _is_sitemap(renderer, a)
         }
         loaded_listings = load_listings(
-            renderer.context,
-            [a for a in listing_artifacts if a.path not in sitemaps],
-            renderer.listing_totals,
-            renderer.kept_posts,
+            renderer.context, [a for a in listing_artifacts if a.path not in sitemaps], renderer.kept_posts
         )
         for a in listing_artifacts:
             if a.path in sitemaps:
@@ -284,7 +281,6 @@ class Builder:
             state,
             KeyDigests(context, tracked_site),
             planned_digests,
-            same_structure.listing_totals if same_structure else {},
             KeptPosts(),
             {},
         )
@@ -294,7 +290,8 @@ def _result(
     content: bytes, renderer: SiteRenderer, artifact: ArtifactRow, reads: TrackedReads, page: ListingPage | None
 ) -> BuildResult:
     shared = renderer.shared_keys(reads)
-    shown = listing_digest(page) if page and reads.listing else None
+    shown = listing_digest(page) if page and (reads.listing or reads.counted) else None
+    counted = page.counted if page and reads.counted else None
     dependencies = reads.dependencies(artifact.own_entry)
     return BuildResult(
         content,
@@ -303,7 +300,8 @@ def _result(
         outdated_keys=shared.outdated,
         dependencies=dependencies,
         listing_digest=shown,
-        reads_digest=digest_reads(shared.text, dependencies, shown),
+        counted=counted,
+        reads_digest=digest_reads(shared.text, dependencies, shown, counted),
         digest_keys=renderer.key_digests.digests,
     )
 

@@ -46,13 +46,15 @@ def record_builds(built: Sequence[Built], ageing: float) -> None:
                 dependency_sets.get((a.site, result.shared_keys)),
                 result.listing_digest,
                 result.reads_digest,
+                result.counted,
             )
             for a, result in changed
         ]
         db.execute(
-            f"""WITH made (id, built, recipe, shown, reads) AS (VALUES {db.placeholders(len(rows), 5)})
+            f"""WITH made (id, built, recipe, shown, reads, counted) AS
+                    (VALUES {db.placeholders(len(rows), 6)})
                 UPDATE artifact SET built = CAST(made.built AS INTEGER), recipe = CAST(made.recipe AS INTEGER),
-                                    shown = made.shown, reads = made.reads
+                                    shown = made.shown, reads = made.reads, counted = made.counted
                 FROM made WHERE artifact.id = made.id""",
             [value for row in rows for value in row],
         )
@@ -99,11 +101,12 @@ def record_failed_build(artifact: ArtifactRow, result: BuildResult, ageing: floa
     dependency_sets = _dependency_sets(built)
     _write_dependencies(built)
     db.execute(
-        "UPDATE artifact SET recipe = ?, shown = ?, reads = ? WHERE id = ?",
+        "UPDATE artifact SET recipe = ?, shown = ?, reads = ?, counted = ? WHERE id = ?",
         [
             dependency_sets.get((artifact.site, result.shared_keys)),
             result.listing_digest,
             result.reads_digest,
+            result.counted,
             artifact.id,
         ],
     )
@@ -116,7 +119,7 @@ def record_deletions(artifacts: Sequence[ArtifactRow]) -> None:
         ids = [a.id for a in artifacts]
         db.execute(f"DELETE FROM reading WHERE artifact_id IN ({db.placeholders(len(ids))})", ids)
         db.execute(
-            f"""UPDATE artifact SET built = marked, recipe = NULL, shown = NULL, reads = NULL
+            f"""UPDATE artifact SET built = marked, recipe = NULL, shown = NULL, reads = NULL, counted = NULL
                 WHERE NOT wanted AND id IN ({db.placeholders(len(ids))})""",
             ids,
         )

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
 
-from appliance.building.views import Listing, Post
+from appliance.building.views import Listing, Period, Post
 from appliance.content.aspects import Aspect
 
 #: The aspect that each attribute of a post belongs to. The id alone reveals nothing of an entry, so it has none.
@@ -47,9 +47,14 @@ class EntityRead(NamedTuple):
     aspects: int
 
 
-def digest_reads(keys: str, dependencies: Sequence[EntityRead], listing_digest: str | None) -> str:
-    """A digest of all reads of an artifact, given `keys_text` of its keys and the digest of its listing page."""
-    whole = f"[{keys}, {json.dumps(dependencies)}, {json.dumps(listing_digest)}]"
+def digest_reads(
+    keys: str, dependencies: Sequence[EntityRead], listing_digest: str | None, counted: str | None = None
+) -> str:
+    """A digest of all reads of an artifact.
+
+    `keys` is `keys_text` of its keys; `listing_digest` that of its listing page, `counted` the numbers it was told.
+    """
+    whole = f"[{keys}, {json.dumps(dependencies)}, {json.dumps([listing_digest, counted])}]"
     return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
 
@@ -70,8 +75,9 @@ class TrackedReads:
     keys: set[str] = field(default_factory=set)
     #: Link targets of texts: ('f' or 'c', id).
     links: set[tuple[str, int]] = field(default_factory=set)
-    #: Whether the artifact read which entries its listing page shows, or how many there are.
+    #: Whether the artifact read which entries its listing page shows, and how many the whole listing has.
     listing: bool = False
+    counted: bool = False
 
     def shared_keys(self) -> tuple[str, ...]:
         """The dependency keys, which other artifacts may share, in order."""
@@ -84,6 +90,8 @@ class TrackedReads:
 
     def merge(self, other: TrackedReads) -> None:
         """Add the reads of `other`."""
+        self.listing |= other.listing
+        self.counted |= other.counted
         for name, aspects in other.lists.items():
             self.lists[name] = self.lists.get(name, 0) | aspects
         for key, aspects in other.entries.items():
@@ -214,17 +222,30 @@ def _entry_property(name: str, number: int) -> property:
 
 
 class TrackedListing(Listing):
-    """A listing that tracks reads of its entries, or of how many there are."""
+    """A listing that tracks reads of its entries and neighbours, and of how many entries and pages it has."""
 
     __slots__ = ()
 
     def __getattribute__(self, name: str) -> Any:
         if name in _TRACKED_LISTING_ATTRIBUTES:
             _Current.reads.listing = True
+        elif name in ("total", "pages"):
+            _Current.reads.counted = True
         return super().__getattribute__(name)
 
 
-_TRACKED_LISTING_ATTRIBUTES = frozenset({"entries", "total", "pages", "previous_url", "next_url", "period"})
+_TRACKED_LISTING_ATTRIBUTES = frozenset({"entries", "previous_url", "next_url"})
+
+
+class TrackedPeriod(Period):
+    """The period of a listing, which tracks reads of its number of entries."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "count":
+            _Current.reads.counted = True
+        return super().__getattribute__(name)
 
 
 class TrackedMapping(dict[str, Any]):

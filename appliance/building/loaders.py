@@ -268,6 +268,8 @@ class ArtifactRow(NamedTuple):
     period: str
     page: int
     per_page: int
+    #: Whether the pages of its listing are counted from the oldest entries.
+    from_oldest: bool
     wanted: bool
     digest: str | None
     size: int | None
@@ -301,8 +303,8 @@ def find_artifacts(paths: Sequence[str]) -> dict[str, ArtifactRow]:
     if not paths:
         return {}
     rows = db.execute(
-        f"""SELECT id, site_id, a.path, type, template, subject, period, page, per_page, wanted, digest, size,
-                   a.version, marked, built, reads, COALESCE(r.version, 0)
+        f"""SELECT id, site_id, a.path, type, template, subject, period, page, per_page, from_oldest, wanted, digest,
+                   size, a.version, marked, built, reads, COALESCE(r.version, 0)
             FROM artifact a LEFT JOIN reservation r ON r.path = a.path
             WHERE a.path IN ({db.placeholders(len(paths))})""",
         list(paths),

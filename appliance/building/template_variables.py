@@ -8,17 +8,17 @@ another part.
 from __future__ import annotations
 
 import os.path
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from markupsafe import Markup
 
 from appliance import clock, db
-from appliance.building.dependency_tracking import TrackedListing
+from appliance.building.dependency_tracking import TrackedListing, TrackedPeriod
 from appliance.building.kept_posts import KeptPosts
 from appliance.building.loaders import ArtifactRow, SiteContext
-from appliance.building.views import Listing, Period, Person, Post, Term
+from appliance.building.views import Listing, Person, Post, Term
 from appliance.planning.archives import page_path, path_prefix, period_start, split_type
 from appliance.planning.listings import ListingPage, ListingQuery, listing_page
 from appliance.planning.paths import Subject
@@ -28,50 +28,49 @@ from appliance.planning.sitemaps import BLOCK_SIZE, IS_LISTED
 
 
 def load_listings(
-    context: SiteContext,
-    artifacts: Sequence[ArtifactRow],
-    totals: MutableMapping[ListingQuery, int],
-    kept: KeptPosts,
+    context: SiteContext, artifacts: Sequence[ArtifactRow], kept: KeptPosts
 ) -> dict[str, tuple[Listing, ListingPage]]:
     """The listing that each artifact shows, with the ids of its entries, by path.
 
-    The entries of all listings are loaded together, or taken from those that are kept. `totals` caches the number of
-    entries in each listing.
+    The entries of all listings are loaded together, or taken from those that are kept.
     """
-    pages = {
-        a.path: listing_page(
-            ListingQuery(a.site, a.type, a.subject, a.period), context.zone, a.page, a.per_page, totals
-        )
-        for a in artifacts
-    }
+    pages = {a.path: _load_page(context, a) for a in artifacts}
     posts = kept.load(context, sorted({i for s in pages.values() for i in s.ids}))
     # Only what is shown counts as shown: an entry that no plan has given an address yet is on the page once one has.
     pages = {path: page._replace(ids=tuple(i for i in page.ids if i in posts)) for path, page in pages.items()}
     return {a.path: (_listing(context, a, pages[a.path], posts), pages[a.path]) for a in artifacts}
 
 
+def _load_page(context: SiteContext, a: ArtifactRow) -> ListingPage:
+    query = ListingQuery(a.site, a.type, a.subject, a.period)
+    return listing_page(query, context.zone, a.page, a.per_page, from_oldest=a.from_oldest)
+
+
 def _listing(context: SiteContext, artifact: ArtifactRow, page: ListingPage, posts: dict[int, Post]) -> Listing:
     term, kind = split_type(artifact.type)
-    pages = max(1, -(-page.total // artifact.per_page)) if artifact.per_page and _is_paged(context, artifact) else 1
-    around = _pages_around(context, artifact, pages) if pages > 1 else {}
+    if not _is_paged(context, artifact):
+        page = page._replace(pages=1, newer=None, older=None)
+    around = _pages_around(context, artifact, [number for number in (page.newer, page.older) if number])
     return TrackedListing(
         type=artifact.type,
         entries=tuple(posts[i] for i in page.ids if i in posts),
         total=page.total,
         url=context.url(artifact.path),
         page=artifact.page,
-        pages=pages,
-        previous_url=around.get(artifact.page - 1),
-        next_url=around.get(artifact.page + 1),
+        pages=page.pages,
+        previous_url=around.get(page.newer or 0),
+        next_url=around.get(page.older or 0),
         category=_term(context, "category", artifact) if term == "category" else None,
         tag=_term(context, "tag", artifact) if term == "tag" else None,
         author=_author(context, artifact) if term == "author" else None,
-        period=Period(kind, period_start(artifact.period), context.url(artifact.path), page.total) if kind else None,
+        period=TrackedPeriod(kind, period_start(artifact.period), context.url(artifact.path), page.total)
+        if kind
+        else None,
     )
 
 
 def _is_paged(context: SiteContext, artifact: ArtifactRow) -> bool:
-    if artifact.type != "index" or artifact.page > 1:
+    if artifact.type != "index" or artifact.page > 1 or artifact.from_oldest:
         return True
     # An index template without pagination shows the newest entries and has no further pages.
     folder = path_prefix(context.site)
@@ -82,26 +81,28 @@ def _is_paged(context: SiteContext, artifact: ArtifactRow) -> bool:
 _NEAR = """
 SELECT page, path FROM artifact
 WHERE type = ? AND subject IS NOT DISTINCT FROM ? AND period = ? AND site_id = ? AND template = ? AND per_page = ?
-  AND wanted AND page IN (?, ?)
+  AND wanted AND page IN (%s)
 ORDER BY length(path) DESC, path
 """
 
 
-def _pages_around(context: SiteContext, artifact: ArtifactRow, pages: int) -> dict[int, str]:
-    """The URLs of the previous and next page, even if an author has something else at one of them."""
+def _pages_around(context: SiteContext, artifact: ArtifactRow, wanted: Sequence[int]) -> dict[int, str]:
+    """The URLs of the pages with these numbers, even if an author has something else at one of them."""
     a = artifact
-    wanted = [page for page in (a.page - 1, a.page + 1) if 1 <= page <= pages]
+    if not wanted:
+        return {}
     for output in context.theme.outputs:
         if (output.type, output.template, output.per_page) == (a.type, a.template, a.per_page):
             at = partial(page_path, context.site, output, a.subject, a.period)
             if at(a.page) == a.path:
                 return {page: context.url(path) for page in wanted if (path := at(page)) is not None}
-    return _pages_there(context, a)  # its term was renamed, and the page is about to move
+    return _pages_there(context, a, wanted)  # its term was renamed, and the page is about to move
 
 
-def _pages_there(context: SiteContext, a: ArtifactRow) -> dict[int, str]:
+def _pages_there(context: SiteContext, a: ArtifactRow, wanted: Sequence[int]) -> dict[int, str]:
     rows = db.execute(
-        _NEAR, [a.type, a.subject, a.period, a.site, a.template, a.per_page, a.page - 1, a.page + 1]
+        _NEAR % db.placeholders(len(wanted)),
+        [a.type, a.subject, a.period, a.site, a.template, a.per_page, *wanted],
     ).fetchall()
     # Several maps may use one template for one subject; the nearest pages belong to the same map.
     rows.sort(key=lambda row: len(os.path.commonpath([row[1], a.path])))
@@ -190,4 +191,17 @@ def redirect_targets(redirects: Sequence[ArtifactRow]) -> list[str | None]:
         if ids:
             rows = db.execute(query % db.placeholders(len(ids)), ids).fetchall()
             found |= {(period, key): path for key, path in rows}
+    found |= {(MOVED, key): path for key, path in _dropped_page_targets(redirects)}
     return [found.get((a.period, a.subject)) for a in redirects]
+
+
+def _dropped_page_targets(redirects: Sequence[ArtifactRow]) -> list[tuple[int, str]]:
+    """(id of the former address, path) of the redirects from pages of listings that are gone."""
+    ids = [a.subject for a in redirects if a.period == MOVED]
+    rows = db.execute(
+        f"""SELECT m.id, a.path FROM move m JOIN site s ON s.id = m.site_id
+            JOIN artifact a ON a.path = CASE WHEN s.folder = '' THEN m.target ELSE s.folder || '/' || m.target END
+            WHERE m.id IN ({db.placeholders(len(ids)) or "NULL"}) AND m.target IS NOT NULL AND a.wanted""",
+        ids,
+    )
+    return list(rows.fetchall())

@@ -149,12 +149,12 @@ class Listing:
     type: str
     #: The entries on this page, newest first.
     entries: tuple[Post, ...]
-    #: Number of entries on all pages of the listing.
+    #: Number of entries on all pages of the listing. A page that shows it is built again with every new entry.
     total: int
     url: str
-    #: Number of this page, from 1.
+    #: The number in this page's address; 1 for the listing's own address, which has the newest entries.
     page: int = 1
-    #: Number of pages.
+    #: Number of pages. A page that shows it is built again when another comes or goes.
     pages: int = 1
     #: The page with newer entries.
     previous_url: str | None = None

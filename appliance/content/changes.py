@@ -53,8 +53,9 @@ def record(
         entry_id: the id of the entry that the change affects, if any.
         actor: who made the change; empty for whoever `actor.acting` names.
         aspects: which aspects of the entry changed.
-        previous: earlier values that are lost with the change but needed to plan it: the `day` and `week` of an entry,
-            the `path` of a term or asset; for a merged term `into`, the id of the term that took its entries.
+        previous: earlier values that are lost with the change but needed to plan it: the `day`, `week` and
+            `published_at` of an entry, the `path` of a term or asset; for a merged term `into`, the id of the term
+            that took its entries.
     """
     site_id, actor = site if isinstance(site, int) else site.id, actor or current().name
     rows.insert(

@@ -125,7 +125,7 @@ def save(
         if not names_checked:
             _refuse_taken_names(site, data, entry)
         before = EntryRelations.stored(entry)
-        previous = {"day": entry.day, "week": entry.week} if entry else None
+        previous = _position(entry) if entry else None
         after = EntryRelations.from_names(data.authors, data.categories, data.tags, data.aliases, terms)
         columns = columns_of(site, data, rendered)
         if entry is None:
@@ -186,8 +186,13 @@ def delete(entry: Entry, actor: str = "") -> None:
         if Entry.delete().where(Entry.id == entry.id).execute():
             for kind, key in before.lost_terms(EntryRelations()):
                 record(entry.site_id, f"{kind} lost an entry", kind, key, entry.id, actor)
-            previous = {"day": entry.day, "week": entry.week}
+            previous = _position(entry)
             record(entry.site_id, f"{entry.kind} removed", "entry", entry.id, entry.id, actor, previous=previous)
+
+
+def _position(entry: Entry) -> dict[str, Any]:
+    """Where an entry is in the listings by date."""
+    return {"day": entry.day, "week": entry.week, "published_at": entry.published_at}
 
 
 def render(data: EntryData, resolver: Resolver | None = None) -> RenderedEntry:

@@ -85,7 +85,7 @@ def _compared(
     data = item.data
     after = EntryRelations.from_names(data.authors, data.categories, data.tags, data.aliases, terms)
     found = Difference.between(stored, columns, data.modified_at, after.changed_aspects(before))
-    return _Saved(item, columns, found, {name: stored[name] for name in ("day", "week")}, before, after)
+    return _Saved(item, columns, found, {name: stored[name] for name in ("day", "week", "published_at")}, before, after)
 
 
 def _write_columns(saved: Sequence[_Saved], stored: dict[int, dict[str, Any]]) -> None:

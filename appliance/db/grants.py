@@ -29,8 +29,8 @@ GRANTS: Final[dict[str, tuple[str, ...]]] = {
     "secret": _NOTHING,
     # Versions of files that a publishing process is about to publish.
     "reservation": _NOTHING,
-    # Where planning counted entries, and how many it counted.
-    **dict.fromkeys(("listing_total", "placement"), _NOTHING),
+    # Where planning counted entries, how many it counted, and where pages of listings begin.
+    **dict.fromkeys(("listing_page", "listing_total", "placement"), _NOTHING),
     "schema_migration": _READ,
     # Users, sessions and tokens.
     **dict.fromkeys(

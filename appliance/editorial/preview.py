@@ -33,6 +33,7 @@ from appliance.planning import trial_plan
 from appliance.planning.archives import path_prefix, split_type
 from appliance.planning.changeset import ChangeSet
 from appliance.planning.listings import ListingQuery, listing_page
+from appliance.planning.page_boundaries import Key, PagedListing, page_with
 from appliance.planning.theme import Theme
 
 _ADDRESS: Final = re.compile(rb"""\b(?:src|href|poster|srcset)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
@@ -172,10 +173,13 @@ class _PreviewPages:
     def _listing_pages(self) -> Iterator[str]:
         """Yield, for each listing that contains the entry, the path of the page with the entry."""
         site, entry = self._context.site.id, self._entry.id
-        for kind, subject, period, per_page in self._listings():
+        for kind, subject, period, per_page, from_oldest in self._listings():
             ids = self._ids(ListingQuery(site, kind, subject, period))
             if entry in ids:
                 page = ids.index(entry) // per_page + 1 if per_page else 1
+                if from_oldest:
+                    listing = PagedListing(site, kind, subject or 0, period, per_page)
+                    page = page_with(listing, Key(self._entry.published_at, entry))
                 rows = db.execute(
                     """SELECT path FROM artifact WHERE site_id = ? AND type = ? AND subject IS NOT DISTINCT FROM ?
                        AND period = ? AND per_page = ? AND page = ? AND wanted ORDER BY path""",
@@ -183,8 +187,11 @@ class _PreviewPages:
                 )
                 yield from (path for (path,) in rows.fetchall())
 
-    def _listings(self) -> Iterator[tuple[str, int | None, str, int]]:
-        """Yield the listings that may contain the entry, as (type, subject, period, entries per page)."""
+    def _listings(self) -> Iterator[tuple[str, int | None, str, int, bool]]:
+        """Yield the listings that may contain the entry.
+
+        As (type, subject, period, entries per page, whether pages are counted from the oldest entries).
+        """
         changes = ChangeSet()
         changes.entries[self._entry.id] = EVERYTHING
         scope = changes.scope()
@@ -201,8 +208,8 @@ class _PreviewPages:
                 condition = f"{condition} AND period IN ({db.placeholders(len(periods)) or 'NULL'})"
                 values += periods
             yield from db.execute(
-                f"""SELECT DISTINCT type, subject, period, per_page FROM artifact
-                    WHERE site_id = ? AND wanted AND type = ? AND {condition} ORDER BY 2, 3, 4""",
+                f"""SELECT DISTINCT type, subject, period, per_page, from_oldest FROM artifact
+                    WHERE page = 1 AND site_id = ? AND wanted AND type = ? AND {condition} ORDER BY 2, 3, 4""",
                 [self._context.site.id, kind, *values],
             ).fetchall()
 

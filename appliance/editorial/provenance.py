@@ -32,7 +32,9 @@ _SIMILAR_CANDIDATES: Final = 5000
 class ListingUse:
     """The listing page that a file shows."""
 
+    #: Its number, and how many pages the listing has.
     page: int
+    pages: int
     #: Entries on each page; 0 means all on one.
     per_page: int
     #: Current number of entries in the whole listing.
@@ -102,8 +104,8 @@ def find_provenance(config: Config, path_or_url: str) -> Provenance:
 
 
 _COLUMNS: Final = (
-    "id, site_id, path, type, template, subject, period, page, per_page, priority, every, wanted, digest, size,"
-    " version, build, marked, built, recipe, shown"
+    "id, site_id, path, type, template, subject, period, page, per_page, from_oldest, priority, every, wanted,"
+    " digest, size, version, build, marked, built, recipe, shown, counted"
 )
 
 
@@ -181,7 +183,8 @@ def _listing(site: Site, row: Mapping[str, Any]) -> ListingUse | None:
     if row["shown"] is None:
         return None
     query = ListingQuery(site.id, row["type"], row["subject"], row["period"])
-    current = listing_page(query, ZoneInfo(site.timezone), row["page"], row["per_page"])
+    page, per_page, from_oldest = row["page"], row["per_page"], row["from_oldest"]
+    current = listing_page(query, ZoneInfo(site.timezone), page, per_page, from_oldest=from_oldest)
     titles: dict[int, str] = {}
     for start in range(0, len(current.ids), 500):
         some = current.ids[start : start + 500]
@@ -189,4 +192,5 @@ def _listing(site: Site, row: Mapping[str, Any]) -> ListingUse | None:
             db.execute(f"SELECT id, title FROM entry WHERE id IN ({db.placeholders(len(some))})", some).fetchall()
         )
     entries = [EntryUse(key, titles.get(key, ""), "") for key in current.ids]
-    return ListingUse(row["page"], row["per_page"], current.total, entries, listing_digest(current) == row["shown"])
+    as_built = listing_digest(current) == row["shown"] and row["counted"] in (None, current.counted)
+    return ListingUse(page, current.pages, per_page, current.total, entries, as_built)

@@ -6,7 +6,7 @@ Memory use does not grow with the site: entries are read a few thousand at a tim
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import chain
@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 from appliance import db
 from appliance.content.asset_references import PUBLIC
 from appliance.content.models import Site
-from appliance.planning import listing_totals
+from appliance.planning import listing_totals, page_boundaries
 from appliance.planning.changeset import Scope
 from appliance.planning.listing_totals import Listing
 from appliance.planning.manifest import FILE_PRIORITY, REDIRECT_PRIORITY, IndexTemplate
+from appliance.planning.page_boundaries import OWN, PagedListing
 from appliance.planning.paths import Subject, address_path, sibling_path
 from appliance.planning.theme import Output, Theme
 
@@ -51,6 +52,12 @@ class ArtifactSpec(NamedTuple):
     priority: int
     every: float = 0.0
     build: str = "queue"
+    #: Whether the pages of its listing are counted from the oldest entries.
+    from_oldest: bool = False
+
+    def listing(self, site: int) -> PagedListing:
+        """The listing that it is a page of."""
+        return PagedListing(site, self.type, self.subject or 0, self.period, self.per_page)
 
 
 def file_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> Iterator[ArtifactSpec]:
@@ -81,7 +88,7 @@ def listing_artifacts(site: Site, theme: Theme, scope: Scope | None = None) -> I
         if output.type != "index":
             made = _archive_artifacts(site, output, scope)
         elif scope is None or scope.entries:
-            made = _index_artifacts(site, output)
+            made = _index_artifacts(site, output, scope)
         for spec in made:
             yield spec._replace(path=prefix + spec.path)
 
@@ -165,12 +172,12 @@ def _rows_after(sql: str, values: list[object]) -> Iterator[tuple[Any, ...]]:
         last = rows[-1][0]
 
 
-def _index_artifacts(site: Site, output: Output) -> Iterator[ArtifactSpec]:
+def _index_artifacts(site: Site, output: Output, scope: Scope | None) -> Iterator[ArtifactSpec]:
     source = output.source
-    if not isinstance(source, IndexTemplate):
-        return
-    total = listing_totals.total(site.id, Listing("index")) if output.per_page else 0
-    yield from _page_artifacts(output, output.first.path(Subject()), total, entries=source.entries)
+    if isinstance(source, IndexTemplate):
+        total = listing_totals.total(site.id, Listing("index")) if output.per_page else 0
+        pages = _further_pages(site, output, scope)(None, "", total)
+        yield from _page_artifacts(output, output.first.path(Subject()), pages, entries=source.entries)
 
 
 def split_type(archive: str) -> tuple[str, str]:
@@ -185,10 +192,32 @@ def split_type(archive: str) -> tuple[str, str]:
 
 
 def _archive_artifacts(site: Site, output: Output, scope: Scope | None) -> Iterator[ArtifactSpec]:
+    further_pages = _further_pages(site, output, scope)
     for subject, key, address, name, total in _groups(site, output.type, scope):
         about = _subject(subject, key, name)
-        first = _first_path(output, about, name, address)
-        yield from _page_artifacts(output, first, total, subject=subject, period=name, about=about)
+        first, pages = _first_path(output, about, name, address), further_pages(subject, name, total)
+        yield from _page_artifacts(output, first, pages, subject=subject, period=name, about=about)
+
+
+def _further_pages(site: Site, output: Output, scope: Scope | None) -> Callable[[int | None, str, int], Iterable[int]]:
+    """A function from a term, a period and a number of entries to the numbers of the further pages of their listing.
+
+    Within a scope these are the pages that may have come.
+    """
+    per_page = output.per_page
+    if not output.from_oldest:
+        return lambda _subject, _period, total: range(2, -(-total // per_page) + 1) if per_page else ()
+    if scope is None:
+        known = page_boundaries.numbers_of_type(site.id, output.type, per_page)
+        return lambda subject, period, _total: known.get((subject or 0, period), ())
+
+    def pages(subject: int | None, period: str, _total: int) -> list[int]:
+        listing = PagedListing(site.id, output.type, subject or 0, period, per_page)
+        some = scope.page_numbers(listing)
+        found = page_boundaries.numbers(listing) if some is None else page_boundaries.existing(listing, sorted(some))
+        return [number for number in found if number != OWN]
+
+    return pages
 
 
 def _subject(term: int | None, key: str, period: str) -> Subject:
@@ -263,21 +292,20 @@ def period_start(period: str) -> date:
 def _page_artifacts(
     output: Output,
     first: str,
-    total: int,
+    further_pages: Iterable[int],
     *,
     subject: int | None = None,
     period: str = "",
     about: Subject | None = None,
     entries: int = 0,
 ) -> Iterator[ArtifactSpec]:
-    pages = max(1, -(-total // output.per_page)) if output.per_page else 1
     per_page = output.per_page or entries
-    for page in range(1, pages + 1):
-        further = replace(about or Subject(), page=page) if page > 1 else None
+    for page in chain((OWN,), further_pages):
+        further = replace(about or Subject(), page=page) if page != OWN else None
         path = sibling_path(first, output.further.path(further)) if further else first
-        permalink = page == 1 and (output.preferred or output.type == "index")
+        permalink = page == OWN and (output.preferred or output.type == "index")
         made = (output.type, output.template, subject, period, page, per_page, permalink)
-        yield ArtifactSpec(path, *made, output.priority, output.every, output.build)
+        yield ArtifactSpec(path, *made, output.priority, output.every, output.build, output.from_oldest)
 
 
 _REDIRECTS = """

@@ -32,6 +32,7 @@ _IS_THEMES = "{0}.type NOT IN ('asset', 'entry', 'page', 'redirect')"
 _DIFFERS = " OR ".join(
     [f"artifact.{c} <> excluded.{c}" for c in ("site_id", "type", "template", "period", "page", "per_page")]
     + ["artifact.subject IS DISTINCT FROM excluded.subject", "artifact.is_permalink <> excluded.is_permalink"]
+    + ["artifact.from_oldest <> excluded.from_oldest"]
     + ["NOT artifact.wanted"]
 )
 _COLUMNS = ArtifactSpec._fields[1:]
@@ -51,7 +52,10 @@ artifact.wanted AND {_IS_AUTHORS.format("artifact")} AND (
 # Each site numbers its own plans and has its own dependency sets.
 _OF_THE_SITE = ", ".join(
     f"{c} = CASE WHEN artifact.site_id = excluded.site_id THEN artifact.{c} ELSE {other} END"
-    for c, other in (("built", "0"), ("recipe", "NULL"), ("shown", "NULL"), ("reads", "NULL"))
+    for c, other in (
+        *(("built", "0"), ("recipe", "NULL")),
+        *(("shown", "NULL"), ("reads", "NULL"), ("counted", "NULL")),
+    )
 )
 _UPSERT = f"""
 INSERT INTO artifact (site_id, path, {", ".join(_COLUMNS)}, wanted, plan, marked, built, version)

@@ -8,15 +8,15 @@ first). A sync of a scope has the same result as a sync of the site: where it me
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
 from appliance import db
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Site
-from appliance.planning import path_conflicts, placements, redirects, reserved_paths, sitemaps
+from appliance.planning import listing_pages, path_conflicts, placements, redirects, reserved_paths, sitemaps
 from appliance.planning.archives import (
     ArtifactSpec,
     alias_redirects,
@@ -35,10 +35,12 @@ from appliance.planning.artifact_store import (
     conflict_message,
 )
 from appliance.planning.changeset import FULL_SYNC_THRESHOLD, ChangeSet, Scope, later_changes
+from appliance.planning.page_boundaries import OWN, PageChanges, PagedListing
 from appliance.planning.path_claims import NumberedPaths, address_fields, fixed_claims, named_claims, wanted_artifacts
 from appliance.planning.paths import path_fault
 from appliance.planning.steps import Steps
 from appliance.planning.theme import Theme
+from appliance.planning.touched_listings import touched_listings
 
 
 class FullSyncNeeded(Exception):  # noqa: N818 - a signal, not an error
@@ -57,6 +59,8 @@ class SyncResult:
     sites_to_replan: list[int] = field(default_factory=list)
     #: (type, subject) of artifacts that lost their address to another one.
     displaced: set[tuple[str, int | None]] = field(default_factory=set)
+    #: What happened to the pages of listings, after the sync of a scope.
+    pages: Mapping[PagedListing, PageChanges] = field(default_factory=dict)
 
 
 def sync_site(
@@ -75,6 +79,7 @@ def sync_site(
     """
     steps = steps or Steps()
     placements.count_anew(site, theme, steps)
+    listing_pages.update_all(site, theme, steps)
     store = ArtifactStore(site, number, steps)
     numbered = NumberedPaths(store)
     before = store.count_overlaps()
@@ -171,7 +176,9 @@ def sync_scope(site: Site, theme: Theme, number: int, changeset: ChangeSet, scop
     Raises:
         FullSyncNeeded: there is a conflict.
     """
+    touched = touched_listings(theme, changeset)
     placements.update(site, theme, changeset.counted_entries())
+    scope = replace(scope, pages=listing_pages.update(site, theme, touched, changeset.former))
     store, stored = ArtifactStore(site, number), _stored_specs(site, theme, scope)
     specs = _without_displaced_indexes(site, list(wanted_artifacts(site, theme, scope)), stored)
     _check_vacated_paths(site, theme, specs, stored)
@@ -183,7 +190,7 @@ def sync_scope(site: Site, theme: Theme, number: int, changeset: ChangeSet, scop
     redirects.record_former_addresses(site, number, changeset.merged_terms)
     _apply_moves(store, theme, changeset)
     _apply_sitemaps(store, theme, changeset)
-    return SyncResult(displaced=store.displaced)
+    return SyncResult(displaced=store.displaced, pages=scope.pages or {})
 
 
 def _without_displaced_indexes(
@@ -293,13 +300,17 @@ def _apply_difference(store: ArtifactStore, specs: Sequence[ArtifactSpec], store
 
 
 def _check_paths_free(paths: Sequence[str]) -> None:
-    """Raise FullSyncNeeded unless new paths are free and neither contain nor lie below another file."""
+    """Raise FullSyncNeeded unless new paths are free and neither contain nor lie below another file.
+
+    A redirect from a former address gives way.
+    """
     for path in paths:
         folders = [path[:at] for at, character in enumerate(path) if character == "/"]
         found = db.execute(
             f"""SELECT 1 FROM artifact WHERE wanted AND path IN ({db.placeholders(len(folders) + 1)})
+                AND NOT (path = ? AND type = 'redirect' AND period = '{redirects.MOVED}')
                 UNION ALL SELECT 1 FROM artifact WHERE wanted AND path > ? AND path < ? LIMIT 1""",
-            [path, *folders, f"{path}/", f"{path}0"],
+            [path, *folders, path, f"{path}/", f"{path}0"],
         ).fetchone()
         if found:
             raise FullSyncNeeded
@@ -307,11 +318,29 @@ def _check_paths_free(paths: Sequence[str]) -> None:
 
 def _stored_specs(site: Site, theme: Theme, scope: Scope) -> dict[str, ArtifactSpec]:
     """The wanted artifacts of a scope as the table has them, by path."""
-    found = _specs_where(site, "type = 'index'", []) if scope.entries else {}
+    found: dict[str, ArtifactSpec] = {}
     for kind in sorted({output.type for output in theme.outputs} | {"asset", "thumbnail", "redirect"}):
         for condition, values in _conditions(kind, scope):
-            found |= _specs_where(site, f"type = ? AND {condition}", [kind, *values])
-    return found
+            pages, numbers = _page_condition(theme, kind, scope)
+            found |= _specs_where(site, f"type = ? AND {condition}{pages}", [kind, *values, *numbers])
+    return {path: spec for path, spec in found.items() if _is_in_scope(site, spec, scope)}
+
+
+def _page_condition(theme: Theme, kind: str, scope: Scope) -> tuple[str, list[int]]:
+    """An SQL condition, with its values, for the pages that may have come or gone, if those of a type are known."""
+    outputs = [output for output in theme.outputs if output.type == kind and output.per_page]
+    is_edited = bool(scope.edited_terms.get(kind.partition("-")[0]))
+    if scope.pages is None or is_edited or not outputs or not all(output.from_oldest for output in outputs):
+        return "", []
+    numbers = {OWN}.union(*(c.changed for listing, c in scope.pages.items() if listing.type == kind))
+    return f" AND page IN ({db.placeholders(len(numbers))})", sorted(numbers)
+
+
+def _is_in_scope(site: Site, spec: ArtifactSpec, scope: Scope) -> bool:
+    if not spec.from_oldest:
+        return True
+    numbers = scope.page_numbers(spec.listing(site.id))
+    return numbers is None or spec.page in numbers
 
 
 def _conditions(kind: str, scope: Scope) -> Iterator[tuple[str, list[object]]]:
@@ -327,7 +356,10 @@ def _conditions(kind: str, scope: Scope) -> Iterator[tuple[str, list[object]]]:
             yield f"period = '' AND subject IN ({aliases})", [*some]
         # Redirects of aliases that no longer exist.
         yield "period = '' AND NOT EXISTS (SELECT 1 FROM alias WHERE alias.id = artifact.subject)", []
-    elif kind not in ("index", "static", "sitemap"):
+    elif kind == "index":
+        if scope.entries:
+            yield "subject IS NULL AND period = ''", []
+    elif kind not in ("static", "sitemap"):
         subjects = list(_among("subject", scope.terms.get(term, ()))) if term else [("subject IS NULL", [])]
         periods = list(_among("period", scope.periods(period))) if period else [("true", [])]
         for of_term, ids in subjects:

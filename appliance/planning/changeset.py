@@ -13,6 +13,7 @@ from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.asset_references import assets_of_entries
 from appliance.content.models import Site
 from appliance.planning import category_tree
+from appliance.planning.page_boundaries import OWN, PageChanges, PagedListing
 from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.queue.enqueue import Cause
 
@@ -139,6 +140,16 @@ class Scope:
     #: Days, and the first days of weeks: `2026-11-22`.
     days: frozenset[str] = frozenset()
     weeks: frozenset[str] = frozenset()
+    #: What the plan did to pages that are counted from the oldest entries; None if that is not known.
+    pages: Mapping[PagedListing, PageChanges] | None = None
+
+    def page_numbers(self, listing: PagedListing) -> set[int] | None:
+        """The pages of a listing that may have come or gone, with its own address; None for all of them."""
+        term = listing.type.partition("-")[0]
+        if self.pages is None or listing.subject in self.edited_terms.get(term, ()):
+            return None
+        changes = self.pages.get(listing)
+        return {OWN} | (changes.changed if changes else set())
 
     def periods(self, kind: str) -> list[str]:
         """The periods of a type ('daily', 'weekly', 'monthly', 'yearly') within the scope."""
@@ -164,6 +175,9 @@ class ChangeSet:
     assets: set[int] = field(default_factory=set)
     days: set[str] = field(default_factory=set)
     weeks: set[str] = field(default_factory=set)
+    #: By entry id: its earlier `day`, `week` and `published_at`, and the (kind, id) of terms that it left.
+    former: dict[int, list[Mapping[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    left_by: dict[int, set[tuple[str, int]]] = field(default_factory=lambda: defaultdict(set))
     #: Whether the artifacts of the whole site must be synced.
     affects_whole_site: bool = False
     #: Whether settings of the site changed.
@@ -189,11 +203,14 @@ class ChangeSet:
             self.entries[change.entry] = self.entries.get(change.entry, Aspect(0)) | aspects
             self.days |= {day for key, day in change.previous.items() if key == "day"}
             self.weeks |= {day for key, day in change.previous.items() if key == "week"}
+            if change.was:
+                self.former[change.entry].append(change.previous)
         elif change.subject in ("author", "category", "tag") and change.subject_id is not None:
             if change.entry is None:
                 self._add_term(change, change.subject_id)
             else:
                 self.left_terms[change.subject].add(change.subject_id)
+                self.left_by[change.entry].add((change.subject, change.subject_id))
         elif change.subject == "asset" and change.subject_id is not None:
             self.assets.add(change.subject_id)
         else:

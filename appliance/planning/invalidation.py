@@ -22,7 +22,8 @@ from appliance.content.models import Site
 from appliance.planning import sitemaps
 from appliance.planning.archives import split_type
 from appliance.planning.changeset import ChangeSet, Scope
-from appliance.planning.listings import ListingPage, ListingQuery, listing_digest, listing_page
+from appliance.planning.listings import ListingQuery, counted_of, listing_digest, listing_page, page_of_ids
+from appliance.planning.page_boundaries import OWN, PagedListing
 from appliance.planning.redirects import MOVED
 from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.planning.theme import Theme
@@ -98,32 +99,57 @@ class Invalidation:
             )
 
     def invalidate_listings(self, scope: Scope) -> None:
-        """Invalidate listing pages in the scope that would now have other entries, or another number of entries."""
+        """Invalidate listing pages in the scope that would now have other entries, neighbours or totals."""
         zone = ZoneInfo(self._site.timezone)
-        for (kind, subject, period), pages in self._built_listings(scope).items():
+        built = self._built_listings(scope)
+        for (kind, subject, period), pages in built.items():
             query, listing = ListingQuery(self._site.id, kind, subject, period), _LazyListing(zone)
-            changed = [key for key, page, per_page, shown in pages if listing.digest(query, page, per_page) != shown]
+            changed = [
+                key
+                for key, page, per_page, from_oldest, shown in pages
+                if listing.digest(query, page, per_page, from_oldest) != shown
+            ]
             for some in db.chunks(changed):
                 self.invalidate("it lists other entries than before", f"a.id IN ({db.placeholders(len(some))})", some)
+        paged = {(listing.type, listing.subject or None, listing.period) for listing in scope.pages or ()}
+        for kind, subject, period in built.keys() | paged:
+            self._invalidate_counting(ListingQuery(self._site.id, kind, subject, period))
+
+    def _invalidate_counting(self, query: ListingQuery) -> None:
+        """Invalidate what shows how many entries or pages a listing has, if it has others now."""
+        rows = db.execute(
+            """SELECT a.id, a.per_page, a.from_oldest, a.counted FROM artifact a
+               WHERE a.type = ? AND a.subject IS NOT DISTINCT FROM ? AND a.period = ? AND a.counted IS NOT NULL
+                 AND +a.site_id = ? AND a.wanted""",
+            [query.type, query.subject, query.period, query.site],
+        ).fetchall()
+        changed = [
+            key for key, per_page, from_oldest, counted in rows if counted_of(query, per_page, from_oldest) != counted
+        ]
+        for some in db.chunks(changed):
+            among = db.placeholders(len(some))
+            self.invalidate("its listing has another number of entries or pages", f"a.id IN ({among})", some)
 
     def invalidate_all_listings(self) -> None:
         """Invalidate all listing pages that depend on which entries they have."""
         self.invalidate("it may list other entries than before", "a.shown IS NOT NULL")
 
-    def _built_listings(self, scope: Scope) -> dict[tuple[str, int | None, str], list[tuple[int, int, int, str]]]:
-        """The built pages of the listings in the scope, by listing: (id, page, entries a page, digest)."""
+    def _built_listings(self, scope: Scope) -> dict[tuple[str, int | None, str], list[tuple[int, int, int, bool, str]]]:
+        """The built pages of the listings in the scope: (id, page, entries a page, whether from oldest, digest)."""
         found: dict[Any, list[Any]] = defaultdict(list)
         for kind, subject, period, *page in self._built_pages(scope):
             found[kind, subject, period].append(tuple(page))
         return found
 
     def _built_pages(self, scope: Scope) -> Iterator[tuple[Any, ...]]:
-        select = """SELECT type, subject, period, id, page, per_page, shown FROM artifact
+        select = """SELECT type, subject, period, id, page, per_page, from_oldest, shown FROM artifact
                     WHERE +site_id = ? AND wanted AND shown IS NOT NULL AND type = ?"""
         for kind in sorted({output.type for output in self._theme.outputs}):
             term, period = split_type(kind)
             conditions, values = "", list[object]()
-            if kind not in ("index",):
+            if kind == "index":
+                conditions = " AND subject IS NULL AND period = ''"
+            else:
                 if term in ("author", "category", "tag"):
                     subjects = list(scope.terms.get(term, ()))
                     conditions += f" AND subject IN ({db.placeholders(len(subjects)) or 'NULL'})"
@@ -134,7 +160,24 @@ class Invalidation:
                     periods = scope.periods(period)
                     conditions += f" AND period IN ({db.placeholders(len(periods)) or 'NULL'})"
                     values += periods
-            yield from db.execute(select + conditions, [self._site.id, kind, *values]).fetchall()
+            pages, numbers = self._seen_pages(kind, scope)
+            rows = db.execute(select + conditions + pages, [self._site.id, kind, *values, *numbers]).fetchall()
+            yield from (row for row in rows if self._is_seen(scope, row))
+
+    def _seen_pages(self, kind: str, scope: Scope) -> tuple[str, list[int]]:
+        """An SQL condition, with its values, for the pages of a type that may list other entries, if they are known."""
+        paged = [output for output in self._theme.outputs if output.type == kind and output.per_page]
+        if scope.pages is None or not all(output.from_oldest for output in paged):
+            return "", []
+        numbers = {OWN}.union(*(c.seen for listing, c in scope.pages.items() if listing.type == kind))
+        return f" AND page IN ({db.placeholders(len(numbers))})", sorted(numbers)
+
+    def _is_seen(self, scope: Scope, row: Sequence[Any]) -> bool:
+        kind, subject, period, _, page, per_page, from_oldest, _ = row
+        if scope.pages is None or not from_oldest:
+            return True
+        changes = scope.pages.get(PagedListing(self._site.id, kind, subject or 0, period, per_page))
+        return changes is not None and page in changes.seen
 
     def invalidate_addresses(self, displaced: Iterable[tuple[str, int | None]]) -> None:
         """Invalidate what shows an address that appeared, disappeared or changed.
@@ -249,23 +292,20 @@ class Invalidation:
 
 
 class _LazyListing:
-    """The pages of one listing. The whole listing is read once, as soon as a page after the first is wanted."""
+    """The pages of one listing. Of one that is counted from the newest entries, all are read as soon as a page after
+    the first is wanted."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._ids: tuple[int, ...] | None = None
-        self._totals: dict[ListingQuery, int] = {}
 
-    def digest(self, query: ListingQuery, page: int, per_page: int) -> str:
+    def digest(self, query: ListingQuery, page: int, per_page: int, from_oldest: bool) -> str:
         """The digest of a page of the listing as it is now."""
-        if page == 1 and self._ids is None:
-            return listing_digest(listing_page(query, self._zone, 1, per_page, self._totals))
+        if from_oldest or (page == OWN and self._ids is None):
+            return listing_digest(listing_page(query, self._zone, page, per_page, from_oldest=from_oldest))
         if self._ids is None:
             self._ids = listing_page(query, self._zone, 1, 0).ids
-        first = (page - 1) * per_page
-        return listing_digest(
-            ListingPage(self._ids[first : first + per_page] if per_page else self._ids, len(self._ids))
-        )
+        return listing_digest(page_of_ids(self._ids, page, per_page))
 
 
 _NEAR = """

@@ -35,12 +35,20 @@ def _check_span(text: str) -> str:
 #: A duration as people write it: `30s`, `10m`, `2h`, `7d`.
 Span = Annotated[str, AfterValidator(_check_span)]
 
+#: From which end the pages of a listing are counted.
+PageOrder = Literal["oldest", "newest"]
+
 #: When an artifact is built.
 BuildType = Literal["queue", "now", "hand", "never"]
 
 _BUILD = (
     "When its files are built: `queue` by workers, `now` by the process that publishes, `hand` only when requested by"
     " path, `never` not at all."
+)
+_COUNT_PAGES_FROM = (
+    "From which end further pages are counted. From the `oldest` entries: a page keeps its entries, and a new entry"
+    " changes only the newest page or two. From the `newest` entries: page 2 always follows the first, and a new entry"
+    " changes every page."
 )
 _EVERY = "The least interval between two builds of one of its files, such as `10m`, `2h` or `1d`; none when absent."
 
@@ -52,6 +60,7 @@ class IndexTemplate(_Table):
     path: str = Field(description="Path of its file below the site.")
     paginate: int = Field(0, ge=0, description="Entries on each page; 0 for one page only.")
     page_path: str = Field("page/{page}/index.html", description="Path of further pages, beside the first.")
+    count_pages_from: PageOrder = Field("oldest", description=_COUNT_PAGES_FROM)
     entries: int = Field(10, ge=0, description="Number of entries without pagination; 0 for all.")
     feed: bool = Field(False, description="Whether it is a feed, which pages announce and which has priority 9.")
     sitemap: bool = Field(False, description="Whether it gets the URLs of all pages instead of entries.")
@@ -80,6 +89,7 @@ class ArchiveMap(_Table):
     )
     paginate: int = Field(0, ge=0, description="Entries on each page; 0 for all on one.")
     page_path: str = Field("page/{page}/index.html", description="Path of further pages, beside the first.")
+    count_pages_from: PageOrder = Field("oldest", description=_COUNT_PAGES_FROM)
     priority: int | None = Field(None, description="Priority of its jobs, in place of the default.")
     every: Span | None = Field(None, description=_EVERY)
     build: BuildType = Field("queue", description=_BUILD)

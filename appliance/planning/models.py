@@ -41,6 +41,8 @@ class Artifact(BaseModel):
     page = IntegerField(default=1)
     #: Entries on each page of the listing; 0 means all on one page.
     per_page = IntegerField(default=0)
+    #: Whether the pages of its listing are counted from the oldest entries and begin where `PageBoundary` says.
+    from_oldest = BooleanField(default=False, constraints=[SQL("DEFAULT FALSE")])
     #: Whether this is the address of its subject: first page of the preferred archive map.
     is_permalink = BooleanField(default=False)
     priority = IntegerField()
@@ -67,6 +69,8 @@ class Artifact(BaseModel):
     recipe = IntegerField(null=True)
     shown = TextField(null=True)
     reads = TextField(null=True)
+    #: How many entries and pages its listing had, if its last build showed that: `1204/60`; else null.
+    counted = TextField(null=True)
 
 
 # Finds the address of an entry or a term, and the other pages of a listing.
@@ -79,8 +83,51 @@ Artifact.add_index(
 )
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.marked, name="artifact_marked"))
 Artifact.add_index(Artifact.index(Artifact.recipe, name="artifact_recipe", where=SQL("recipe IS NOT NULL")))
+# Finds what shows how many entries a listing has.
+Artifact.add_index(
+    Artifact.index(
+        Artifact.type, Artifact.subject, Artifact.period, name="artifact_counted", where=SQL("counted IS NOT NULL")
+    )
+)
 # Finds what was invalidated and not built since.
 Artifact.add_index(Artifact.index(Artifact.site, Artifact.id, name="artifact_stale", where=SQL("marked > built")))
+
+
+class PageBoundary(BaseModel):
+    """Where a page of a listing begins, in listings whose pages are counted from the oldest entries.
+
+    A page has the entries from its first key to that of the next newer page. The newest one is number 1, the listing's
+    own address. A listing that fits there has no rows. The rows are a part of what was published, as numbers of entries
+    are: nothing else tells which entries an address has.
+    """
+
+    site = ForeignKeyField(Site, on_delete="CASCADE", index=False)
+    type = TextField()
+    #: Id of the term; 0 where the type has none.
+    subject = IntegerField()
+    period = TextField()
+    per_page = IntegerField()
+    number = IntegerField()
+    #: Time of publication and id of the oldest entry that belongs on the page, whether or not it still exists.
+    first_at = BigIntegerField()
+    first_id = BigIntegerField()
+    #: How many pages the listing has, in the row of number 1; 0 in the others.
+    pages = IntegerField(default=0)
+
+    class Meta:
+        """A number is given once in a listing."""
+
+        table_name = "listing_page"
+        primary_key = CompositeKey("site", "type", "subject", "period", "per_page", "number")
+
+
+PageBoundary.add_index(
+    PageBoundary.index(
+        *(PageBoundary.site, PageBoundary.type, PageBoundary.subject, PageBoundary.period, PageBoundary.per_page),
+        *(PageBoundary.first_at, PageBoundary.first_id),
+        name="listing_page_order",
+    )
+)
 
 
 class SitePlanState(BaseModel):
@@ -196,15 +243,22 @@ class FormerAddress(BaseModel):
     site = ForeignKeyField(Site, backref="former_addresses", on_delete="CASCADE")
     #: Path below the folder of the site.
     path = TextField()
-    #: Archive type and id of the entry or term that has moved.
+    #: Archive type and id of the entry or term that has moved; 'listing' and 0 for a page of a listing that is gone.
     type = TextField()
     subject = IntegerField()
+    #: For a page of a listing, the path of the listing's own address below the folder of the site.
+    target = TextField(null=True)
 
     class Meta:
         """Keeps the table name of earlier releases, which may still run. One subject for each address."""
 
         table_name = "move"
         indexes = ((("site", "path"), True), (("type", "subject"), False))
+
+
+FormerAddress.add_index(
+    FormerAddress.index(FormerAddress.site, FormerAddress.target, name="move_target", where=SQL("target IS NOT NULL"))
+)
 
 
 class ListingTotal(BaseModel):

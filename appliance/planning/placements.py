@@ -25,7 +25,7 @@ ALWAYS_COUNTED: Final = frozenset({"index", "author", "category", "tag", "daily"
 _TERMS: Final = ("author", "category", "tag")
 
 
-class _Placement(NamedTuple):
+class Placement(NamedTuple):
     """The day and week of an entry, and the ids of its terms, joined by commas."""
 
     day: str
@@ -35,10 +35,12 @@ class _Placement(NamedTuple):
     tags: str
 
     def terms(self, kind: str) -> Iterator[int]:
+        """The ids of its terms of a kind."""
         joined = {"author": self.authors, "category": self.categories, "tag": self.tags}[kind]
         return map(int, joined.split(",")) if joined else iter(())
 
     def period(self, kind: str) -> str:
+        """Its period of a type; empty for no type."""
         return self.week if kind == "weekly" else self.day[: {"": 0, "daily": 10, "monthly": 7, "yearly": 4}[kind]]
 
 
@@ -52,7 +54,7 @@ def update(site: Site, theme: Theme, entries: Collection[int]) -> None:
     """Count these entries, which may be new, gone or changed, where they are now and no longer where they were."""
     types, changes = counted_types(theme), Counter[Listing]()
     for some in db.chunks(sorted(entries)):
-        before, after = _stored(some), _current(site, some)
+        before, after = stored(some), _current(site, some)
         for entry in before.keys() | after.keys():
             if before.get(entry) != after.get(entry):
                 changes.update(_listings(types, after.get(entry)))
@@ -65,7 +67,7 @@ def _marks(values: Sequence[object]) -> str:
     return db.placeholders(len(values))
 
 
-def _listings(types: Iterable[str], placement: _Placement | None) -> Iterator[Listing]:
+def _listings(types: Iterable[str], placement: Placement | None) -> Iterator[Listing]:
     """The listings of an entry with this placement."""
     if placement is None:
         return
@@ -76,25 +78,26 @@ def _listings(types: Iterable[str], placement: _Placement | None) -> Iterator[Li
             yield Listing(kind, subject, name)
 
 
-def _stored(entries: Sequence[int]) -> dict[int, _Placement]:
-    columns = ", ".join(_Placement._fields)
+def stored(entries: Sequence[int]) -> dict[int, Placement]:
+    """The placements of these entries, as the last plan stored them."""
+    columns = ", ".join(Placement._fields)
     rows = db.execute(f"SELECT entry_id, {columns} FROM placement WHERE entry_id IN ({_marks(entries)})", entries)
-    return {entry: _Placement(*values) for entry, *values in rows.fetchall()}
+    return {entry: Placement(*values) for entry, *values in rows.fetchall()}
 
 
-def _current(site: Site, entries: Sequence[int]) -> dict[int, _Placement]:
+def _current(site: Site, entries: Sequence[int]) -> dict[int, Placement]:
     """Where the published ones of these entries are now."""
     rows = db.execute(
         f"""SELECT id, day, week FROM entry WHERE id IN ({_marks(entries)}) AND +site_id = ?
             AND kind = 'entry' AND status = 'published'""",
         [*entries, site.id],
     ).fetchall()
-    terms = {kind: _terms_of(kind, entries) for kind in _TERMS}
+    terms = {kind: terms_of(kind, entries) for kind in _TERMS}
     above = category_tree.ancestors({category for found in terms["category"].values() for category in found})
     found = {}
     for entry, day, week in rows:
         categories = {wider for category in terms["category"][entry] for wider in above[category]}
-        found[entry] = _Placement(
+        found[entry] = Placement(
             day, week, _join(terms["author"][entry]), _join(categories), _join(terms["tag"][entry])
         )
     return found
@@ -104,7 +107,8 @@ def _join(ids: Iterable[int]) -> str:
     return ",".join(sorted(map(str, ids)))
 
 
-def _terms_of(kind: str, entries: Sequence[int]) -> defaultdict[int, set[int]]:
+def terms_of(kind: str, entries: Sequence[int]) -> defaultdict[int, set[int]]:
+    """The terms of a kind that entries have, by entry."""
     found: defaultdict[int, set[int]] = defaultdict(set)
     rows = db.execute(
         f"SELECT entry_id, {kind}_id FROM entry_{kind} WHERE entry_id IN ({_marks(entries)})", entries
@@ -114,10 +118,10 @@ def _terms_of(kind: str, entries: Sequence[int]) -> defaultdict[int, set[int]]:
     return found
 
 
-def _store(site: Site, before: Mapping[int, _Placement], after: Mapping[int, _Placement]) -> None:
+def _store(site: Site, before: Mapping[int, Placement], after: Mapping[int, Placement]) -> None:
     rows = [(entry, site.id, *placement) for entry, placement in after.items() if before.get(entry) != placement]
     if rows:
-        columns = ("site_id", *_Placement._fields)
+        columns = ("site_id", *Placement._fields)
         db.execute(
             f"""INSERT INTO placement (entry_id, {", ".join(columns)}) VALUES {db.placeholders(len(rows), 7)}
                 ON CONFLICT (entry_id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in columns)}""",
@@ -140,7 +144,7 @@ def count_anew(site: Site, theme: Theme, steps: Steps | None = None) -> None:
         _count_type(site, kind)
 
 
-_COLUMNS: Final = ("site_id", *_Placement._fields)
+_COLUMNS: Final = ("site_id", *Placement._fields)
 _IDS: Final = "(SELECT {joined} FROM (SELECT {kind}_id AS id FROM entry_{kind} WHERE entry_id = e.id ORDER BY 1) AS m)"
 _PLACE_ANEW: Final = f"""
 INSERT INTO placement (entry_id, {", ".join(_COLUMNS)})
@@ -200,7 +204,7 @@ def _count_in_steps(site: Site, theme: Theme, steps: Steps) -> None:
         after = {entry: where for some in db.chunks(changed) for entry, where in _current(site, some).items()}
     with steps.write():
         for some in db.chunks(changed):
-            _store(site, _stored(some), {entry: after[entry] for entry in some if entry in after})
+            _store(site, stored(some), {entry: after[entry] for entry in some if entry in after})
         listing_totals.clear(site.id)
         listing_totals.add(site.id, counted)
 

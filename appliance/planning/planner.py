@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fnmatch import translate
 from typing import Final, NamedTuple
 
@@ -159,7 +160,9 @@ class Planner:
         try:
             with db.write():  # a sync that fails is undone before that of the whole site
                 self.scope = self.changeset.scope(address_fields(self.theme))
-                return artifact_sync.sync_scope(self.site, self.theme, self.number, self.changeset, self.scope)
+                result = artifact_sync.sync_scope(self.site, self.theme, self.number, self.changeset, self.scope)
+                self.scope = replace(self.scope, pages=result.pages)
+                return result
         except FullSyncNeeded:
             self.scope = None
             return None

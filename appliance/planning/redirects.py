@@ -12,6 +12,7 @@ from appliance import db
 from appliance.content.models import Site
 from appliance.planning.archives import ArtifactSpec, path_prefix, rows_in_chunks
 from appliance.planning.manifest import REDIRECT_PRIORITY
+from appliance.planning.page_boundaries import OWN
 from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.planning.theme import Theme
 
@@ -29,13 +30,13 @@ o.site_id = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest 
 _RECORD_MOVED = """
 INSERT INTO move (site_id, path, type, subject)
 SELECT o.site_id, substr(o.path, ?), o.type, o.subject FROM artifact o WHERE %s
-ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject
+ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject, target = NULL
 """
 _RECORD_MERGED = """
 INSERT INTO move (site_id, path, type, subject)
 SELECT o.site_id, substr(o.path, ?), o.type, CAST(? AS INTEGER) FROM artifact o
 WHERE o.type = ? AND o.subject = ? AND o.marked = ? AND NOT o.wanted AND o.is_permalink AND o.digest IS NOT NULL
-ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject
+ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject, target = NULL
 """
 _IS_TAKEN = """
 site_id = ? AND path IN
@@ -52,11 +53,13 @@ def record_former_addresses(
     `merged_terms` maps (kind, id) of each term that was merged to the id of the other term.
     """
     begin = len(path_prefix(site)) + 1
-    if steps and steps.short:
+    steps = steps or Steps()
+    if steps.short:
         _record_in_steps(site, number, steps)
     else:
         db.execute(f"DELETE FROM move WHERE {_IS_TAKEN}", [site.id, begin, site.id, number])
         db.execute(_RECORD_MOVED % _IS_MOVED, [begin, site.id, number])
+    _record_dropped_pages(site, number, steps)
     for (kind, old), into in merged_terms.items():
         with (steps or Steps()).write():
             db.execute(_RECORD_MERGED, [begin, into, kind, old, number])
@@ -75,8 +78,39 @@ def _record_in_steps(site: Site, number: int, steps: Steps) -> None:
             db.execute(_RECORD_MOVED % f"o.id IN ({db.placeholders(len(some))})", [begin, *some])
 
 
+_DROPPED = f"""
+SELECT o.path, n.path FROM artifact o
+JOIN artifact n ON n.type = o.type AND (n.subject = o.subject OR n.subject IS NULL AND o.subject IS NULL)
+ AND n.period = o.period AND n.page = {OWN} AND n.site_id = o.site_id AND n.template = o.template AND n.wanted
+WHERE o.site_id = ? AND o.marked = ? AND NOT o.wanted AND o.page > {OWN} AND o.type <> 'sitemap'
+  AND o.digest IS NOT NULL
+"""
+_RECORD_DROPPED = """
+INSERT INTO move (site_id, path, type, subject, target) VALUES (?, ?, 'listing', 0, ?)
+ON CONFLICT (site_id, path) DO UPDATE SET type = excluded.type, subject = excluded.subject, target = excluded.target
+"""
+
+
+def _record_dropped_pages(site: Site, number: int, steps: Steps) -> None:
+    """Record the addresses of pages that plan `number` dropped while their listing stays: they lead to its own one."""
+    prefix, found = path_prefix(site), dict[str, str]()
+    for path, own in db.execute(_DROPPED, [site.id, number]).fetchall():
+        folder = own.rpartition("/")[0]
+        if path.startswith(folder) and len(own) > len(found.get(path, "")):
+            found[path] = own
+    for some in db.chunks(sorted(found), ROWS):
+        with steps.write():
+            for path in some:
+                values = [site.id, path.removeprefix(prefix), found[path].removeprefix(prefix)]
+                db.execute(_RECORD_DROPPED, values)
+
+
 _TOUCHED_PATHS = """
 SELECT id FROM move WHERE site_id = ? AND path IN
+    (SELECT substr(a.path, ?) FROM artifact a WHERE a.site_id = ? AND a.marked = ?)
+"""
+_TOUCHED_TARGETS = """
+SELECT id FROM move WHERE site_id = ? AND target IN
     (SELECT substr(a.path, ?) FROM artifact a WHERE a.site_id = ? AND a.marked = ?)
 """
 _TOUCHED_SUBJECTS = f"""
@@ -96,7 +130,8 @@ def touched_moves(
 
     At their path something came or went, or what was there has an address now, or has none any more.
     """
-    found = {key for (key,) in db.execute(_TOUCHED_PATHS, [site.id, len(path_prefix(site)) + 1, site.id, number])}
+    values = [site.id, len(path_prefix(site)) + 1, site.id, number]
+    found = {key for query in (_TOUCHED_PATHS, _TOUCHED_TARGETS) for (key,) in db.execute(query, values).fetchall()}
     found |= {key for (key,) in db.execute(_TOUCHED_SUBJECTS, [site.id, number])}
     for kind, subject in {*displaced, *((kind, into) for (kind, _), into in merged_terms.items())}:
         types = ("entry", "page") if kind in ("entry", "page") else (kind, kind)
@@ -106,9 +141,12 @@ def touched_moves(
 
 
 _LISTED = f"""
-SELECT m.id, m.path FROM move m WHERE m.site_id = ? %s AND m.id > ? AND EXISTS
-    (SELECT 1 FROM artifact n WHERE n.subject = m.subject AND n.is_permalink AND n.wanted AND {_SAME.format("m")})
-ORDER BY m.id LIMIT ?
+SELECT m.id, m.path FROM move m WHERE m.site_id = ? AND (
+    m.target IS NOT NULL AND EXISTS (SELECT 1 FROM artifact n WHERE n.path = ? || m.target AND n.site_id = m.site_id
+        AND n.wanted AND n.type <> 'redirect')
+    OR EXISTS (SELECT 1 FROM artifact n WHERE n.subject = m.subject AND n.is_permalink AND n.wanted
+        AND {_SAME.format("m")})
+) %s AND m.id > ? ORDER BY m.id LIMIT ?
 """
 
 
@@ -120,5 +158,5 @@ def move_redirects(site: Site, theme: Theme, only: Sequence[int] | None = None) 
     if theme.manifest.redirect:
         prefix = path_prefix(site)
         template = theme.manifest.redirect.template
-        for move, path in rows_in_chunks(_LISTED, [site.id], "m.id", only):
+        for move, path in rows_in_chunks(_LISTED, [site.id, prefix], "m.id", only):
             yield ArtifactSpec(prefix + path, "redirect", template, move, MOVED, 1, 0, False, REDIRECT_PRIORITY)

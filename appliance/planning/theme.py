@@ -46,6 +46,11 @@ class Output:
     build: BuildType
     source: IndexTemplate | ArchiveMap
 
+    @property
+    def from_oldest(self) -> bool:
+        """Whether it has pages, counted from the oldest entries."""
+        return bool(self.per_page) and self.source.count_pages_from == "oldest"
+
     def page_path(self, first_path: str, further_suffix: str, page: int) -> str:
         """The path of a page, given the path of the first page and the suffix of further ones."""
         return first_path if page == 1 else sibling_path(first_path, further_suffix)

@@ -19,7 +19,7 @@ from appliance.planning.planner import last_plan
 from appliance.planning.theme import Theme
 
 #: The tables that a trial plan writes, as `db.scratch` takes them. Paths belong to one site of all.
-TABLES: Final = dict.fromkeys(("artifact", "move", "placement", "listing_total"), "true")
+TABLES: Final = dict.fromkeys(("artifact", "move", "placement", "listing_total", "listing_page"), "true")
 
 
 def sync_entry(site: Site, theme: Theme, entry: Entry) -> list[str]:

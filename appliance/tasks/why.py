@@ -136,8 +136,7 @@ def _entry_label(entry: EntryUse) -> str:
 
 
 def _listing_properties(listing: ListingUse) -> Iterator[tuple[str, str]]:
-    pages = -(-listing.total // listing.per_page) if listing.per_page else 1
-    page = f"page {listing.page} of {pages:,} of " if listing.page > 1 or pages > 1 else ""
+    page = f"page {listing.page}, one of {listing.pages:,}, of " if listing.pages > 1 else ""
     differs = "" if listing.as_built else "; others than when it was built"
     yield "listing", f"{page}{pluralize(listing.total, 'entry', 'entries')}{differs}"
     yield from _shortened("", [f"  {_entry_label(entry)}" for entry in listing.entries])

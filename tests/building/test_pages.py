@@ -183,7 +183,7 @@ def test_listings(open_site: OpenSite) -> None:
     )
     manifest = (
         ENTRIES
-        + index("index.html", more="paginate = 2")
+        + index("index.html", more="paginate = 1")
         + index("feed.xml", more="entries = 1")
         + index("all.xml", more="entries = 0")
         + archive("category", "c/{category}/", more="paginate = 1")
@@ -197,14 +197,15 @@ def test_listings(open_site: OpenSite) -> None:
             authors=["Ada"], tags=["x"],
         )  # fmt: skip
     shop.run()
-    assert shop.text("index.html") == "index 1/2 of 3 None / /page/2/     :e2;e1;"
-    assert shop.text("page/2/index.html").startswith("index 2/2 of 3 / /page/2/ None")
+    assert shop.text("index.html") == "index 1/3 of 3 None / /page/3/     :e2;"
+    assert shop.text("page/3/index.html") == "index 3/3 of 3 / /page/3/ /page/2/     :e1;"
+    assert shop.text("page/2/index.html").startswith("index 2/3 of 3 /page/3/ /page/2/ None")
     assert shop.text("page/2/index.html").endswith(":e0;")
     assert shop.text("feed.xml").startswith("index 1/1 of 3 None /feed.xml None")
     assert shop.text("feed.xml").endswith(":e2;")
     assert shop.text("all.xml").endswith(":e2;e1;e0;")
-    assert shop.text("c/news/page/2/index.html") == (
-        "category 2/3 of 3 /c/news/ /c/news/page/2/ /c/news/page/3/ News 0   :e1;"
+    assert shop.text("c/news/page/3/index.html") == (
+        "category 3/3 of 3 /c/news/ /c/news/page/3/ /c/news/page/2/ News 0   :e1;"
     )
     local = "category 1/2 of 2 None /c/news/local/ /c/news/local/page/2/ Local 1"
     assert shop.text("c/news/local/index.html").startswith(local)
@@ -223,9 +224,9 @@ def test_listings_of_one_template_keep_their_pages_apart(open_site: OpenSite) ->
         shop.save(f"e{number}", tags=["x"])
     shop.run()
     for folder in ("", "again/", "t/x/", "again/t/x/"):
-        assert shop.text(f"{folder}index.html") == f"None /{folder}page/2/"
-        assert shop.text(f"{folder}page/2/index.html") == f"/{folder} /{folder}page/3/"
-        assert shop.text(f"{folder}page/3/index.html") == f"/{folder}page/2/ None"
+        assert shop.text(f"{folder}index.html") == f"None /{folder}page/3/"
+        assert shop.text(f"{folder}page/3/index.html") == f"/{folder} /{folder}page/2/"
+        assert shop.text(f"{folder}page/2/index.html") == f"/{folder}page/3/ None"
 
 
 SITE = (

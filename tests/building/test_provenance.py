@@ -72,7 +72,7 @@ def test_a_page_of_a_listing_says_which_entries(shop: LocalSite) -> None:
     listing = of(shop, "index.html").listing
     assert listing is not None
     assert (listing.page, listing.per_page, listing.total, listing.as_built) == (1, 2, 3, True)
-    assert [entry.title for entry in listing.entries] == ["Post 3", "Post 2"]
+    assert [entry.title for entry in listing.entries] == ["Post 3", "Post 2", "Post 1"]
     shop.save("Post 4", "2026-01-04")
     shop.publish()
     found = of(shop, "index.html")

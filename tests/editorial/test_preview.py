@@ -89,10 +89,10 @@ def test_a_draft_and_the_pages_that_would_show_it(shop: LocalSite) -> None:
     assert made[0] == "2026/draft.html"
     pages = {path: text for path, text in shown.items() if path.endswith(("html", "xml"))}
     assert set(pages) == {
-        "2026/draft.html", "2026/post-3.html", "2026/post-4.html", "2026/index.html", "page/2/index.html",
-        "tag/new.html", "tag/page/2/index.html",
+        "2026/draft.html", "2026/post-3.html", "2026/post-4.html", "2026/index.html", "page/3/index.html",
+        "tag/new.html", "tag/page/3/index.html",
     }  # fmt: skip
-    assert pages["page/2/index.html"] == "Post 4;Draft;"
+    assert pages["page/3/index.html"] == "Post 4;Draft;Post 3;"
     assert pages["tag/new.html"] == "Draft;"
     assert pages["2026/draft.html"].endswith("|Post 3|Post 4")
     assert pages["2026/post-4.html"].endswith("|Draft|Post 5")
@@ -118,7 +118,7 @@ def test_a_newest_entry_is_on_the_front_page_and_in_feeds(plain: LocalSite) -> N
     plain.save("Newest", "2026-08-01", status="draft")
     editorial.preview_entry(plain.config, "", "newest")
     shown = files(plain)
-    assert shown["index.html"] == "Newest;Post 6;"
+    assert shown["index.html"] == "Newest;Post 6;Post 5;"
     assert shown["feed.xml"] == "Newest;Post 6;Post 5;"
     assert shown["recent.html"] == "Newest;Post 6;"
     assert "about.html" not in shown

@@ -201,7 +201,7 @@ def test_pages_of_a_listing_name_their_neighbours(render: Render, template: str,
     for rel, address in (("prev", f"{ROOT}listing/"), ("next", f"{ROOT}listing/page/3/")):
         assert f'<link rel="{rel}" href="{address}">' in text
         assert re.search(f'<a href="{address}" rel="{rel}">', text)
-    assert "Page 2 of 3" in text
+    assert "Page 2" not in text and "of 3" not in text and " 15 " not in text, "a number that changes with others"
     assert 'rel="next"' not in render(template, listing=listing(type, category=samples.NEWS))
 
 
