@@ -124,10 +124,8 @@ class Killer:
             return [child for master in masters for child in _children(master)]
         own = _children(self.stack.daemon.process.pid)
         known = {row.pid: row.role for row in processes.list_processes()}
-        # It reports a little later. Until then `work` tries rsync, which is no victim here: without it `work` ends.
-        masters = [
-            pid for pid in own if known.get(pid, processes.WEB) == processes.WEB and "rsync" not in _command(pid)
-        ]
+        # Only one that has reported: before that a child may be the rsync that `work` tries, without which `work` ends.
+        masters = [pid for pid in own if known.get(pid) == processes.WEB]
         if victim == "gunicorn":
             return masters
         if victim == "web worker":
