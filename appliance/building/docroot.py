@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,7 +199,7 @@ class Docroot:
         They are group-writable if the docroot is.
         """
         shared = os.stat(self.folder).st_mode & (stat.S_ISGID | stat.S_IWGRP)
-        for folder in _folders_above(path):
+        for folder in folders_above(path):
             # The folder exists, or is gone again together with the folder above it.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 os.mkdir(self._below + folder)
@@ -207,7 +207,7 @@ class Docroot:
 
     def _symbolic_link_to(self, path: str) -> str | None:
         """The first folder between the docroot and the file at `path` that is a symbolic link, or None."""
-        for folder in _folders_above(path):
+        for folder in folders_above(path):
             found = _lstat(self._below + folder)
             if found is None:
                 return None
@@ -216,7 +216,19 @@ class Docroot:
         return None
 
 
-def _folders_above(path: str) -> Iterator[str]:
+def find_in_the_way(gone: Collection[str], wanted: Collection[str]) -> set[str]:
+    """The paths among `gone` that must be deleted before all of `wanted` can be put in place.
+
+    They are files where a folder is needed, and files in a folder where a file is needed.
+    """
+    if not gone:
+        return set()
+    needed = {folder for path in wanted for folder in folders_above(path)}
+    taken = set(wanted)
+    return {path for path in gone if path in needed or not taken.isdisjoint(folders_above(path))}
+
+
+def folders_above(path: str) -> Iterator[str]:
     """The folders that the file at `path` is in, from the outermost."""
     end = path.find("/")
     while end != -1:

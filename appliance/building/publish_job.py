@@ -18,7 +18,7 @@ from typing import NoReturn
 from appliance import caches, clock, db
 from appliance.building import dependency_store, upload_store
 from appliance.building.builder import Builder, BuildFunction, BuildResult
-from appliance.building.docroot import Docroot, File
+from appliance.building.docroot import Docroot, File, find_in_the_way
 from appliance.building.loaders import ArtifactRow, find_artifacts
 from appliance.config import Config
 from appliance.delivery import deletions, journal, reservations
@@ -99,7 +99,7 @@ class Publisher:
         much_waits = len(claims) >= self._config.queue.batch > 1
         interval = _COMMIT_INTERVAL_WHEN_MUCH_WAITS if much_waits else _COMMIT_INTERVAL
         started = clock.monotonic()
-        for claim in claims:
+        for claim in _in_order(claims, artifacts):
             if batch.is_stopping():
                 break
             artifact = artifacts.get(claim.key)
@@ -273,6 +273,13 @@ class Publisher:
         if not self._config.targets:  # with targets, both wait until all targets have the file
             caches.enqueue_purges(self._config)
             published_pages.enqueue_published(self._config)
+
+
+def _in_order(claims: Sequence[Claim], artifacts: Mapping[str, ArtifactRow]) -> Sequence[Claim]:
+    """The claims as they came, but first the deletions that the other files need: a commit may come between them."""
+    gone = [path for path, artifact in artifacts.items() if not artifact.wanted]
+    first = find_in_the_way(gone, artifacts.keys() - gone)
+    return sorted(claims, key=lambda claim: claim.key not in first) if first else claims
 
 
 def _template_of(artifact: ArtifactRow | None) -> str:

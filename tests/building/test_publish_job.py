@@ -110,8 +110,11 @@ def test_a_docroot_that_was_lost_is_made_again(open_site: OpenSite) -> None:
     assert shop.tree() == whole
 
 
-def test_a_file_becomes_a_folder_and_a_folder_a_file(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publish_job, "_COMMIT_INTERVAL", 60.0)  # a busy machine would commit a part of the batch before
+@pytest.mark.parametrize("interval", [60.0, -1.0], ids=["in one commit", "one by one"])
+def test_a_file_becomes_a_folder_and_a_folder_a_file(
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch, interval: float
+) -> None:
+    monkeypatch.setattr(publish_job, "_COMMIT_INTERVAL", interval)
     shop = open_site(SMALL)
     entry, other = shop.save("One", address="x.html"), shop.save("Two", address="y.html/index.html")
     shop.run()
