@@ -11,6 +11,7 @@ from appliance.content import comments, entries, entry_edits, term_edits
 from appliance.content.models import Category, Entry
 from appliance.planning import sitemaps
 from tests import growth
+from tests.conftest import empty
 from tests.local_site import LocalSite, archive, index, moment
 from tests.planning.conftest import OpenSite
 
@@ -130,7 +131,7 @@ def _rows_read() -> int:
 def database(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "sqlite":
         return {}
-    return {"database": request.getfixturevalue("_postgres_url")}
+    return {"database": empty(request.getfixturevalue("_postgres_url"))}
 
 
 def test_an_edit_of_a_large_site_is_planned_as_one_of_a_small_site(
