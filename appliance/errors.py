@@ -18,6 +18,7 @@
     ├── BuildError                1   an artifact could not be built
     │   ├── TemplateFailure       1   a template raised an exception; not retried
     │   ├── TemplateEdited        1   a template failed that is another by now; built again
+    │   ├── PlanUnfinished        1   a template failed while its site was being planned in steps; built again
     │   ├── UploadElsewhere       1   another publishing host holds the uploaded file and will publish it
     │   └── ImageFailure          1   the original of a thumbnail cannot be decoded; not retried
     ├── JobLeaseLost              1   another worker owns the job now
@@ -220,6 +221,10 @@ class TemplateFailure(BuildError):  # noqa: N818 - an event
 
 class TemplateEdited(BuildError):  # noqa: N818 - an event
     """A template failed that was edited after this worker had compiled it. The job is soon built by what it is now."""
+
+
+class PlanUnfinished(BuildError):  # noqa: N818 - an event
+    """A template failed on what it read between two steps of a plan. The job is built again when the plan has ended."""
 
 
 class UploadElsewhere(BuildError):  # noqa: N818 - a state, not a mistake

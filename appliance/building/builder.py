@@ -33,9 +33,10 @@ from appliance.building.template_variables import load_listings, redirect_target
 from appliance.building.thumbnails import Resizer
 from appliance.config import Config
 from appliance.content.models import Site
-from appliance.errors import BuildError, TemplateEdited, ThemeError
+from appliance.errors import BuildError, PlanUnfinished, TemplateEdited, ThemeError
 from appliance.planning.listings import ListingPage, listing_digest
 from appliance.planning.sitemaps import sitemap_outputs
+from appliance.planning.steps import LEASE
 from appliance.planning.theme import Theme
 
 
@@ -113,6 +114,15 @@ class _RendererState(NamedTuple):
     number: int
     structure: int
     theme: str
+    #: Number of the plan that is being made in steps and does not count yet, or 0. Each of its steps may change what
+    #: pages show, so what is read meanwhile is valid for one batch.
+    unfinished: int
+    #: When the last step of that plan began, on the database's clock; 0 if its process gave it up.
+    step_at: float
+
+    def has_lists_of(self, other: _RendererState) -> bool:
+        """Whether lists that only a plan can change are the same in both states."""
+        return self.structure == other.structure and not (self.unfinished or other.unfinished)
 
 
 class Builder:
@@ -199,6 +209,8 @@ class Builder:
                 failure = template_failure(error, renderer.context, artifact.path)
                 if self._is_theme_edited(renderer):
                     raise TemplateEdited(str(failure), artifact.path) from error
+                if renderer.state.unfinished and renderer.state.step_at > self._now - LEASE:
+                    raise PlanUnfinished(str(failure), artifact.path) from error
                 raise failure from error
             return _result(content, renderer, artifact, reads, page)
 
@@ -236,17 +248,20 @@ class Builder:
         """The renderer of a site for its current content and theme. The last one is used again if nothing changed."""
         state = _RendererState(
             *db.execute(
-                """SELECT COALESCE((SELECT MAX(id) FROM change WHERE site_id = ?), 0), COALESCE(MAX(number), 0),
-                          COALESCE(MAX(structure), 0), COALESCE(MAX(theme_digest), '')
-                   FROM planned WHERE site_id = ?""",
-                [site_id, site_id],
+                """SELECT COALESCE((SELECT MAX(id) FROM change WHERE site_id = s.id), 0), COALESCE(p.number, 0),
+                          COALESCE(p.structure, 0), COALESCE(p.theme_digest, ''), COALESCE(o.number, 0),
+                          COALESCE(o.at, 0)
+                   FROM site s LEFT JOIN planned p ON p.site_id = s.id
+                   LEFT JOIN open_plan o ON o.site_id = s.id AND o.number > COALESCE(p.number, 0)
+                   WHERE s.id = ?""",
+                [site_id],
             ).fetchone()
         )
         renderer = self._renderers.get(site_id)
         if renderer and site_id in self._failed_sites and self._is_theme_edited(renderer):
             self._failed_sites.discard(site_id)
             renderer = None
-        if renderer is None or renderer.state != state:
+        if renderer is None or renderer.state != state or state.unfinished:
             renderer = self._renderers[site_id] = self._new_renderer(site_id, state, renderer)
         renderer.kept_posts.room = ROOM // len(self._renderers)
         return renderer
@@ -271,7 +286,7 @@ class Builder:
         else:
             context = SiteContext.of(site, Theme.load(site.theme, self._config.path.parent))
             templates, former = create_environment(context), None
-        same_structure = former if former and former.state.structure == state.structure else None
+        same_structure = former if former and former.state.has_lists_of(state) else None
         tracked_site = TrackedSite(context, lambda: self._now, same_structure.site if same_structure else None)
         planned_digests = dict(db.execute("SELECT key, digest FROM answer WHERE site_id = ?", [site_id]).fetchall())
         return SiteRenderer(

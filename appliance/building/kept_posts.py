@@ -8,7 +8,7 @@ kept first go first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from appliance.building import loaders
@@ -36,10 +36,11 @@ class KeptPosts:
     def __len__(self) -> int:
         return len(self._posts)
 
-    def load(self, context: SiteContext, ids: Sequence[int]) -> dict[int, Post]:
+    def load(self, context: SiteContext, ids: Iterable[int]) -> dict[int, Post]:
         """The published entries and pages among `ids`, by id, as listings show them."""
-        found = {id_: post for id_ in ids if (post := self._posts.get(id_)) is not None}
-        missing = [id_ for id_ in ids if id_ not in found]
+        wanted = sorted(ids)
+        found = {id_: post for id_ in wanted if (post := self._posts.get(id_)) is not None}
+        missing = [id_ for id_ in wanted if id_ not in found]
         for some in (missing[start : start + _AT_ONCE] for start in range(0, len(missing), _AT_ONCE)):
             loaded = loaders.load_posts(context, some, view=tracked_post(), terms=self.terms)
             for id_, post in loaded.items():

@@ -26,6 +26,7 @@ from appliance.errors import (
     DocrootAway,
     DocrootError,
     ImageFailure,
+    PlanUnfinished,
     TemplateEdited,
     TemplateFailure,
     ThemeError,
@@ -54,7 +55,7 @@ def publish_kind(config: Config, docroot: Docroot) -> JobKind:
         max_retries=config.queue.retries,
         fatal=hopeless,
         snooze_on=(DocrootAway,),
-        short_snooze_on=(UploadElsewhere, TemplateEdited),
+        short_snooze_on=(UploadElsewhere, TemplateEdited, PlanUnfinished),
     )
     return JobKind(PUBLISH, Publisher(config, docroot).perform, retry)
 

@@ -8,7 +8,7 @@ another part.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,15 +35,24 @@ def load_listings(
     The entries of all listings are loaded together, or taken from those that are kept.
     """
     pages = {a.path: _load_page(context, a) for a in artifacts}
-    posts = kept.load(context, sorted({i for s in pages.values() for i in s.ids}))
+    posts = kept.load(context, _ids_on(pages))
+    # While many entries come in, all that a page should show may wait for its address. It shows the others until then.
+    if missing := _ids_on(pages) - posts.keys():
+        short = [a for a in artifacts if not a.from_oldest and not missing.isdisjoint(pages[a.path].ids)]
+        pages |= {a.path: _load_page(context, a, addressed=True) for a in short}
+        posts = kept.load(context, _ids_on(pages))
     # Only what is shown counts as shown: an entry that no plan has given an address yet is on the page once one has.
     pages = {path: page._replace(ids=tuple(i for i in page.ids if i in posts)) for path, page in pages.items()}
     return {a.path: (_listing(context, a, pages[a.path], posts), pages[a.path]) for a in artifacts}
 
 
-def _load_page(context: SiteContext, a: ArtifactRow) -> ListingPage:
+def _load_page(context: SiteContext, a: ArtifactRow, *, addressed: bool = False) -> ListingPage:
     query = ListingQuery(a.site, a.type, a.subject, a.period)
-    return listing_page(query, context.zone, a.page, a.per_page, from_oldest=a.from_oldest)
+    return listing_page(query, context.zone, a.page, a.per_page, from_oldest=a.from_oldest, addressed=addressed)
+
+
+def _ids_on(pages: Mapping[str, ListingPage]) -> set[int]:
+    return {i for page in pages.values() for i in page.ids}
 
 
 def _listing(context: SiteContext, artifact: ArtifactRow, page: ListingPage, posts: dict[int, Post]) -> Listing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from appliance import clock, db
@@ -45,15 +45,22 @@ class ListingQuery(NamedTuple):
 
 
 def listing_page(
-    query: ListingQuery, zone: ZoneInfo, page: int, per_page: int, *, from_oldest: bool = False
+    query: ListingQuery,
+    zone: ZoneInfo,
+    page: int,
+    per_page: int,
+    *,
+    from_oldest: bool = False,
+    addressed: bool = False,
 ) -> ListingPage:
     """A page of a listing; `per_page` 0 means all entries on one page.
 
     `from_oldest` says from which end the pages are counted. The numbers of entries are those of the last plan.
+    With `addressed`, a page counted from the newest entry leaves out those that no plan has given an address yet.
     """
     if from_oldest:
         return _page_within_boundaries(query, zone, page, per_page)
-    source, values, order = _source(query, zone)
+    source, values, order = _source(query, zone, addressed=addressed)
     limit = "LIMIT ? OFFSET ?" if per_page else ""
     bounds = [per_page, (page - 1) * per_page] if per_page else []
     rows = db.execute(f"SELECT {order[0]} {source} ORDER BY {order[1]} {limit}", [*values, *bounds]).fetchall()
@@ -62,6 +69,10 @@ def listing_page(
         return ListingPage(ids, len(ids))
     total = _total(query)
     return ListingPage(ids, total, *_around(page, per_page, total))
+
+
+#: Entries of a site with changes that are not planned yet.
+_UNPLANNED: Final = "SELECT entry_id FROM change WHERE site_id = ? AND NOT planned AND entry_id IS NOT NULL"
 
 
 def page_of_ids(ids: Sequence[int], page: int, per_page: int) -> ListingPage:
@@ -125,7 +136,7 @@ def listing_digest(listing: ListingPage) -> str:
 
 
 def _source(
-    query: ListingQuery, zone: ZoneInfo, between: tuple[Key, Key | None] = (LOWEST, None)
+    query: ListingQuery, zone: ZoneInfo, between: tuple[Key, Key | None] = (LOWEST, None), *, addressed: bool = False
 ) -> tuple[str, list[object], tuple[str, str, str]]:
     """The FROM and WHERE clauses of a listing, their values, and what to select, to order by, and the moments."""
     term, kind = split_type(query.type)
@@ -151,6 +162,10 @@ def _source(
         source, values = f"{source} AND ({moment}, {key}) >= (?, ?)", [*values, *first]
     if end is not None:
         source, values = f"{source} AND ({moment}, {key}) < (?, ?)", [*values, *end]
+    if addressed:
+        source += f""" AND (EXISTS (SELECT 1 FROM artifact p WHERE p.type = 'entry' AND p.subject = {key}
+                                    AND p.is_permalink AND p.wanted) OR {key} NOT IN ({_UNPLANNED}))"""
+        values = [*values, query.site]
     return source + ending, values, columns
 
 

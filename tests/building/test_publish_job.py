@@ -22,12 +22,14 @@ from appliance.building.thumbnails import Resizer
 from appliance.content import assets, entries
 from appliance.delivery import journal
 from appliance.errors import DocrootError, ImageFailure
+from appliance.planning.steps import ShortSteps
 from appliance.queue import administration, store
 from appliance.queue.administration import JobFilter
 from appliance.queue.enqueue import JobRequest, enqueue
 from tests.building.conftest import OpenSite
 from tests.local_site import archive, index, local_site, refuses_root, stamps
 
+FROM_NEWEST = 'paginate = 2\ncount_pages_from = "newest"'
 SMALL = index("index.html") + archive("entry", "{slug}.html")
 
 
@@ -410,6 +412,68 @@ def test_what_is_withdrawn_while_it_is_built_for_the_first_time_goes(
         monkeypatch.setattr(Publisher, "_publish", withdraw)
         shop.drain()
         assert shop.tree() == {}
+
+
+def test_a_template_that_fails_between_two_steps_of_a_plan_is_built_again(open_site: OpenSite) -> None:
+    """What it met is gone when the plan ends; if the plan is given up, the failure is what it seems."""
+    shop = open_site(SMALL, {"listing.html": "{{ listing.entries[0].title }}"})
+    shop.save("One")
+    shop.publish()
+    steps = ShortSteps(shop.site)
+    for is_wanted in (False, True):
+        with steps.write():
+            db.execute("UPDATE artifact SET wanted = ? WHERE type = 'entry'", [is_wanted])
+        shop.drain()
+        shop.drain(retries=2)
+        assert (shop.failed(), (shop.docroot / "index.html").exists()) == ({}, is_wanted)
+    with steps.write():
+        db.execute("UPDATE artifact SET wanted = false WHERE type = 'entry'")
+    steps.let_go()
+    enqueue("publish", [JobRequest("index.html", scope="blog")], ageing=60.0)
+    db.execute("UPDATE artifact SET marked = marked + 1 WHERE path = 'index.html'")
+    shop.drain()
+    assert list(shop.failed()) == ["index.html"]
+
+
+def test_pages_show_what_has_an_address_while_more_comes_in(open_site: OpenSite) -> None:
+    """All entries that a page should show may be newer than the plan, and wait for their addresses."""
+    shop = open_site(
+        index("index.html", more=FROM_NEWEST) + index("feed.xml", "feed.xml", "entries = 2")
+        + archive("entry", "{slug}.html") + archive("tag", "{tag}.html", more=FROM_NEWEST),
+        {"feed.xml": "{{ listing.entries|map(attribute='modified')|max|iso }}"},
+    )  # fmt: skip
+    for number in range(4):
+        shop.save(f"Old {number}", f"2026-01-0{number + 1}", tags=["t"])
+    shop.publish()
+    for number in range(3):
+        shop.save(f"New {number}", f"2026-02-0{number + 1}", tags=["t"])
+    shop.drain()
+    assert shop.failed() == {}
+    for path in ("index.html", "t.html"):
+        assert shop.text(path) == "Old 3;Old 2;"
+    shop.run()
+    for path in ("index.html", "t.html"):
+        assert shop.text(path) == "New 2;New 1;"
+    whole = shop.tree()
+    shop.run(everything=True, force=True)
+    assert shop.tree() == whole
+
+
+def test_an_entry_without_an_address_for_good_leaves_its_place_empty(open_site: OpenSite) -> None:
+    """Whatever else waits to be planned: the pages that follow do not move."""
+    shop = open_site(index("index.html", more=FROM_NEWEST) + archive("entry", "{slug}.html"))
+    for number in range(4):
+        shop.save(f"Post {number}", f"2026-01-0{number + 1}")
+    shop.save("Outdone", "2026-01-05", address="upload.html")
+    shop.upload("upload.html", b"An upload comes first")
+    shop.run()
+    pages = ("index.html", "page/2/index.html")
+    before = [shop.text(path) for path in pages]
+    assert before == ["Post 3;", "Post 2;Post 1;"]
+    shop.save("Late", "2025-01-01")
+    shop.publish(patterns=["index.html", "page/2/*"])
+    shop.drain()
+    assert [shop.text(path) for path in pages] == before
 
 
 def test_a_mended_template_is_used_by_the_next_attempt(open_site: OpenSite) -> None:

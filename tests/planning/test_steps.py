@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from appliance import db, plan_job
+from appliance.building.builder import Builder
+from appliance.building.loaders import find_artifacts
 from appliance.content.models import Entry
 from appliance.errors import ContentError, PlanTaken
 from appliance.planning import steps
@@ -120,6 +122,68 @@ def test_pages_of_an_entry_that_two_steps_miss_are_kept(open_site: OpenSite, mon
     deleted = db.execute("SELECT path FROM publication WHERE op = 'delete'").fetchall()
     assert deleted == []
     assert {"one.html", "two.html"} <= set(shop.tree())
+
+
+def shown_by(builder: Builder) -> dict[str, bytes]:
+    """What all listings and entries show, as a builder makes them now."""
+    rows = db.execute("SELECT path FROM artifact WHERE wanted AND type IN ('index', 'monthly', 'entry')").fetchall()
+    with db.snapshot():
+        builds = builder.load(find_artifacts([path for (path,) in rows]).values())
+    return {path: bytes(content) for path, build in builds.items() if isinstance(content := build().content, bytes)}
+
+
+def test_a_build_between_two_steps_reads_what_is_there(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that keeps posts and lists from one batch to the next builds what one that keeps nothing does."""
+    listing = "{% for e in listing.entries %}{{ e.url }} {{ e.category.url }}{% endfor %} {{ listing.total }}"
+    shop = open_site(MANIFEST + archive("category", "{category}.html", "listing.html"), {"listing.html": listing})
+    for number in range(7):
+        shop.save(f"Post {number}", slug=f"post-{number}", categories=[["News"]])
+    shop.run()
+    for number, entry in enumerate(Entry.select().order_by(Entry.id)):
+        shop.save(f"Post {number}", slug=f"moved-{number}", entry=entry, categories=[["News"]])
+    retitled(shop, "again")
+    kept = Builder(shop.config)
+    shown_by(kept)
+    different: list[int] = []
+    seen = []
+
+    def compare(number: int) -> None:
+        anew = shown_by(Builder(shop.config))
+        seen.append(anew)
+        if shown_by(kept) != anew:
+            different.append(number)
+
+    with after_each_step(compare, monkeypatch):
+        shop.publish()
+    assert seen[0] != seen[-1]
+    assert different == []
+
+
+def test_builds_between_steps_end_well(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is built while a plan is open and more comes in, nothing fails, and what is published last is right."""
+    feed = "{{ listing.entries|map(attribute='modified')|max|iso }}"
+    shop = open_site(MANIFEST + index("feed.xml", "feed.xml", "entries = 3"), {"feed.xml": feed})
+    for number in range(3):
+        shop.save(f"Post {number}", f"2026-01-0{number + 1}", slug=f"post-{number}")
+    names = count(1)
+
+    def save_and_build(number: int) -> None:
+        if number <= 20:
+            name = next(names)
+            shop.save(f"Late {name}", f"{2027 + name // 28}-02-{1 + name % 28:02}", slug=f"late-{name}")
+        db.execute("UPDATE job SET run_at = 0 WHERE state = 'pending'")
+        shop.drain()
+        assert shop.failed() == {}
+
+    for _ in range(3):
+        with after_each_step(save_and_build, monkeypatch):
+            shop.publish(everything=True)
+    shop.publish()
+    shop.drain(retries=4)
+    assert shop.failed() == {}
+    whole = shop.tree()
+    shop.run(everything=True, force=True)
+    assert shop.tree() == whole
 
 
 def killed(shop: LocalSite, last: int) -> bool:
