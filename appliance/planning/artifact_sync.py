@@ -16,7 +16,15 @@ from typing import Final
 from appliance import db
 from appliance.content.aspects import EVERYTHING
 from appliance.content.models import Site
-from appliance.planning import listing_pages, path_conflicts, placements, redirects, reserved_paths, sitemaps
+from appliance.planning import (
+    listing_pages,
+    page_boundaries,
+    path_conflicts,
+    placements,
+    redirects,
+    reserved_paths,
+    sitemaps,
+)
 from appliance.planning.archives import (
     ArtifactSpec,
     alias_redirects,
@@ -127,10 +135,18 @@ def _keep_what_changed_since(site: Site, theme: Theme, number: int, steps: Steps
     if later.affects_whole_site:
         steps.update("plan = ?", [number], _UNTOUCHED, [site.id, number])
     elif later.is_structural:
-        for some in db.chunks(wanted_paths(site, theme, later.scope(address_fields(theme)))):
+        stored = _stored_specs(site, theme, later.scope(address_fields(theme)))
+        # A page of a listing that this plan took away is not a page that any plan comes across again.
+        for some in db.chunks(sorted(path for path, spec in stored.items() if not _is_page_gone(site, spec))):
             with steps.write():
                 among = db.placeholders(len(some))
                 db.execute(f"UPDATE artifact SET plan = ? WHERE path IN ({among})", [number, *some])
+
+
+def _is_page_gone(site: Site, spec: ArtifactSpec) -> bool:
+    """Whether the listing of a further page no longer has that page."""
+    further = spec.from_oldest and spec.page != OWN
+    return further and not page_boundaries.existing(spec.listing(site.id), [spec.page])
 
 
 #: Further pages of an entry that lost its own address: nothing could link to them.

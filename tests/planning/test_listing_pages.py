@@ -67,7 +67,7 @@ def test_a_page_without_entries_is_dropped_and_its_address_leads_to_the_listing(
     entries.delete(entry("e4"))
     shop.run()
     assert shown(shop) == {"index.html": "e6;e5;", "page/2/index.html": "e2;e1;"}
-    assert shop.text("page/3/index.html") .strip() == "-> /"
+    assert shop.text("page/3/index.html").strip() == "-> /"
     for number in (7, 8):  # the number is given again
         shop.save(f"e{number}", f"2026-01-0{number}")
         shop.run()
