@@ -22,8 +22,8 @@ from appliance.content import changes
 from appliance.content.models import Site
 from appliance.content.sites import SITE_ADDED
 from appliance.db import NOW
-from appliance.planning.steps import LEASE
 from appliance.queue.enqueue import Cause, JobRequest, enqueue
+from appliance.queue.store import LEASE
 
 #: The kind of job that plans a site. The key of the job is the name of the site.
 PLAN: Final = "plan"
@@ -171,7 +171,7 @@ SELECT s.id, s.name FROM site s
 WHERE s.name IN ({{names}})
   AND (EXISTS (SELECT 1 FROM change c WHERE c.site_id = s.id AND NOT c.planned
                AND (c.at < {NOW} - ? OR c.at > {NOW} + ?))
-       OR EXISTS (SELECT 1 FROM open_plan o WHERE o.site_id = s.id AND o.at > 0 AND o.at < {NOW} - {LEASE}))
+       OR EXISTS (SELECT 1 FROM open_plan o WHERE o.site_id = s.id AND o.at > 0 AND o.at < {NOW} - ?))
   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = '{PLAN}' AND j.key = s.name
                   AND j.state IN ('pending', 'running', 'failed'))
 ORDER BY s.id
@@ -185,7 +185,7 @@ def enqueue_forgotten(config: Config, names: Sequence[str]) -> int:
     """
     with db.write():
         rows = db.execute(
-            _FORGOTTEN.format(names=db.placeholders(len(names))), [*names, FORGOTTEN_AFTER, FORGOTTEN_AFTER]
+            _FORGOTTEN.format(names=db.placeholders(len(names))), [*names, FORGOTTEN_AFTER, FORGOTTEN_AFTER, LEASE]
         ).fetchall()
         for _, name in rows:
             _enqueue(config.queue.ageing, name, Cause("not yet planned", "schedule"), 0.0)

@@ -19,11 +19,10 @@ from appliance import clock, db
 from appliance.content.models import Site
 from appliance.db import NOW
 from appliance.errors import PlanTaken
+from appliance.queue.store import LEASE
 
 #: Rows that one step writes at most, and ids of the range that one step looks at.
 ROWS: Final = 500
-#: Seconds after its last step for which an open plan belongs to its process.
-LEASE: Final = 30.0
 #: Seconds between two looks at a plan of another process.
 _LOOK: Final = 0.05
 _numbers = count(1)

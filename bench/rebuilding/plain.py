@@ -90,7 +90,7 @@ def _listings(context: SiteContext, artifacts: Sequence[ArtifactRow], posts: dic
         a for a in artifacts if a.type not in ("entry", "page", "sitemap") and not a.template.startswith("sitemap")
     ]
     found = {}
-    for path, (listing, page) in load_listings(context, listed, {}, KeptPosts()).items():
+    for path, (listing, page) in load_listings(context, listed, KeptPosts()).items():
         values = {f.name: getattr(listing, f.name) for f in fields(Listing)}
         found[path] = Listing(**values | {"entries": tuple(posts[i] for i in page.ids)})
     return found

@@ -211,10 +211,13 @@ def test_what_is_asked_for_is_done_by_workers_and_waited_for(make: Make) -> None
         working = subprocess.Popen(words, cwd=ROOT, env=environ, stdout=log, stderr=log)
     try:
         pulled = one.remote(f"content.pull --wait={SECONDS:.0f}")
-        assert pulled == Told("blog, notes: changed\n", "", 0), (one.folder / "work.log").read_text()
+        report = "1 files in notes\n  texts: 1 added\n  other files: none\n"
+        assert pulled == Told(f"blog, notes: changed\n{report}", "", 0), (one.folder / "work.log").read_text()
         published = one.remote(f"publish --wait={SECONDS:.0f}")
         assert published == Told("blog: published, and on 1 of 1 front end\n", "", 0)
-        assert one.remote(f"content.pull --wait={SECONDS:.0f}").out == "blog, notes: nothing new\n"
+        assert one.remote(f"content.pull --wait={SECONDS:.0f}").out == (
+            "blog, notes: nothing new\n1 files in notes\n  texts: 1 unchanged\n  other files: none\n"
+        )
         (one.folder / "notes-blog").rename(one.folder / "gone")
         failed = one.remote(f"content.pull --wait={SECONDS:.0f}")
         assert (failed.status, failed.out, failed.error[:13]) == (1, "", "blog, notes: ")

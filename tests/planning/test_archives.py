@@ -10,6 +10,7 @@ from appliance import db
 from appliance.building import template_variables
 from appliance.content import terms
 from appliance.planning import listing_pages, path_claims, placements, sitemaps
+from appliance.planning.steps import Steps
 from tests.local_site import EVERY_ARCHIVE, LocalSite, archive, index
 from tests.planning.conftest import OpenSite
 
@@ -19,7 +20,7 @@ EVERY = "".join(archive(kind, path) for kind, path in EVERY_ARCHIVE.items())
 def by_type(shop: LocalSite) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     placements.count_anew(shop.site, shop.theme)
-    listing_pages.update_all(shop.site, shop.theme)
+    listing_pages.update_all(shop.site, shop.theme, Steps())
     for row in path_claims.wanted_artifacts(shop.site, shop.theme):
         found[row.type].append(row.path.removesuffix("/index.html"))
     return {kind: sorted(paths) for kind, paths in found.items()}

@@ -209,7 +209,8 @@ def _responses(one: Operation, refs: _Refs) -> dict[str, Any]:
 
 def _problems_of(one: Operation) -> list[int]:
     found = {400, 401, 403, 429, 503}
-    looks_up = one.query is not None and "reference" in one.query.model_fields
+    fields = one.query.model_fields if one.query is not None else {}
+    looks_up = "reference" in fields or any(field.is_required() for field in fields.values())
     found |= {404} if "{" in one.path or one.method != "GET" or looks_up else set()
     found |= {409} if one.is_repeatable else set()
     found |= {412} if one.is_conditional else set()
