@@ -36,8 +36,8 @@ from appliance.content.models import Site
 from appliance.errors import BuildError, PlanUnfinished, TemplateEdited, ThemeError
 from appliance.planning.listings import ListingPage, listing_digest
 from appliance.planning.sitemaps import sitemap_outputs
-from appliance.planning.steps import LEASE
 from appliance.planning.theme import Theme
+from appliance.queue.store import LEASE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
