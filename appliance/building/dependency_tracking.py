@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cache, partial
@@ -187,13 +187,19 @@ def _listed_property(listed_as: str, name: str, number: int) -> property:
         lists[listed_as] = lists.get(listed_as, 0) | number
         return value_of(post)
 
+    return property(_neighbour_getter(get) if number == Aspect.NEIGHBOURS else get, slot.__set__)
+
+
+def _neighbour_getter(get: Callable[[Post], Any]) -> Callable[[Post], Any]:
+    """Track what a link to the neighbour shows of it, besides what `get` tracks."""
+
     def get_neighbour(post: Post) -> Any:
         value = get(post)
         if value is not None:
             track_entry(value.id, _LINK)
         return value
 
-    return property(get_neighbour if number == Aspect.NEIGHBOURS else get, slot.__set__)
+    return get_neighbour
 
 
 def _entry_property(name: str, number: int) -> property:
@@ -205,19 +211,13 @@ def _entry_property(name: str, number: int) -> property:
         entries[key] = entries.get(key, 0) | number
         return value_of(post)
 
-    def get_neighbour(post: Post) -> Any:
-        value = get(post)
-        if value is not None:
-            track_entry(value.id, _LINK)
-        return value
-
     def get_html(post: Post) -> Any:
         value = get(post)
         if type(value) is BoundHtml:
             _track_targets(value)
         return value
 
-    special = {Aspect.NEIGHBOURS: get_neighbour, Aspect.TEXT: get_html, Aspect.EXCERPT: get_html}
+    special = {Aspect.NEIGHBOURS: _neighbour_getter(get), Aspect.TEXT: get_html, Aspect.EXCERPT: get_html}
     return property(special.get(Aspect(number), get), slot.__set__)
 
 

@@ -35,9 +35,10 @@ def load_listings(
     The entries of all listings are loaded together, or taken from those that are kept.
     """
     pages = {a.path: _load_page(context, a) for a in artifacts}
-    posts = kept.load(context, _ids_on(pages))
+    wanted = _ids_on(pages)
+    posts = kept.load(context, wanted)
     # While many entries come in, all that a page should show may wait for its address. It shows the others until then.
-    if missing := _ids_on(pages) - posts.keys():
+    if missing := wanted - posts.keys():
         short = [a for a in artifacts if not a.from_oldest and not missing.isdisjoint(pages[a.path].ids)]
         pages |= {a.path: _load_page(context, a, addressed=True) for a in short}
         posts = kept.load(context, _ids_on(pages))

@@ -13,6 +13,7 @@ from appliance.content.aspects import EVERYTHING, Aspect
 from appliance.content.asset_references import assets_of_entries
 from appliance.content.models import Site
 from appliance.planning import category_tree
+from appliance.planning.listing_totals import period_names
 from appliance.planning.page_boundaries import OWN, PageChanges, PagedListing
 from appliance.planning.steps import ROWS, Steps, select_ids
 from appliance.queue.enqueue import Cause
@@ -153,9 +154,7 @@ class Scope:
 
     def periods(self, kind: str) -> list[str]:
         """The periods of a type ('daily', 'weekly', 'monthly', 'yearly') within the scope."""
-        if kind == "weekly":
-            return sorted(self.weeks)
-        return sorted({day[: {"daily": 10, "monthly": 7, "yearly": 4}[kind]] for day in self.days})
+        return sorted(period_names(kind, self.days, self.weeks))
 
 
 @dataclass

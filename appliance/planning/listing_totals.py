@@ -6,8 +6,8 @@ keeps the totals up to date with each plan. A category has the entries of those 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from appliance import db
 
@@ -18,6 +18,22 @@ class Listing(NamedTuple):
     type: str
     subject: int = 0
     period: str = ""
+
+
+#: How much of a day is the name of a period, by type of period; nothing for none.
+_LENGTHS: Final = {"": 0, "daily": 10, "monthly": 7, "yearly": 4}
+
+
+def period_name(kind: str, day: str, week: str) -> str:
+    """The period of a type that an entry with this day and week is in; empty for no type."""
+    return week if kind == "weekly" else day[: _LENGTHS[kind]]
+
+
+def period_names(kind: str, days: Iterable[str], weeks: Iterable[str]) -> set[str]:
+    """The periods of a type in which these days or weeks are."""
+    if kind == "weekly":
+        return set(weeks)
+    return {period_name(kind, day, "") for day in days}
 
 
 class Total(NamedTuple):

@@ -43,6 +43,10 @@ class ListingQuery(NamedTuple):
     subject: int | None = None
     period: str = ""
 
+    def paged(self, per_page: int) -> PagedListing:
+        """The same listing, with so many entries a page."""
+        return PagedListing(self.site, self.type, self.subject or 0, self.period, per_page)
+
 
 def listing_page(
     query: ListingQuery,
@@ -93,14 +97,14 @@ def counted_of(query: ListingQuery, per_page: int, from_oldest: bool) -> str:
     """How many entries and pages a listing has, as artifacts store it."""
     total = _total(query)
     if from_oldest:
-        pages = page_boundaries.count(PagedListing(query.site, query.type, query.subject or 0, query.period, per_page))
+        pages = page_boundaries.count(query.paged(per_page))
     else:
         pages = _around(1, per_page, total)[0] if per_page else 1
     return f"{total}/{pages}"
 
 
 def _page_within_boundaries(query: ListingQuery, zone: ZoneInfo, page: int, per_page: int) -> ListingPage:
-    listing = PagedListing(query.site, query.type, query.subject or 0, query.period, per_page)
+    listing = query.paged(per_page)
     span = page_boundaries.span(listing, page)
     if span is None:  # it is about to be deleted
         return ListingPage((), _total(query))

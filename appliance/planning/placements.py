@@ -41,7 +41,7 @@ class Placement(NamedTuple):
 
     def period(self, kind: str) -> str:
         """Its period of a type; empty for no type."""
-        return self.week if kind == "weekly" else self.day[: {"": 0, "daily": 10, "monthly": 7, "yearly": 4}[kind]]
+        return listing_totals.period_name(kind, self.day, self.week)
 
 
 def counted_types(theme: Theme) -> list[str]:

@@ -61,7 +61,7 @@ def record_former_addresses(
         db.execute(_RECORD_MOVED % _IS_MOVED, [begin, site.id, number])
     _record_dropped_pages(site, number, steps)
     for (kind, old), into in merged_terms.items():
-        with (steps or Steps()).write():
+        with steps.write():
             db.execute(_RECORD_MERGED, [begin, into, kind, old, number])
             db.execute("UPDATE move SET subject = ? WHERE type = ? AND subject = ?", [into, kind, old])
 
@@ -106,11 +106,7 @@ def _record_dropped_pages(site: Site, number: int, steps: Steps) -> None:
 
 
 _TOUCHED_PATHS = """
-SELECT id FROM move WHERE site_id = ? AND path IN
-    (SELECT substr(a.path, ?) FROM artifact a WHERE a.site_id = ? AND a.marked = ?)
-"""
-_TOUCHED_TARGETS = """
-SELECT id FROM move WHERE site_id = ? AND target IN
+SELECT id FROM move WHERE site_id = ? AND {} IN
     (SELECT substr(a.path, ?) FROM artifact a WHERE a.site_id = ? AND a.marked = ?)
 """
 _TOUCHED_SUBJECTS = f"""
@@ -131,7 +127,9 @@ def touched_moves(
     At their path something came or went, or what was there has an address now, or has none any more.
     """
     values = [site.id, len(path_prefix(site)) + 1, site.id, number]
-    found = {key for query in (_TOUCHED_PATHS, _TOUCHED_TARGETS) for (key,) in db.execute(query, values).fetchall()}
+    found = {
+        key for column in ("path", "target") for (key,) in db.execute(_TOUCHED_PATHS.format(column), values).fetchall()
+    }
     found |= {key for (key,) in db.execute(_TOUCHED_SUBJECTS, [site.id, number])}
     for kind, subject in {*displaced, *((kind, into) for (kind, _), into in merged_terms.items())}:
         types = ("entry", "page") if kind in ("entry", "page") else (kind, kind)

@@ -12,7 +12,7 @@ from appliance import db
 from appliance.planning import category_tree, placements
 from appliance.planning.archives import split_type
 from appliance.planning.changeset import ChangeSet
-from appliance.planning.listing_totals import Listing
+from appliance.planning.listing_totals import Listing, period_names
 from appliance.planning.theme import Theme
 
 _TERMS = ("author", "category", "tag")
@@ -40,13 +40,9 @@ def touched_listings(theme: Theme, changeset: ChangeSet) -> dict[Listing, set[in
 def _listings(types: Iterable[str], terms: dict[str, set[int]], days: set[str], weeks: set[str]) -> Iterable[Listing]:
     for kind in types:
         term, period = ("", "") if kind == "index" else split_type(kind)
-        periods = weeks if period == "weekly" else {day[: _LENGTHS[period]] for day in days}
+        periods = period_names(period, days, weeks)
         for subject in terms[term] if term else (0,):
             yield from (Listing(kind, subject, name) for name in periods)
-
-
-#: How much of a day is the name of a period.
-_LENGTHS = {"": 0, "daily": 10, "monthly": 7, "yearly": 4}
 
 
 def _days(changeset: ChangeSet, entries: Iterable[int]) -> dict[int, set[str]]:
